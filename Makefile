@@ -1,0 +1,82 @@
+# Every target sets up what it needs, in .work/. Paths are relative: make cannot handle spaces in names.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+PARTS := lint unit sanity integration molecule e2e
+
+# PYTHON=...     the Python to use instead of the newest found
+# TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
+# KEEP=1         demo: leave local AWS running
+export PYTHON TF_MIRROR KEEP
+
+# Our own tools first.
+export PATH := $(CURDIR)/.work/venv/bin:$(CURDIR)/.work/terraform:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.work/collections
+# Terraform, ours and that of builds in local AWS, takes the provider from where set-up found it.
+export TF_CLI_CONFIG_FILE := $(CURDIR)/.work/terraform.rc
+export LOCAL_AWS_TERRAFORMRC := $(CURDIR)/.work/terraform.rc
+export CHECKPOINT_DISABLE := 1
+
+# Nothing here may ever reach a real account: no profile, key or endpoint of the caller's is passed on.
+unexport AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN
+unexport AWS_PROFILE AWS_DEFAULT_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE
+unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI
+unexport AWS_ENDPOINT_URL AWS_URL AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
+export AWS_CONFIG_FILE := /dev/null
+export AWS_SHARED_CREDENTIALS_FILE := /dev/null
+export AWS_EC2_METADATA_DISABLED := true
+# Settings of the caller's that would change what the tools do.
+unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: help setup demo local-up local-down test $(PARTS) format dist lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Set up .work/ (every target does it by itself)
+	@sh scripts/setup.sh
+
+demo: setup ## Local AWS, the pipeline, and a VPC that it builds, from nothing
+	@python scripts/demo.py
+
+local-up: setup ## Start local AWS for your own use
+	@python -m local_aws up --detach
+
+local-down: setup ## Stop it
+	@python -m local_aws down
+
+test: setup ## Every check
+	@sh scripts/run_parts.sh $(PARTS)
+
+lint: setup ## Linters: Python, types, YAML, shell, Terraform, changelog, Ansible
+	@sh scripts/lint.sh
+
+unit: setup ## Unit tests
+	@pytest tests/unit
+
+sanity: setup ## ansible-test sanity
+	@python scripts/sanity.py
+
+integration: setup ## Modules against local AWS
+	@pytest tests/integration
+
+molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
+	@rm -rf .work/molecule-state
+	@MOLECULE_EPHEMERAL_DIRECTORY="$$PWD/.work/molecule-state" molecule test --all; code=$$?; \
+		python -m local_aws down --data .work/molecule >/dev/null; exit $$code
+
+e2e: setup ## The whole way, from an empty account to a VPC and back
+	@pytest tests/e2e
+
+format: setup ## Format Python and Terraform
+	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf
+
+dist: setup ## Build the collection artifact in dist/
+	@python scripts/dist.py
+
+lock: setup ## Resolve requirements/dev.in into requirements/dev.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
+		requirements/dev.in --output-file requirements/dev.txt
+
+clean: ## Remove what the targets made (stop local AWS first)
+	@rm -rf .work dist .ansible .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,88 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""/_local/: what on AWS is the console, or another company's web site. Only for callers on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from local_aws import codeconnections, server
+from local_aws.aws_json import AwsError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+def routes(app: App) -> App:
+    """The application with /_local/ in front of it."""
+
+    async def routed(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/_local/"):
+            await app(scope, receive, send)
+            return
+        body = await _body(receive)
+        try:
+            if not _from_this_machine(scope):
+                raise AwsError("AccessDenied", "/_local/ answers only on this machine", 403)
+            status, answer = 200, await asyncio.to_thread(_answer, scope["method"], scope["path"], body)
+        except AwsError as error:
+            status, answer = error.status, {"error": error.code, "message": error.message}
+        content = json.dumps(answer).encode()
+        await send({"type": "http.response.start", "status": status, "headers": [
+            (b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]})
+        await send({"type": "http.response.body", "body": content})
+
+    return routed
+
+
+async def _body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _from_this_machine(scope: MutableMapping[str, Any]) -> bool:
+    """The peer and the Host header are loopback: a web page cannot reach this through a name it controls."""
+    client = scope.get("client") or ("",)
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"), "")
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return server.is_loopback(client[0]) and server.is_loopback(name)
+
+
+def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
+    if (method, path) == ("GET", "/_local/health"):
+        return {"status": "ready", "pid": os.getpid(), "data": str(server.data_dir())}
+    if (method, path) == ("GET", "/_local/repositories"):
+        return {"repositories": {name: str(where) for name, where in codeconnections.repositories().items()}}
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        request = None
+    if not isinstance(request, dict):
+        raise AwsError("BadRequest", "The request is not a JSON object")
+    if (method, path) == ("POST", "/_local/repositories"):
+        full_name, where = _text(request, "full_name"), Path(_text(request, "path"))
+        codeconnections.map_repository(full_name, where)
+        return {"full_name": full_name, "path": str(where)}
+    if (method, path) == ("POST", "/_local/connections/complete"):
+        name = _text(request, "connection_name")
+        return {"connection_arns": codeconnections.SERVICE.complete(name)}
+    raise AwsError("NotFound", f"{method} {path} is not part of local AWS", 404)
+
+
+def _text(request: dict[str, Any], key: str) -> str:
+    value = request.get(key)
+    if not isinstance(value, str) or not value:
+        raise AwsError("BadRequest", f"{key} is missing")
+    return value

@@ -1,0 +1,223 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands of python -m local_aws."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+DEFAULT_DATA = Path(".work/local_aws")
+_START_SECONDS = 60
+_STOP_SECONDS = 20
+
+
+class CliError(Exception):
+    """A message for the person at the terminal."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it worked, 1 with a message on stderr when not."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except CliError as error:
+        print(f"local_aws: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local_aws", description="AWS on this machine, for development")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--data", type=Path, default=DEFAULT_DATA, help="directory of its files (%(default)s)")
+        sub.set_defaults(run=run)
+        return sub
+
+    up = command("up", _up, "start local AWS")
+    up.add_argument("--port", type=int, default=4566, help="0 takes a free one (%(default)s)")
+    up.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    up.add_argument("--allow-remote", action="store_true", help="allow an address that other machines reach")
+    up.add_argument("--detach", action="store_true", help="return when it is ready, and leave it running")
+    command("down", _down, "stop local AWS")
+    command("status", _status, "say whether it runs")
+    complete = command("complete-connection", _complete, "finish a pending connection, as its owner would in a browser")
+    complete.add_argument("name")
+    repository = command("map-repository", _map, "let a repository name stand for a local bare Git repository")
+    repository.add_argument("full_name")
+    repository.add_argument("path", type=Path)
+    command("create-admin", _create_admin, "make the user 'admin', who may do everything; prints a key pair")
+    user = command("put-user", _put_user, "make or update a user with one policy; prints a key pair")
+    user.add_argument("name")
+    user.add_argument("--policy", type=Path, required=True, help="file with the policy document")
+    return parser
+
+
+def _up(options: argparse.Namespace) -> int:
+    from local_aws import server
+
+    running = _running(options.data)
+    if running is not None:
+        raise CliError(f"it already runs on {running['endpoint_url']} (data in {options.data})")
+    if not options.detach:
+        try:
+            server.serve(options.port, options.data, host=options.host, allow_remote=options.allow_remote)
+        except (OSError, ValueError) as error:
+            raise CliError(f"cannot listen on {options.host}:{options.port}: {error}") from error
+        return 0
+    if not options.allow_remote and not server.is_loopback(options.host):
+        raise CliError(f"{options.host} can be reached by other machines; use a loopback address, or --allow-remote")
+    options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = [sys.executable, "-m", "local_aws", "up", "--port", str(options.port), "--host", options.host,
+               "--data", str(options.data), *(["--allow-remote"] if options.allow_remote else [])]
+    (options.data / "endpoint.json").unlink(missing_ok=True)
+    with (options.data / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        running = _running(options.data)
+        if running is not None and running["pid"] == process.pid:
+            print(json.dumps(running))
+            return 0
+        if process.poll() is not None:
+            raise CliError(f"it did not start:\n{_tail(options.data / 'server.log')}")
+        time.sleep(0.05)
+    process.terminate()
+    raise CliError(f"it was not ready after {_START_SECONDS} seconds:\n{_tail(options.data / 'server.log')}")
+
+
+def _down(options: argparse.Namespace) -> int:
+    running = _running(options.data)
+    if running is None:
+        print("local AWS does not run")
+        return 0
+    pid = int(running["pid"])
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _alive(pid):
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            break
+        time.sleep(0.05)
+    (options.data / "endpoint.json").unlink(missing_ok=True)
+    print("local AWS is stopped")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    running = _running(options.data)
+    if running is None:
+        raise CliError(f"it does not run (data in {options.data})")
+    print(json.dumps(running))
+    return 0
+
+
+def _complete(options: argparse.Namespace) -> int:
+    answer = _post(_endpoint(options.data), "/_local/connections/complete", {"connection_name": options.name})
+    print(json.dumps(answer))
+    return 0
+
+
+def _map(options: argparse.Namespace) -> int:
+    answer = _post(_endpoint(options.data), "/_local/repositories",
+                   {"full_name": options.full_name, "path": str(options.path.resolve())})
+    print(json.dumps(answer))
+    return 0
+
+
+def _create_admin(options: argparse.Namespace) -> int:
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    print(json.dumps(put_user(_endpoint(options.data), "admin", everything)))
+    return 0
+
+
+def _put_user(options: argparse.Namespace) -> int:
+    try:
+        policy = json.loads(options.policy.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CliError(f"{options.policy}: {error}") from error
+    print(json.dumps(put_user(_endpoint(options.data), options.name, policy)))
+    return 0
+
+
+def put_user(endpoint_url: str, name: str, policy: dict[str, Any]) -> dict[str, str]:
+    """Make or update an IAM user with exactly this inline policy, as the account's owner (root).
+
+    Returns a new key pair {"UserName", "AccessKeyId", "SecretAccessKey"}; earlier keys of the user are removed.
+    """
+    import boto3
+    from botocore.config import Config
+
+    from local_aws.server import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
+
+    iam = boto3.client("iam", endpoint_url=endpoint_url, region_name="us-east-1", config=Config(proxies={}),
+                       aws_access_key_id=ROOT_ACCESS_KEY_ID, aws_secret_access_key=ROOT_SECRET_ACCESS_KEY)
+    try:
+        iam.create_user(UserName=name)
+    except iam.exceptions.EntityAlreadyExistsException:
+        for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+    iam.put_user_policy(UserName=name, PolicyName="local-aws", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"UserName": name, "AccessKeyId": key["AccessKeyId"], "SecretAccessKey": key["SecretAccessKey"]}
+
+
+def _running(data: Path) -> dict[str, Any] | None:
+    """The endpoint.json of a server that answers and is the one this directory belongs to; None otherwise."""
+    try:
+        endpoint: dict[str, Any] = json.loads((data / "endpoint.json").read_text(encoding="utf-8"))
+        health = _call(endpoint["endpoint_url"], "/_local/health", None)
+    except (OSError, ValueError, KeyError):
+        return None
+    return endpoint if health.get("pid") == endpoint.get("pid") else None
+
+
+def _endpoint(data: Path) -> str:
+    running = _running(data)
+    if running is None:
+        raise CliError(f"local AWS does not run (data in {data}); start it with: python -m local_aws up --detach")
+    return str(running["endpoint_url"])
+
+
+def _post(endpoint_url: str, path: str, content: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _call(endpoint_url, path, content)
+    except urllib.error.HTTPError as error:
+        raise CliError(json.loads(error.read() or b"{}").get("message", str(error))) from error
+
+
+def _call(endpoint_url: str, path: str, content: dict[str, Any] | None) -> dict[str, Any]:
+    request = urllib.request.Request(
+        endpoint_url + path, data=None if content is None else json.dumps(content).encode(),
+        headers={"Content-Type": "application/json"})
+    # No proxy: the endpoint is this machine.
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        parsed: dict[str, Any] = json.load(answer)
+        return parsed
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        # A stopped child of this process is a zombie until it is waited for.
+        return os.waitpid(pid, os.WNOHANG)[0] == 0
+    except ChildProcessError:
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def _tail(path: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])

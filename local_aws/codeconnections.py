@@ -1,0 +1,191 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CodeConnections: connections to Git providers, and the local bare repositories that stand for what they reach."""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.model import ServiceModel
+
+from local_aws import git
+from local_aws.aws_json import AwsError, Caller, JsonService, service_model
+
+TARGET_PREFIXES = (
+    "com.amazonaws.codeconnections.CodeConnections_20231201.",
+    "com.amazonaws.codestar.connections.CodeStar_connections_20191201.",
+)
+
+_repositories: dict[str, Path] = {}
+_refs_when_mapped: dict[str, dict[str, str]] = {}
+_lock = threading.RLock()
+
+
+@dataclass
+class Connection:
+    """One connection; status is PENDING until its owner completes it, then AVAILABLE."""
+
+    name: str
+    arn: str
+    provider_type: str
+    account_id: str
+    region: str
+    status: str = "PENDING"
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def described(self) -> dict[str, Any]:
+        """The connection as GetConnection returns it."""
+        return {
+            "ConnectionName": self.name, "ConnectionArn": self.arn, "ProviderType": self.provider_type,
+            "OwnerAccountId": self.account_id, "ConnectionStatus": self.status,
+        }
+
+
+def map_repository(full_name: str, path: Path) -> None:
+    """Let full_name (such as "example/infrastructure") stand for a local bare repository.
+
+    Raises AwsError BadRequest when the name is not owner/name or the path is no Git repository.
+    """
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)+", full_name):
+        raise AwsError("BadRequest", f"{full_name!r} is not a repository name such as owner/name")
+    try:
+        refs = git.refs(path.resolve())
+    except git.GitError as error:
+        raise AwsError("BadRequest", f"{path} is not a Git repository") from error
+    with _lock:
+        if _repositories.get(full_name) != path.resolve():
+            _repositories[full_name], _refs_when_mapped[full_name] = path.resolve(), refs
+
+
+def repositories() -> dict[str, Path]:
+    """Every mapped repository, by full name."""
+    with _lock:
+        return dict(_repositories)
+
+
+def refs_when_mapped(full_name: str) -> dict[str, str]:
+    """What a repository held when it was mapped: pushes count from there."""
+    with _lock:
+        return dict(_refs_when_mapped.get(full_name, {}))
+
+
+class CodeConnectionsService(JsonService):
+    """Both API names of the service, codeconnections and codestar-connections, over one store."""
+
+    service_name = "codeconnections"
+
+    def __init__(self) -> None:
+        self._connections: dict[str, Connection] = {}
+
+    def model(self, target: str) -> ServiceModel:
+        return service_model("codestar-connections" if target.startswith(TARGET_PREFIXES[1]) else self.service_name)
+
+    def iam_action(self, operation: str, target: str) -> str:
+        return f"{'codestar-connections' if target.startswith(TARGET_PREFIXES[1]) else self.service_name}:{operation}"
+
+    def resource_arns(self, operation: str, request: dict[str, Any], caller: Caller) -> list[str]:
+        arn = request.get("ConnectionArn", request.get("ResourceArn"))
+        return [arn] if isinstance(arn, str) else ["*"]
+
+    def find(self, arn: str, account_id: str, region: str) -> Connection | None:
+        """The connection of an ARN (codestar-connections ARNs name the same connection), in one account and region."""
+        with _lock:
+            found = self._connections.get(arn.replace(":codestar-connections:", ":codeconnections:", 1))
+        return found if found and (found.account_id, found.region) == (account_id, region) else None
+
+    def complete(self, name: str) -> list[str]:
+        """Do what the owner does in the provider's web site: every connection of this name becomes AVAILABLE."""
+        with _lock:
+            named = [connection for connection in self._connections.values() if connection.name == name]
+            for connection in named:
+                connection.status = "AVAILABLE"
+        if not named:
+            raise AwsError("NotFound", f"There is no connection named {name}", 404)
+        return [connection.arn for connection in named]
+
+    def tagged(self) -> list[tuple[str, str, str, dict[str, str]]]:
+        """(account, region, ARN, tags) of every connection."""
+        with _lock:
+            return [(item.account_id, item.region, item.arn, dict(item.tags)) for item in self._connections.values()]
+
+    def create_connection(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        """A new connection, PENDING. Names need not be unique on AWS; ours neither."""
+        provider = request.get("ProviderType")
+        if request.get("HostArn"):
+            raise AwsError("ResourceNotFoundException", f"Host {request['HostArn']} not found")
+        if provider is None:
+            raise AwsError("InvalidInputException", "Either ProviderType or HostArn must be specified")
+        arn = f"arn:aws:codeconnections:{caller.region}:{caller.account_id}:connection/{uuid.uuid4()}"
+        tags = _tags(request.get("Tags", []))
+        connection = Connection(request["ConnectionName"], arn, provider, caller.account_id, caller.region, tags=tags)
+        with _lock:
+            self._connections[arn] = connection
+        return {"ConnectionArn": arn, "Tags": _tag_list(tags)}
+
+    def get_connection(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        return {"Connection": self._existing(request["ConnectionArn"], caller).described()}
+
+    def list_connections(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        provider = request.get("ProviderTypeFilter")
+        with _lock:
+            found = [item for item in self._connections.values()
+                     if (item.account_id, item.region) == (caller.account_id, caller.region)
+                     and provider in (None, item.provider_type) and not request.get("HostArnFilter")]
+        start = _offset(request.get("NextToken"))
+        end = start + (request.get("MaxResults") or 100)
+        return {"Connections": [item.described() for item in found[start:end]],
+                "NextToken": str(end) if end < len(found) else None}
+
+    def delete_connection(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        with _lock:
+            del self._connections[self._existing(request["ConnectionArn"], caller).arn]
+        return {}
+
+    def list_tags_for_resource(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        return {"Tags": _tag_list(self._existing(request["ResourceArn"], caller).tags)}
+
+    def tag_resource(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        connection, tags = self._existing(request["ResourceArn"], caller), _tags(request["Tags"])
+        if len(connection.tags | tags) > 200:
+            raise AwsError("LimitExceededException", "The tag limit of the resource is exceeded")
+        with _lock:
+            connection.tags.update(tags)
+        return {}
+
+    def untag_resource(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        connection = self._existing(request["ResourceArn"], caller)
+        with _lock:
+            for key in request["TagKeys"]:
+                connection.tags.pop(key, None)
+        return {}
+
+    def _existing(self, arn: str, caller: Caller) -> Connection:
+        found = self.find(arn, caller.account_id, caller.region)
+        if found is None:
+            raise AwsError("ResourceNotFoundException", f"Connection {arn} not found")
+        return found
+
+
+def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _offset(token: str | None) -> int:
+    if token is None:
+        return 0
+    if not token.isdigit():
+        raise AwsError("InvalidInputException", "The next token is invalid")
+    return int(token)
+
+
+SERVICE = CodeConnectionsService()

@@ -1,0 +1,193 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Corrections of MiniStack: each function restores one behaviour of AWS, named in its docstring."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from ministack import app as ministack_app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import extract_access_key_id
+from ministack.services import ssm, tagging
+
+from local_aws import kms_use, server
+from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
+
+Message = MutableMapping[str, Any]
+App = Callable[[MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
+               Awaitable[None]]
+
+PLAIN_HTTP_HEADER = "x-local-aws-plain-http"
+_plain_http: contextvars.ContextVar[bool] = contextvars.ContextVar("local_aws_plain_http", default=False)
+
+
+def apply() -> None:
+    """Install every correction; call once, before the first request."""
+    principal_arn_of_assumed_roles()
+    loopback_counts_as_tls()
+    tags_of_our_services()
+    pages_of_get_resources()
+    every_parameter_counts()
+    key_of_an_upload()
+    log_streams_as_resources()
+    kms_use.apply()
+
+
+def principal_arn_of_assumed_roles() -> None:
+    """aws:PrincipalArn of an assumed role is the role's ARN, not the STS session's."""
+    original = iam_evaluator._resolve_condition_key
+
+    def resolve(key: str, context: Any) -> Any:
+        if key.lower() == "aws:principalarn":
+            return role_arn_of(context.principal_arn)
+        return original(key, context)
+
+    iam_evaluator._resolve_condition_key = resolve
+
+
+def loopback_counts_as_tls() -> None:
+    """aws:SecureTransport is true: real clients reach AWS over TLS, and a loopback connection is as private.
+
+    A request with the header X-Local-Aws-Plain-Http: true stays plain HTTP, so that a policy against it can be tested.
+    """
+    original = iam_evaluator.pin_request_origin
+
+    def pin(source_ip: str, secure_transport: bool) -> None:
+        original(source_ip, secure_transport or not _plain_http.get())
+
+    ministack_app.pin_request_origin = pin
+    # Checks outside a request are calls between services, which AWS makes over TLS.
+    iam_evaluator._request_origin.set(("127.0.0.1", True))
+
+
+def remembering(app: App) -> App:
+    """The application, remembering for each request who signed it and whether it asked to count as plain HTTP."""
+
+    async def noting(scope: MutableMapping[str, Any], receive: Callable[[], Awaitable[Message]],
+                     send: Callable[[Message], Awaitable[None]]) -> None:
+        if scope["type"] == "http":
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+            kms_use.request_key.set(extract_access_key_id(headers, query))
+            _plain_http.set(headers.get(PLAIN_HTTP_HEADER, "").lower() == "true")
+        await app(scope, receive, send)
+
+    return noting
+
+
+def tags_of_our_services() -> None:
+    """GetResources and aws:ResourceTag know pipelines, build projects and connections."""
+
+    def collector(service: Any) -> Callable[[], list[tuple[str, list[dict[str, str]]]]]:
+        def collect() -> list[tuple[str, list[dict[str, str]]]]:
+            return [(arn, [{"Key": key, "Value": value} for key, value in tags.items()])
+                    for account_id, region, arn, tags in service.tagged()
+                    if (account_id, region) == (get_account_id(), get_region())]
+
+        return collect
+
+    for name, service in server.services().items():
+        if hasattr(service, "tagged"):
+            tagging._COLLECTORS[name] = collector(service)
+            tagging._RESOURCE_TAG_COLLECTORS[name] = tagging._COLLECTORS[name]
+
+
+def pages_of_get_resources() -> None:
+    """GetResources of the tagging API answers in pages (of 50 unless told otherwise) and leaves out the untagged."""
+    original = tagging._HANDLERS["GetResources"]
+
+    def get_resources(data: dict[str, Any]) -> Any:
+        status, headers, body = original(data)
+        if status != 200:
+            return status, headers, body
+        answer = json.loads(body)
+        tagged = sorted((item for item in answer["ResourceTagMappingList"] if item["Tags"]),
+                        key=lambda item: str(item["ResourceARN"]))
+        token = data.get("PaginationToken") or ""
+        start = next((index for index, item in enumerate(tagged) if item["ResourceARN"] > token), len(tagged))
+        page = tagged[start:start + int(data.get("ResourcesPerPage") or 50)]
+        answer["ResourceTagMappingList"] = page
+        more = start + len(page) < len(tagged)
+        answer["PaginationToken"] = page[-1]["ResourceARN"] if more and not data.get("ResourceARNList") else ""
+        if data.get("ResourceARNList"):
+            answer["ResourceTagMappingList"] = tagged
+        return status, headers, json.dumps(answer).encode()
+
+    tagging._HANDLERS["GetResources"] = get_resources
+
+
+def every_parameter_counts() -> None:
+    """SSM calls with several names need permission on each parameter, and GetParametersByPath on its path."""
+    original = iam_actions.extract_resource_arn
+    handle_request: Callable[..., Awaitable[Any]] = ssm.handle_request
+
+    def arns(body: bytes, region: str, account_id: str) -> list[str]:
+        try:
+            request = json.loads(body or b"{}")
+        except ValueError:
+            return []
+        names = request.get("Names") or [request.get("Path")]
+        return [_parameter_arn(name, region, account_id) for name in names if isinstance(name, str) and name]
+
+    def extract(service: str, method: str, path: str, headers: dict[str, str], body: bytes,
+                query_params: dict[str, Any], region: str, account_id: str) -> str:
+        found = arns(body, region, account_id) if service == "ssm" else []
+        return found[0] if found else str(
+            original(service, method, path, headers, body, query_params, region, account_id))
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        # MiniStack checked the first already, which is all that its interface allows.
+        for arn in arns(body, get_region(), get_account_id())[1:]:
+            action = headers.get("x-amz-target", "").rpartition(".")[2]
+            try:
+                authorize(caller_of(extract_access_key_id(headers, query), get_region()), f"ssm:{action}", arn)
+            except AwsError as error:
+                return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(
+                    {"__type": error.code, "Message": error.message}).encode()
+        return await handle_request(method, path, headers, body, query)
+
+    iam_actions.extract_resource_arn, ssm.handle_request = extract, handle
+
+
+def _parameter_arn(name: str, region: str, account_id: str) -> str:
+    """The ARN of a parameter or path; a name's version or label is no part of it."""
+    if name.startswith("arn:"):
+        return ":".join(name.split(":")[:6])
+    return f"arn:aws:ssm:{region}:{account_id}:parameter/{name.partition(':')[0].strip('/')}"
+
+
+def key_of_an_upload() -> None:
+    """A policy can say which KMS key an upload must name (s3:x-amz-server-side-encryption-aws-kms-key-id)."""
+    original = iam_actions._s3_object_context
+    name = "x-amz-server-side-encryption-aws-kms-key-id"
+
+    def context_of(action: str, query: dict[str, Any], path: str, headers: dict[str, str]) -> dict[str, Any]:
+        context: dict[str, Any] = original(action, query, path, headers)
+        if action == "s3:PutObject" and headers.get(name):
+            context[f"s3:{name}"] = headers[name]
+        return context
+
+    iam_actions._s3_object_context = context_of
+
+
+def log_streams_as_resources() -> None:
+    """CreateLogStream and PutLogEvents are authorised on the stream, log-group:<name>:log-stream:<name>."""
+    original = iam_actions.extract_resource_arn
+
+    def extract(service: str, method: str, path: str, headers: dict[str, str], body: bytes,
+                query: dict[str, Any], region: str, account_id: str) -> str:
+        target = headers.get("x-amz-target", "")
+        if service == "logs" and target.endswith((".CreateLogStream", ".PutLogEvents")):
+            request = json.loads(body or b"{}")
+            group, stream = request.get("logGroupName", ""), request.get("logStreamName", "")
+            return f"arn:aws:logs:{region}:{account_id}:log-group:{group}:log-stream:{stream}"
+        return str(original(service, method, path, headers, body, query, region, account_id))
+
+    iam_actions.extract_resource_arn = extract

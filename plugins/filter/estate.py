@@ -1,0 +1,57 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filters that turn checked stacks into what the modules take: plain data in, plain data out, no calls."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names
+from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters import stack_parameters
+from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import stack_pipelines, stack_projects
+from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
+
+
+def state_bucket_policy(foundation: dict[str, Any], extra: list[Any], caller_arn: str) -> dict[str, Any]:
+    """The state bucket's policy; refused where it would keep the caller from ever changing it again."""
+    bucket_arn = names.bucket_arn(foundation, foundation["state_bucket"])
+    policy = bucket_policies.state_bucket_policy(bucket_arn, foundation["kms_key_arn"], extra)
+    locked_out = bucket_policies.locks_out(policy, bucket_arn, caller_arn)
+    if locked_out:
+        raise AnsibleFilterError(
+            f"The policy of the state bucket would lock you out: {'; '.join(locked_out)}. Nothing was changed. "
+            "Fix: add your own ARN to the statement's ArnNotLike aws:PrincipalArn, or leave the statement out."
+        )
+    return policy
+
+
+def artifact_bucket_policy(foundation: dict[str, Any]) -> dict[str, Any]:
+    """The artifact bucket's policy."""
+    return bucket_policies.artifact_bucket_policy(names.bucket_arn(foundation, foundation["artifact_bucket"]))
+
+
+def parameters(stacks: list[Any], foundation: dict[str, Any]) -> list[dict[str, Any]]:
+    """stack_parameters with an error as Ansible shows it."""
+    try:
+        return stack_parameters(stacks, foundation)
+    except (OSError, ValueError) as error:
+        raise AnsibleFilterError(str(error)) from None
+
+
+class FilterModule:
+    """The filters of the estate."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filter names to functions."""
+        return {
+            "artifact_bucket_policy": artifact_bucket_policy,
+            "stack_parameters": parameters,
+            "stack_pipelines": stack_pipelines,
+            "stack_projects": stack_projects,
+            "stack_roles": stack_roles,
+            "state_bucket_policy": state_bucket_policy,
+        }

@@ -1,0 +1,159 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""One connection to AWS per module run: clients, bounded concurrency, the count of calls, errors in plain words."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Iterable, TypeVar
+
+try:
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    BotoCoreError = ClientError = Exception
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_conn, get_aws_connection_info
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+READ_ONLY_OPERATION = re.compile(r"^(Get|List|Describe|BatchGet|Head|Lookup|Simulate|Search)")
+
+# Seconds. IAM promises no bound for a fresh role to become assumable; AWS's own tools wait up to two minutes.
+PROPAGATION_TIMEOUT = 120
+
+
+class Refused(Exception):
+    """The input, or the run's mode, does not allow the call. The text is for the user."""
+
+
+class Aws:
+    """Clients of one module run.
+
+    Args:
+        module: an AnsibleAWSModule; its region, credentials and check mode are used.
+        concurrency: calls in flight at most.
+    """
+
+    def __init__(self, module: Any, concurrency: int = 10) -> None:
+        self._module = module
+        self.check_mode: bool = module.check_mode
+        self.concurrency = concurrency
+        self.calls: Counter[str] = Counter()
+        self._calls_lock = threading.Lock()
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, made once. Throttled calls are retried by botocore's standard mode."""
+        if service not in self._clients:
+            region, endpoint_url, parameters = get_aws_connection_info(self._module)
+            client = boto3_conn(
+                self._module,
+                conn_type="client",
+                resource=service,
+                region=region,
+                endpoint=endpoint_url,
+                config=Config(
+                    retries={"mode": "standard", "total_max_attempts": 10},
+                    max_pool_connections=self.concurrency,
+                ),
+                **parameters,
+            )
+            client.meta.events.register("before-call", self._before_call)
+            self._clients[service] = client
+        return self._clients[service]
+
+    def _before_call(self, model: Any, **_kwargs: Any) -> None:
+        operation = f"{model.service_model.service_name}:{model.name}"
+        if self.check_mode and not READ_ONLY_OPERATION.match(model.name):
+            # A second lock behind the engine's own: check mode never writes, whatever a resource kind does.
+            raise Refused(f"{operation} would change something, and this is check mode. This is a bug in gitops.aws.")
+        with self._calls_lock:
+            self.calls[operation] += 1
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Calls the function for every item, at most `concurrency` at a time; results keep the items' order.
+
+        The first exception is raised after all calls have ended.
+        """
+        work = list(items)
+        if len(work) < 2:
+            return [function(item) for item in work]
+        with ThreadPoolExecutor(max_workers=min(self.concurrency, len(work))) as pool:
+            return list(pool.map(function, work))
+
+    def pages(self, service: str, operation: str, result_key: str, **arguments: Any) -> list[Any]:
+        """All elements of a paginated list operation (`operation` in snake_case), as one list."""
+        paginator = self.client(service).get_paginator(operation)
+        return [element for page in paginator.paginate(**arguments) for element in page.get(result_key, [])]
+
+
+def error_code(error: BaseException) -> str:
+    """AWS's error code of a ClientError, else ''."""
+    return getattr(error, "response", {}).get("Error", {}).get("Code", "")
+
+
+def absent(*codes: str) -> Callable[[BaseException], bool]:
+    """A test for errors that only say that something does not exist."""
+    return lambda error: error_code(error) in codes
+
+
+def read_or_none(call: Callable[..., R], missing: tuple[str, ...], **arguments: Any) -> R | None:
+    """Calls a read operation; None when AWS answers one of the `missing` error codes."""
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        if error_code(error) in missing:
+            return None
+        raise
+
+
+def until_propagated(call: Callable[[], R], fresh: Callable[[BaseException], bool]) -> R:
+    """Repeats a call while AWS says that what it refers to is not usable yet.
+
+    IAM is eventually consistent: a role that was just created cannot be assumed for some seconds. Repeating the
+    consumer's call is the only reliable test. Bounded by PROPAGATION_TIMEOUT; any other error is raised at once.
+    """
+    deadline = time.monotonic() + PROPAGATION_TIMEOUT
+    pause = 0.5
+    while True:
+        try:
+            return call()
+        except ClientError as error:
+            if not fresh(error) or time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 1.6, 8)
+
+
+_DENIED = re.compile(r"(?P<principal>arn:\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)")
+
+
+def explain(error: BaseException, what: str) -> str:
+    """One line that names the resource, what AWS said, and the fix where the cause is known.
+
+    Args:
+        error: the exception of a call.
+        what: the resource in words, such as `IAM role gitops-network-plan`.
+    """
+    if not isinstance(error, ClientError) or not hasattr(error, "response"):
+        return f"{what}: {error}"
+    code = error_code(error)
+    message = error.response["Error"].get("Message", "")
+    operation = getattr(error, "operation_name", "the call")
+    text = f"{what}: {operation} failed with {code}: {message}"
+    denied = _DENIED.search(message)
+    if denied:
+        text += f" Fix: allow {denied['action']} on this resource for {denied['principal']}."
+    elif code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"):
+        text += " Fix: the credentials are expired or wrong; get new ones and run again, nothing is lost."
+    return text

@@ -1,0 +1,354 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""The declarative engine: read, normalise, compare, write only what differs.
+
+A resource kind (see _kinds/) says how one kind of AWS resource is read and written. Everything else is here, once:
+what is compared with what, check mode, the diff, tags, bounded concurrency, partial failure and the result's shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    BotoCoreError = ClientError = Exception
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, until_propagated
+
+Settings = dict[str, Any]
+
+HIDDEN = "(hidden)"
+
+
+@dataclass
+class Resource:
+    """A resource as it is in AWS.
+
+    Attributes:
+        settings: in the vocabulary of the module's options, so that it can be fed back to the module.
+        facts: what AWS decides, such as `arn`.
+    """
+
+    settings: Settings
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Kind:
+    """How one kind of AWS resource is read and written. A subclass per kind, in _kinds/."""
+
+    noun = ""  # as in "IAM role"
+    service = ""  # boto3's name of the service
+    key = "name"  # the option that identifies an item
+    required: tuple[str, ...] = ()  # options without which the resource cannot be created
+    fixed: tuple[str, ...] = ()  # options that AWS cannot change after creation
+    equal: dict[str, Any] = {}  # option -> function(before, after) for values that have several spellings
+
+    def __init__(self, aws: Aws) -> None:
+        self.aws = aws
+        self.client = aws.client(self.service)
+
+    def problems(self, item: Settings) -> list[str]:
+        """What is wrong with an item, found without calling AWS: `option: reason` each."""
+        return []
+
+    def normalise(self, settings: Settings) -> Settings:
+        """The canonical form: server defaults folded in, sets sorted. Applied to both sides of a comparison."""
+        return settings
+
+    def read(self, items: list[Settings]) -> dict[str, Resource]:
+        """The resources that exist among the items, by key, in as few calls as the API allows."""
+        raise NotImplementedError
+
+    def read_each(self, read_one: Callable[[Settings], Resource | None], items: list[Settings]) -> dict[str, Resource]:
+        """For APIs that read one resource at a time: calls `read_one` for every item, and names the one that fails."""
+
+        def read_named(item: Settings) -> Resource | None:
+            try:
+                return read_one(item)
+            except (ClientError, BotoCoreError, Refused) as error:
+                raise Refused(explain(error, f"{self.noun} {item[self.key]}")) from error
+
+        found = zip(items, self.aws.map(read_named, items))
+        return {item[self.key]: resource for item, resource in found if resource}
+
+    def create(self, after: Settings) -> dict[str, Any]:
+        """Creates the resource; returns its facts."""
+        raise NotImplementedError
+
+    def predict(self, after: Settings) -> dict[str, Any]:
+        """The facts that a creation would give, for check mode; only those that can be known or must be stood for."""
+        return {}
+
+    def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
+        """Makes the resource what `after` says; `changed` names the options that differ."""
+        raise NotImplementedError
+
+    def check_delete(self, before: Resource, item: Settings) -> None:
+        """Raises Refused where the resource must not be deleted. Reads only: check mode asks it too."""
+
+    def delete(self, before: Resource, item: Settings) -> None:
+        """Deletes the resource."""
+        raise NotImplementedError
+
+    def not_yet(self, error: BaseException) -> bool:
+        """Whether the error only says that something the item refers to is too new to be used."""
+        return False
+
+    def public(self, settings: Settings) -> Settings:
+        """The settings as they may be shown: secrets hidden."""
+        return settings
+
+
+@dataclass
+class Step:
+    """What happens to one item."""
+
+    name: str
+    action: str  # created | updated | deleted | unchanged
+    before: Resource | None
+    after: Settings | None
+    item: Settings
+    changed: set[str] = field(default_factory=set)
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+def prune(value: Any, option: dict[str, Any]) -> Any:
+    """Leaves out what Ansible filled in as None for sub-options that were not given."""
+    nested = option.get("options")
+    if not nested:
+        return value
+    if isinstance(value, dict):
+        return {name: prune(element, nested.get(name, {})) for name, element in value.items() if element is not None}
+    if isinstance(value, list):
+        return [prune(element, option) for element in value]
+    return value
+
+
+def merge(current: Settings, wanted: Settings, options: dict[str, Any]) -> Settings:
+    """What the settings become: unset means leave alone, set means exactly this.
+
+    Typed dictionaries (those with sub-options) are merged; lists and maps keyed by users are replaced; an empty
+    dictionary or list removes the setting.
+    """
+    result = dict(current)
+    for name, option in options.items():  # not the names in wanted: those are the aliases of options, too
+        value = prune(wanted.get(name), option)
+        if value is None:
+            continue
+        if isinstance(value, dict) and value and option.get("options"):
+            result[name] = merge(current.get(name) or {}, value, option["options"])
+        else:
+            result[name] = value
+    return result
+
+
+def reveal(wanted: Any, current: Any) -> Any:
+    """A value that the module returned earlier, fed back: what is hidden in it is what the resource has now.
+
+    Elements of lists are matched by their name. Raises Refused where the resource has no such value.
+    """
+    if isinstance(wanted, dict):
+        known = current if isinstance(current, dict) else {}
+        return {name: reveal(value, known.get(name)) for name, value in wanted.items()}
+    if isinstance(wanted, list):
+        known = {_name(e): e for e in current or []}
+        return [reveal(e, known.get(_name(e)) if _name(e) else None) for e in wanted]
+    if wanted != HIDDEN:
+        return wanted
+    if current is None:
+        raise Refused(f"{HIDDEN} stands for a secret that AWS does not have here. Fix: give the secret itself")
+    return current
+
+
+def _name(element: Any) -> str:
+    """What an element of a list is known by, '' where it has no name."""
+    name = element.get("name") if isinstance(element, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def chunks(items: list[Any], size: int) -> list[list[Any]]:
+    """The items in lists of at most `size`, for APIs that take so many at a time."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def without_empty(value: Any) -> Any:
+    """Leaves out None, '' and empty containers, which for most APIs mean the same as an absent member."""
+    if isinstance(value, dict):
+        cleaned = {name: without_empty(element) for name, element in value.items()}
+        return {name: element for name, element in cleaned.items() if element not in (None, "", {}, [])}
+    if isinstance(value, list):
+        return [without_empty(element) for element in value]
+    return value
+
+
+def wanted_tags(current: dict[str, str], wanted: dict[str, Any], purge: bool) -> dict[str, str]:
+    """The tags after the run. Tags are texts for AWS; YAML's numbers and booleans become such."""
+    return {**({} if purge else current), **{name: as_text(value) for name, value in wanted.items()}}
+
+
+def as_text(value: Any) -> str:
+    """A value of a map of texts as AWS keeps it: YAML's true becomes 'true', a number its digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def plan_item(kind: Kind, options: dict[str, Any], item: Settings, before: Resource | None, purge_tags: bool) -> Step:
+    """Compares one item with what exists. Pure: no calls."""
+    name = item[kind.key]
+    current = kind.normalise(before.settings) if before else {}
+    try:
+        after = merge(current, reveal(item, current), options)
+    except Refused as error:
+        return Step(name, "unchanged", before, None, item, error=f"{kind.noun} {name}: {error}")
+    if item.get("tags") is not None:
+        after["tags"] = wanted_tags(current.get("tags", {}), item["tags"], purge_tags)
+    after = kind.normalise(after)
+    if before is None:
+        return Step(name, "created", None, after, item)
+    for option, equal in kind.equal.items():
+        if option in current and option in after and equal(current[option], after[option]):
+            after[option] = current[option]
+    changed = {option for option in {**current, **after} if after.get(option) != current.get(option)}
+    before = Resource(current, before.facts)
+    step = Step(name, "updated" if changed else "unchanged", before, after, item, changed, dict(before.facts))
+    for option in changed.intersection(kind.fixed):
+        step.error = (
+            f"{kind.noun} {name}: {option} is {current.get(option)!r} and AWS cannot change it to "
+            f"{after.get(option)!r}. Fix: keep {current.get(option)!r}, or delete the {kind.noun} and create it again."
+        )
+    return step
+
+
+def check_items(kind: Kind, plural: str, items: list[Settings], state: str) -> list[str]:
+    """Everything that is wrong with the input, with the path of each; found before the first call."""
+    found = []
+    seen: dict[str, int] = {}
+    for index, item in enumerate(items):
+        path = f"{plural}[{index}]"
+        name = item[kind.key]
+        if name in seen:
+            found.append(f"{path}.{kind.key}: {name!r} is also {plural}[{seen[name]}].{kind.key}; names must differ")
+        seen.setdefault(name, index)
+        if state == "present":
+            found += [f"{path}.{problem}" for problem in kind.problems(item)]
+    return found
+
+
+def apply(kind: Kind, step: Step) -> None:
+    """Carries one step out. An error is kept in the step, so that the others' results are not lost."""
+    try:
+        if step.action == "created" and step.after is not None:
+            missing = [option for option in kind.required if step.after.get(option) in (None, "", {}, [])]
+            if missing:
+                raise Refused(f"it does not exist yet, and to create it {', '.join(missing)} must be given")
+            if kind.aws.check_mode:
+                step.facts = kind.predict(step.after)
+            else:
+                step.facts = until_propagated(lambda: kind.create(step.after), kind.not_yet)
+        elif step.action == "updated" and not kind.aws.check_mode:
+            until_propagated(lambda: kind.update(step.before, step.after, step.changed), kind.not_yet)
+        elif step.action == "deleted":
+            kind.check_delete(step.before, step.item)
+            if not kind.aws.check_mode:
+                kind.delete(step.before, step.item)
+    except (ClientError, BotoCoreError, Refused) as error:
+        step.error = explain(error, f"{kind.noun} {step.name}")
+
+
+def difference(kind: Kind, step: Step) -> dict[str, Any]:
+    """One entry of Ansible's diff, from the same comparison that decided what to write."""
+    before = kind.public(step.before.settings) if step.before else {}
+    after = kind.public(step.after) if step.after is not None else {}
+    if step.action == "updated":
+        hidden = {o for o in step.changed if before.get(o) == after.get(o)}
+        before = {option: before.get(option) for option in sorted(step.changed)}
+        after = {option: after.get(option) for option in sorted(step.changed)}
+        for option in hidden:  # both sides are hidden: say that there is a difference, not what it is
+            before[option], after[option] = f"{HIDDEN} before", f"{HIDDEN} after"
+    title = f"{kind.noun} {step.name}"
+    return {"before_header": title, "after_header": title, "before": before, "after": after}
+
+
+def converge(kind: Kind, options: dict[str, Any], items: list[Settings], state: str, purge_tags: bool) -> list[Step]:
+    """Reads everything at once, then writes what differs with bounded concurrency."""
+    found = kind.read(items)
+    if state == "absent":
+        steps = [
+            Step(i[kind.key], "deleted" if i[kind.key] in found else "unchanged", found.get(i[kind.key]), None, i)
+            for i in items
+        ]
+    else:
+        steps = [plan_item(kind, options, item, found.get(item[kind.key]), purge_tags) for item in items]
+    kind.aws.map(lambda step: apply(kind, step), [s for s in steps if s.action != "unchanged" and not s.error])
+    return steps
+
+
+def report(kind: Kind, plural: str, steps: list[Step]) -> dict[str, Any]:
+    """The module's result.
+
+    Shape: `<plural>` is the settings of every item that exists after the run, fit to be fed back; an item that failed
+    is in it as it was before, if it was. `resources` maps each key to its `action`, its facts and, where it failed,
+    its `error`; `api_calls` counts the calls by operation.
+    """
+    changed = [step for step in steps if step.action != "unchanged" and not step.error]
+    settings = [step.before and step.before.settings if step.error else step.after for step in steps]
+    return {
+        "changed": bool(changed),
+        plural: [kind.public(each) for each in settings if each is not None],
+        "resources": {
+            step.name: {
+                "action": "failed" if step.error else step.action,
+                **step.facts,
+                **({"error": step.error} if step.error else {}),
+            }
+            for step in steps
+        },
+        "api_calls": dict(sorted(kind.aws.calls.items())),
+        "diff": [difference(kind, step) for step in changed],
+    }
+
+
+def common_options(plural: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The argument spec that every bulk module shares, around the options of one item."""
+    spec: dict[str, Any] = {
+        # no_log is said because Ansible takes some plurals, such as `keys`, for secrets.
+        plural: {"type": "list", "elements": "dict", "required": True, "options": options, "no_log": False},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "concurrency": {"type": "int", "default": 10},
+    }
+    if "tags" in options:
+        spec["purge_tags"] = {"type": "bool", "default": True}
+    return spec
+
+
+def run(kind_class: type[Kind], plural: str, options: dict[str, Any]) -> None:
+    """The whole of a bulk module: arguments in, result out."""
+    module = AnsibleAWSModule(argument_spec=common_options(plural, options), supports_check_mode=True)
+    items, state = module.params[plural], module.params["state"]
+    if not 1 <= module.params["concurrency"] <= 100:
+        module.fail_json(msg=f"concurrency: {module.params['concurrency']} is not between 1 and 100")
+    aws = Aws(module, module.params["concurrency"])
+    try:
+        kind = kind_class(aws)
+        wrong = check_items(kind, plural, items, state)
+        if wrong:
+            module.fail_json(msg="Nothing was changed. " + "; ".join(wrong))
+        steps = converge(kind, options, items, state, module.params.get("purge_tags", True))
+    except (ClientError, BotoCoreError, Refused) as error:
+        module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
+    result = report(kind, plural, steps)
+    errors = [step.error for step in steps if step.error]
+    if errors:
+        module.fail_json(msg=f"{len(errors)} of {len(steps)} {kind.noun}s failed. " + " | ".join(errors), **result)
+    module.exit_json(**result)

@@ -1,0 +1,50 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""What a stack's resources are called. The only place where a name is put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Stack = dict[str, Any]
+Foundation = dict[str, Any]
+
+
+def project(foundation: Foundation, stack: Stack, step: str) -> str:
+    """The build project of a step: plan, apply or destroy."""
+    return f"{foundation['name']}-{stack['name']}-{step}"
+
+
+def pipeline(foundation: Foundation, stack: Stack) -> str:
+    """The pipeline that plans and applies."""
+    return f"{foundation['name']}-{stack['name']}"
+
+
+def destroy_pipeline(foundation: Foundation, stack: Stack) -> str:
+    """The pipeline that destroys what the stack built."""
+    return f"{foundation['name']}-{stack['name']}-destroy"
+
+
+def role(foundation: Foundation, stack: Stack, purpose: str) -> str:
+    """The role for a purpose: plan, apply or pipeline."""
+    return f"{foundation['name']}-{stack['name']}-{purpose}"
+
+
+def role_arn(foundation: Foundation, stack: Stack, purpose: str) -> str:
+    """The ARN of that role; the user's own where one is named."""
+    return stack.get(f"{purpose}_role_arn") or arn(foundation, "iam", f"role/{role(foundation, stack, purpose)}", "")
+
+
+def arn(foundation: Foundation, service: str, resource: str, region: str | None = None) -> str:
+    """An ARN in the foundation's account; in its region unless another, or '' for global services, is given."""
+    where = foundation["region"] if region is None else region
+    return f"arn:{foundation['partition']}:{service}:{where}:{foundation['account_id']}:{resource}"
+
+
+def bucket_arn(foundation: Foundation, bucket: str) -> str:
+    """A bucket's ARN."""
+    return f"arn:{foundation['partition']}:s3:::{bucket}"

@@ -1,0 +1,186 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""The IAM roles of a stack, each with the least that its step needs.
+
+Plan reads, and writes only the lock. Apply also writes the state and what the stack's permissions allow. Pipeline
+fetches the source, moves artifacts and starts the builds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate import names
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
+
+Statement = dict[str, Any]
+
+
+def allow(sid: str, actions: list[str], resources: list[str], condition: dict[str, Any] | None = None) -> Statement:
+    """An Allow statement."""
+    statement: Statement = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}
+    if condition:
+        statement["Condition"] = condition
+    return statement
+
+
+def document(statements: list[Statement]) -> dict[str, Any]:
+    """A policy document."""
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def trust(foundation: Foundation, service: str, source_arns: list[str]) -> dict[str, Any]:
+    """Who may assume the role: one service, for these resources of this account only (no confused deputy)."""
+    return document(
+        [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": f"{service}.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": foundation["account_id"]},
+                    "ArnEquals": {"aws:SourceArn": source_arns},
+                },
+            }
+        ]
+    )
+
+
+def use_key(foundation: Foundation) -> Statement:
+    """State, plan and artifacts are all encrypted with the foundation's key, always through a service."""
+    return allow(
+        "Key",
+        ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+        [foundation["kms_key_arn"]],
+    )
+
+
+def artifacts(foundation: Foundation, pipelines: list[str]) -> list[Statement]:
+    """Reading and writing the artifacts of the stack's pipelines; CodePipeline shortens their names to 20 characters.
+
+    Without ListBucket and GetBucketVersioning S3 answers 403 where it means 404, and a build fails with CLIENT_ERROR.
+    """
+    bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
+    objects = sorted({f"{bucket}/{pipeline[:20]}/*" for pipeline in pipelines})
+    return [
+        allow("ArtifactObjects", ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], objects),
+        allow(
+            "ArtifactBucket", ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket"], [bucket]
+        ),
+    ]
+
+
+def logs(foundation: Foundation, projects: list[str]) -> Statement:
+    """Writing the builds' own log streams."""
+    group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
+    streams = [f"{group}:log-stream:{project}/*" for project in projects]
+    # AWS's reference gives the group as the resource of CreateLogStream, its denials name the stream: both are listed.
+    return allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [group, *streams])
+
+
+def state(foundation: Foundation, stack: Stack, write: bool) -> list[Statement]:
+    """The stack's own state and lock, nobody else's."""
+    bucket = names.bucket_arn(foundation, foundation["state_bucket"])
+    key = stack["state_key"]
+    result = [
+        allow("StateBucket", ["s3:ListBucket"], [bucket]),
+        allow("State", ["s3:GetObject"] + (["s3:PutObject"] if write else []), [f"{bucket}/{key}"]),
+    ]
+    if "lockfile" in foundation["locking"]:
+        lock = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+        result.append(allow("StateLockFile", lock, [f"{bucket}/{key}.tflock"]))
+    if "dynamodb" in foundation["locking"]:
+        table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
+        item = f"{foundation['state_bucket']}/{key}"
+        # <item>-md5 is the digest that Terraform keeps beside the lock: plan reads it, apply writes it.
+        own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item, f"{item}-md5"]}}
+        actions = ["dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem"]
+        result.append(allow("StateLock", actions, [table], own))
+    return result
+
+
+def credentials(foundation: Foundation, stack: Stack) -> list[Statement]:
+    """What the credentials mode needs: the parameters (GetParameters, plural, is what CodeBuild calls), or the role."""
+    if stack["credentials"] == "parameter_store":
+        parameters = [stack["access_key_id_parameter"], stack["secret_access_key_parameter"]]
+        resources = [names.arn(foundation, "ssm", f"parameter/{name.lstrip('/')}") for name in parameters]
+        return [allow("Credentials", ["ssm:GetParameters"], resources)]
+    if stack["credentials"] == "assume_role":
+        return [allow("Credentials", ["sts:AssumeRole"], [stack["assume_role_arn"]])]
+    return []
+
+
+def build_role(foundation: Foundation, stack: Stack, purpose: str) -> dict[str, Any]:
+    """The role of the plan project, or the one that the apply and destroy projects share."""
+    apply = purpose == "apply"
+    projects = [names.project(foundation, stack, step) for step in (["apply", "destroy"] if apply else ["plan"])]
+    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
+    permissions = stack["plan_permissions"] + (stack["apply_permissions"] if apply else [])
+    policies = {
+        "build": document([*artifacts(foundation, pipelines), logs(foundation, projects), use_key(foundation)]),
+        "state": document(state(foundation, stack, write=apply)),
+    }
+    if credentials(foundation, stack):
+        policies["credentials"] = document(credentials(foundation, stack))
+    if permissions:
+        policies["stack"] = document(permissions)
+    managed = stack["plan_managed_policies"] + (stack["apply_managed_policies"] if apply else [])
+    sources = [names.arn(foundation, "codebuild", f"project/{project}") for project in projects]
+    verb = "applies and destroys" if apply else "plans"
+    return {
+        "name": names.role(foundation, stack, purpose),
+        "description": f"CodeBuild {verb} the Terraform stack {stack['name']}",
+        "assume_role_policy": trust(foundation, "codebuild", sources),
+        "inline_policies": policies,
+        "managed_policies": managed,
+    }
+
+
+def pipeline_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
+    """The role of the stack's two pipelines."""
+    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
+    projects = [names.project(foundation, stack, step) for step in ("plan", "apply", "destroy")]
+    statements = [
+        # Connections made before the service was renamed are authorised by the old action name.
+        allow(
+            "Connection",
+            ["codeconnections:UseConnection", "codestar-connections:UseConnection"],
+            [foundation["connection_arn"]],
+        ),
+        *artifacts(foundation, pipelines),
+        use_key(foundation),
+        allow(
+            "Builds",
+            ["codebuild:BatchGetBuilds", "codebuild:StartBuild"],
+            [names.arn(foundation, "codebuild", f"project/{project}") for project in projects],
+        ),
+    ]
+    return {
+        "name": names.role(foundation, stack, "pipeline"),
+        "description": f"CodePipeline runs the pipelines of the Terraform stack {stack['name']}",
+        "assume_role_policy": trust(
+            foundation, "codepipeline", [names.arn(foundation, "codepipeline", name) for name in pipelines]
+        ),
+        "inline_policies": {"pipeline": document(statements)},
+        "managed_policies": [],
+    }
+
+
+def stack_roles(stacks: list[Stack], foundation: Foundation) -> list[dict[str, Any]]:
+    """The roles of all stacks as gitops.aws.iam_roles takes them; those that the user names are left out."""
+    result = []
+    for stack in stacks:
+        common = {
+            "permissions_boundary": foundation.get("permissions_boundary") or "",
+            "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
+        }
+        for purpose in ("plan", "apply"):
+            if not stack.get(f"{purpose}_role_arn"):
+                result.append({**build_role(foundation, stack, purpose), **common})
+        if not stack.get("pipeline_role_arn"):
+            result.append({**pipeline_role(foundation, stack), **common})
+    return result

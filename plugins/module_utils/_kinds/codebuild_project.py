@@ -1,0 +1,430 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""CodeBuild build projects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code
+from ansible_collections.gitops.aws.plugins.module_utils._engine import (
+    HIDDEN,
+    Kind,
+    Resource,
+    Settings,
+    chunks,
+    without_empty,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
+from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
+from ansible_collections.gitops.aws.plugins.module_utils._tags import to_dict, to_list
+
+SOURCE: dict[str, Any] = {
+    "type": {
+        "type": "str",
+        "required": True,
+        "choices": [
+            "BITBUCKET",
+            "CODECOMMIT",
+            "CODEPIPELINE",
+            "GITHUB",
+            "GITHUB_ENTERPRISE",
+            "GITLAB",
+            "GITLAB_SELF_MANAGED",
+            "NO_SOURCE",
+            "S3",
+        ],
+    },
+    "location": {"type": "str"},
+    "git_clone_depth": {"type": "int"},
+    "git_submodules_config": {
+        "type": "dict",
+        "options": {"fetch_submodules": {"type": "bool", "required": True}},
+    },
+    "buildspec": {"type": "str"},
+    "auth": {
+        "type": "dict",
+        "options": {
+            # Not required, here and below, where an empty dictionary removes the setting.
+            "type": {"type": "str", "choices": ["OAUTH", "CODECONNECTIONS", "SECRETS_MANAGER"]},
+            "resource": {"type": "str"},
+        },
+    },
+    "report_build_status": {"type": "bool"},
+    "build_status_config": {
+        "type": "dict",
+        "options": {"context": {"type": "str"}, "target_url": {"type": "str"}},
+    },
+    "insecure_ssl": {"type": "bool"},
+    "source_identifier": {"type": "str"},
+}
+
+ARTIFACTS: dict[str, Any] = {
+    "type": {"type": "str", "required": True, "choices": ["CODEPIPELINE", "S3", "NO_ARTIFACTS"]},
+    "location": {"type": "str"},
+    "path": {"type": "str"},
+    "namespace_type": {"type": "str", "choices": ["NONE", "BUILD_ID"]},
+    "name": {"type": "str"},
+    "packaging": {"type": "str", "choices": ["NONE", "ZIP"]},
+    "override_artifact_name": {"type": "bool"},
+    "encryption_disabled": {"type": "bool"},
+    "artifact_identifier": {"type": "str"},
+    "bucket_owner_access": {"type": "str", "choices": ["NONE", "READ_ONLY", "FULL"]},
+}
+
+COMPUTE_TYPES = [
+    "BUILD_GENERAL1_SMALL",
+    "BUILD_GENERAL1_MEDIUM",
+    "BUILD_GENERAL1_LARGE",
+    "BUILD_GENERAL1_XLARGE",
+    "BUILD_GENERAL1_2XLARGE",
+    "BUILD_LAMBDA_1GB",
+    "BUILD_LAMBDA_2GB",
+    "BUILD_LAMBDA_4GB",
+    "BUILD_LAMBDA_8GB",
+    "BUILD_LAMBDA_10GB",
+    "ATTRIBUTE_BASED_COMPUTE",
+    "CUSTOM_INSTANCE_TYPE",
+]
+
+ENVIRONMENT: dict[str, Any] = {
+    "type": {
+        "type": "str",
+        "choices": [
+            "ARM_CONTAINER",
+            "ARM_EC2",
+            "ARM_LAMBDA_CONTAINER",
+            "LINUX_CONTAINER",
+            "LINUX_EC2",
+            "LINUX_GPU_CONTAINER",
+            "LINUX_LAMBDA_CONTAINER",
+            "MAC_ARM",
+            "WINDOWS_CONTAINER",
+            "WINDOWS_EC2",
+            "WINDOWS_SERVER_2019_CONTAINER",
+            "WINDOWS_SERVER_2022_CONTAINER",
+        ],
+    },
+    "image": {"type": "str"},
+    "compute_type": {"type": "str", "choices": COMPUTE_TYPES},
+    "compute_configuration": {
+        "type": "dict",
+        "options": {
+            "v_cpu": {"type": "int"},
+            "memory": {"type": "int"},
+            "disk": {"type": "int"},
+            "machine_type": {"type": "str", "choices": ["GENERAL", "NVME"]},
+            "instance_type": {"type": "str"},
+        },
+    },
+    "fleet": {"type": "dict", "options": {"fleet_arn": {"type": "str"}}},
+    "environment_variables": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "value": {"type": "str", "required": True},
+            "type": {
+                "type": "str",
+                "choices": ["PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER"],
+                "default": "PLAINTEXT",
+            },
+        },
+    },
+    "privileged_mode": {"type": "bool"},
+    "certificate": {"type": "str"},
+    "registry_credential": {
+        "type": "dict",
+        "options": {
+            "credential": {"type": "str"},
+            "credential_provider": {"type": "str", "choices": ["SECRETS_MANAGER"]},
+        },
+    },
+    "image_pull_credentials_type": {"type": "str", "choices": ["CODEBUILD", "SERVICE_ROLE"]},
+    "docker_server": {
+        "type": "dict",
+        "options": {
+            "compute_type": {"type": "str", "choices": COMPUTE_TYPES},
+            "security_group_ids": {"type": "list", "elements": "str"},
+        },
+    },
+    "host_kernel": {"type": "str", "choices": ["LINUX_KERNEL_4", "LINUX_KERNEL_6", "LINUX_KERNEL_LATEST"]},
+}
+
+LOGS: dict[str, Any] = {
+    "cloud_watch_logs": {
+        "type": "dict",
+        "options": {
+            "status": {"type": "str", "required": True, "choices": ["ENABLED", "DISABLED"]},
+            "group_name": {"type": "str"},
+            "stream_name": {"type": "str"},
+        },
+    },
+    "s3_logs": {
+        "type": "dict",
+        "options": {
+            "status": {"type": "str", "required": True, "choices": ["ENABLED", "DISABLED"]},
+            "location": {"type": "str"},
+            "encryption_disabled": {"type": "bool"},
+            "bucket_owner_access": {"type": "str", "choices": ["NONE", "READ_ONLY", "FULL"]},
+        },
+    },
+}
+
+OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "description": {"type": "str"},
+    "source": {"type": "dict", "options": SOURCE},
+    "secondary_sources": {"type": "list", "elements": "dict", "options": SOURCE},
+    "source_version": {"type": "str"},
+    "secondary_source_versions": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "source_identifier": {"type": "str", "required": True},
+            "source_version": {"type": "str", "required": True},
+        },
+    },
+    "artifacts": {"type": "dict", "options": ARTIFACTS},
+    "secondary_artifacts": {"type": "list", "elements": "dict", "options": ARTIFACTS},
+    "cache": {
+        "type": "dict",
+        "options": {
+            "type": {"type": "str", "required": True, "choices": ["NO_CACHE", "S3", "LOCAL"]},
+            "location": {"type": "str"},
+            "modes": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["LOCAL_DOCKER_LAYER_CACHE", "LOCAL_SOURCE_CACHE", "LOCAL_CUSTOM_CACHE"],
+            },
+            "cache_namespace": {"type": "str"},
+        },
+    },
+    "environment": {"type": "dict", "options": ENVIRONMENT},
+    "service_role": {"type": "str"},
+    "timeout_in_minutes": {"type": "int"},
+    "queued_timeout_in_minutes": {"type": "int"},
+    "encryption_key": {"type": "str", "no_log": False},
+    "vpc_config": {
+        "type": "dict",
+        "options": {
+            "vpc_id": {"type": "str"},
+            "subnets": {"type": "list", "elements": "str"},
+            "security_group_ids": {"type": "list", "elements": "str"},
+        },
+    },
+    "badge_enabled": {"type": "bool"},
+    "logs_config": {"type": "dict", "options": LOGS},
+    "file_system_locations": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "type": {"type": "str", "choices": ["EFS"], "default": "EFS"},
+            "location": {"type": "str"},
+            "mount_point": {"type": "str"},
+            "identifier": {"type": "str"},
+            "mount_options": {"type": "str"},
+        },
+    },
+    "build_batch_config": {
+        "type": "dict",
+        "options": {
+            "service_role": {"type": "str"},
+            "combine_artifacts": {"type": "bool"},
+            "restrictions": {
+                "type": "dict",
+                "options": {
+                    "maximum_builds_allowed": {"type": "int"},
+                    "compute_types_allowed": {"type": "list", "elements": "str"},
+                    "fleets_allowed": {"type": "list", "elements": "str"},
+                },
+            },
+            "timeout_in_mins": {"type": "int"},
+            "batch_report_mode": {
+                "type": "str",
+                "choices": ["REPORT_INDIVIDUAL_BUILDS", "REPORT_AGGREGATED_BATCH"],
+            },
+        },
+    },
+    "concurrent_build_limit": {"type": "int"},
+    "auto_retry_limit": {"type": "int"},
+    "tags": {"type": "dict", "aliases": ["resource_tags"]},
+}
+
+# What AWS uses where nothing is set, in the canonical form: such a value is the same as none.
+DEFAULTS: Settings = {
+    "cache": {"type": "NO_CACHE"},
+    "logs_config": {
+        "cloud_watch_logs": {"status": "ENABLED"},
+        "s3_logs": {"status": "DISABLED", "encryption_disabled": False},
+    },
+    "timeout_in_minutes": 60,
+    "queued_timeout_in_minutes": 480,
+    "badge_enabled": False,
+    "concurrent_build_limit": -1,
+    "auto_retry_limit": 0,
+    "encryption_key": "alias/aws/s3",
+}
+
+# The same inside a source and inside artifacts.
+SOURCE_DEFAULTS: Settings = {
+    "git_clone_depth": 0,
+    "git_submodules_config": {"fetch_submodules": False},
+    "insecure_ssl": False,
+    "report_build_status": False,
+}
+ARTIFACTS_DEFAULTS: Settings = {
+    "encryption_disabled": False,
+    "namespace_type": "NONE",
+    "override_artifact_name": False,
+    "packaging": "NONE",
+}
+
+# The members that each type of cache has; AWS has no use for the others.
+CACHE_MEMBERS = {"S3": ("type", "location", "cache_namespace"), "LOCAL": ("type", "modes"), "NO_CACHE": ("type",)}
+
+# How UpdateProject is told to remove a setting, where that is not an empty string, list or structure.
+EMPTY: Settings = {
+    **DEFAULTS,
+    "description": "",
+    "source_version": "",
+    "secondary_sources": [],
+    "secondary_source_versions": [],
+    "secondary_artifacts": [],
+    "file_system_locations": [],
+    "vpc_config": {},
+    "build_batch_config": {},
+}
+
+
+def same_key(before: str, after: str) -> bool:
+    """Whether two names of a KMS key are the same: AWS answers an alias as the alias's ARN."""
+    return before == after or (after.startswith("alias/") and before.endswith(f":{after}"))
+
+
+class CodebuildProject(Kind):
+    noun = "build project"
+    service = "codebuild"
+    required = ("source", "artifacts", "environment", "service_role")
+    equal = {"encryption_key": same_key}
+
+    def problems(self, item: Settings) -> list[str]:
+        problem = pattern_problem(
+            item["name"],
+            r"[A-Za-z0-9][A-Za-z0-9\-_]+",
+            150,
+            "2 or more of a-z A-Z 0-9 - and _, beginning with a letter or digit",
+        )
+        return [f"name: {problem}"] if problem else []
+
+    def normalise(self, settings: Settings) -> Settings:
+        result = without_empty(settings)
+        if "tags" in settings:
+            result["tags"] = settings["tags"]
+        _normalise_environment(result.get("environment", {}))
+        cache = result.get("cache", {})
+        if cache:
+            result["cache"] = {name: cache[name] for name in CACHE_MEMBERS[cache["type"]] if name in cache}
+        restrictions = result.get("build_batch_config", {}).get("restrictions", {})
+        for owner, names in (
+            (result.get("vpc_config", {}), ("subnets", "security_group_ids")),
+            (result.get("cache", {}), ("modes",)),
+            (restrictions, ("compute_types_allowed", "fleets_allowed")),
+        ):
+            for name in names:
+                if name in owner:
+                    owner[name] = sorted(owner[name])
+        for name, defaults in (("source", SOURCE_DEFAULTS), ("artifacts", ARTIFACTS_DEFAULTS)):
+            if name in result:
+                result[name] = _fold(result[name], defaults, settings["name"])
+            if f"secondary_{name}" in result:
+                result[f"secondary_{name}"] = [
+                    _fold(each, defaults, settings["name"]) for each in result[f"secondary_{name}"]
+                ]
+        for name, identifier in (
+            ("secondary_sources", "source_identifier"),
+            ("secondary_source_versions", "source_identifier"),
+            ("secondary_artifacts", "artifact_identifier"),
+            ("file_system_locations", "identifier"),
+        ):
+            if name in result:
+                result[name] = sorted(result[name], key=lambda each, by=identifier: each.get(by, ""))
+        if str(result.get("encryption_key", "")).endswith(":alias/aws/s3"):
+            result["encryption_key"] = "alias/aws/s3"
+        logs = result.get("logs_config", {})
+        if logs:
+            result["logs_config"] = {**DEFAULTS["logs_config"], **logs}
+        return {name: value for name, value in result.items() if DEFAULTS.get(name) != value}
+
+    def read(self, items: list[Settings]) -> dict[str, Resource]:
+        # BatchGetProjects takes 100 names, and says which it does not find.
+        batches = self.aws.map(
+            lambda names: self.client.batch_get_projects(names=names)["projects"],
+            chunks([item["name"] for item in items], 100),
+        )
+        return {project["name"]: self._from_api(project) for batch in batches for project in batch}
+
+    def _from_api(self, project: dict[str, Any]) -> Resource:
+        settings = from_response(input_shape(self.client, "CreateProject"), project)
+        settings["tags"] = to_dict(project.get("tags", []), "key", "value")
+        settings["badge_enabled"] = project.get("badge", {}).get("badgeEnabled", False)
+        return Resource(settings, {"arn": project["arn"]})
+
+    def _request(self, settings: Settings) -> dict[str, Any]:
+        settings = dict(settings)
+        if "tags" in settings:
+            settings["tags"] = to_list(settings["tags"], "key", "value")
+        return to_request(input_shape(self.client, "CreateProject"), settings)
+
+    def create(self, after: Settings) -> dict[str, Any]:
+        return {"arn": self.client.create_project(**self._request(after))["project"]["arn"]}
+
+    def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
+        # The tags always: AWS does not say that it keeps those that an update leaves out.
+        members = {option: after.get(option, EMPTY.get(option)) for option in changed | {"tags"}}
+        self.client.update_project(**self._request({"name": after["name"], **members}))
+
+    def delete(self, before: Resource, item: Settings) -> None:
+        self.client.delete_project(name=item["name"])
+
+    def not_yet(self, error: BaseException) -> bool:
+        return error_code(error) == "InvalidInputException" and "sts:AssumeRole" in str(error)
+
+    def public(self, settings: Settings) -> Settings:
+        environment = settings.get("environment", {})
+        variables = [
+            {**variable, "value": HIDDEN}
+            if variable.get("type", "PLAINTEXT") == "PLAINTEXT" and looks_secret(variable["name"])
+            else variable
+            for variable in environment.get("environment_variables", [])
+        ]
+        if variables == environment.get("environment_variables", []):
+            return settings
+        return {**settings, "environment": {**environment, "environment_variables": variables}}
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a plain-text variable's name says that its value should not be shown."""
+    return any(word in name.upper() for word in ("SECRET", "TOKEN", "PASSWORD", "PRIVATE_KEY", "WEBHOOK"))
+
+
+def _normalise_environment(environment: Settings) -> None:
+    variables = environment.get("environment_variables")
+    if variables:
+        filled = [{"type": "PLAINTEXT", "value": "", **variable} for variable in variables]
+        environment["environment_variables"] = sorted(filled, key=lambda variable: variable["name"])
+    if "registry_credential" in environment:
+        environment["registry_credential"].setdefault("credential_provider", "SECRETS_MANAGER")
+    environment.get("docker_server", {}).pop("status", None)  # in AWS's answers only
+
+
+def _fold(value: Settings, defaults: Settings, project: str) -> Settings:
+    """A source or artifacts without the members that AWS would fill in; artifacts get their project's name from it."""
+    folded = {name: element for name, element in value.items() if name not in defaults or element != defaults[name]}
+    if defaults is ARTIFACTS_DEFAULTS and value["type"] != "NO_ARTIFACTS":
+        folded.setdefault("name", project)
+    return folded

@@ -1,0 +1,116 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""Connections to Git hosts (AWS CodeConnections), found by their name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
+from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
+
+OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "provider_type": {
+        "type": "str",
+        "choices": [
+            "Bitbucket",
+            "GitHub",
+            "GitHubEnterpriseServer",
+            "GitLab",
+            "GitLabSelfManaged",
+            "AzureDevOps",
+        ],
+    },
+    "host_arn": {"type": "str"},
+    "tags": {"type": "dict", "aliases": ["resource_tags"]},
+}
+
+CONSOLE = (
+    "https://{region}.console.aws.amazon.com/codesuite/settings/{account}/{region}/codeconnections/connections/{id}"
+)
+
+
+class CodeConnection(Kind):
+    noun = "connection"
+    service = "codeconnections"
+    fixed = ("provider_type", "host_arn")
+
+    def problems(self, item: Settings) -> list[str]:
+        found = []
+        if not 1 <= len(item["name"]) <= 32:
+            found.append(f"name: {item['name']!r} has {len(item['name'])} characters, 1 to 32 are allowed")
+        return found
+
+    def normalise(self, settings: Settings) -> Settings:
+        return {name: value for name, value in settings.items() if value != ""}
+
+    def read(self, items: list[Settings]) -> dict[str, Resource]:
+        wanted = {item["name"]: item for item in items}
+        connections: dict[str, dict[str, Any]] = {}
+        for connection in self._list():
+            if connection["ConnectionName"] in wanted:
+                connections[connection["ConnectionName"]] = connection
+        tagged = [name for name in connections if wanted[name]["tags"] is not None]
+        tags = dict(zip(tagged, self.aws.map(lambda name: self._tags(connections[name]), tagged)))
+        result = {}
+        for name, connection in connections.items():
+            settings: Settings = {"name": name, "provider_type": connection.get("ProviderType", "")}
+            if connection.get("HostArn"):
+                settings["host_arn"] = connection["HostArn"]
+            if name in tags:
+                settings["tags"] = tags[name]
+            result[name] = Resource(settings, _facts(connection["ConnectionArn"], connection["ConnectionStatus"]))
+        return result
+
+    def _list(self) -> list[dict[str, Any]]:
+        # botocore has no paginator for ListConnections.
+        found: list[dict[str, Any]] = []
+        arguments: dict[str, Any] = {"MaxResults": 100}
+        while True:
+            answer = self.client.list_connections(**arguments)
+            found += answer.get("Connections", [])
+            if not answer.get("NextToken"):
+                return found
+            arguments["NextToken"] = answer["NextToken"]
+
+    def _tags(self, connection: dict[str, Any]) -> dict[str, str]:
+        return to_dict(self.client.list_tags_for_resource(ResourceArn=connection["ConnectionArn"]).get("Tags", []))
+
+    def predict(self, after: Settings) -> dict[str, Any]:
+        # AWS chooses the id; check mode needs something of the same form to show what would refer to it.
+        region = self.client.meta.region_name
+        return {"arn": f"arn:aws:codeconnections:{region}:000000000000:connection/known-after-creation"}
+
+    def create(self, after: Settings) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"ConnectionName": after["name"]}
+        if after.get("provider_type"):
+            arguments["ProviderType"] = after["provider_type"]
+        if after.get("host_arn"):
+            arguments["HostArn"] = after["host_arn"]
+        if after.get("tags"):
+            arguments["Tags"] = to_list(after["tags"])
+        return _facts(self.client.create_connection(**arguments)["ConnectionArn"], "PENDING")
+
+    def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
+        put, remove = tag_changes(before.settings["tags"], after["tags"])
+        if remove:
+            self.client.untag_resource(ResourceArn=before.facts["arn"], TagKeys=remove)
+        if put:
+            self.client.tag_resource(ResourceArn=before.facts["arn"], Tags=to_list(put))
+
+    def delete(self, before: Resource, item: Settings) -> None:
+        self.client.delete_connection(ConnectionArn=before.facts["arn"])
+
+
+def _facts(arn: str, status: str) -> dict[str, Any]:
+    """ARN and status; for a connection that nobody has completed yet also the page where that is done."""
+    facts = {"arn": arn, "status": status}
+    if status == "PENDING":
+        _arn, _partition, _service, region, account, resource = arn.split(":", 5)
+        facts["complete_at"] = CONSOLE.format(region=region, account=account, id=resource.split("/")[-1])
+    return facts

@@ -1,0 +1,352 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""CodePipeline pipelines, types V1 and V2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._engine import (
+    HIDDEN,
+    Kind,
+    Resource,
+    Settings,
+    as_text,
+    chunks,
+    without_empty,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
+from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
+from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
+
+ENCRYPTION_KEY: dict[str, Any] = {
+    "type": "dict",
+    "no_log": False,
+    "options": {
+        # Nothing is required, so that an empty dictionary can remove the setting.
+        "id": {"type": "str"},
+        "type": {"type": "str", "choices": ["KMS"]},
+    },
+}
+
+INPUT_ARTIFACTS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {"name": {"type": "str", "required": True}},
+}
+
+RULE: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "rule_type_id": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "category": {"type": "str", "choices": ["Rule"], "default": "Rule"},
+            "owner": {"type": "str", "choices": ["AWS"], "default": "AWS"},
+            "provider": {"type": "str", "required": True},
+            "version": {"type": "str", "default": "1"},
+        },
+    },
+    "configuration": {"type": "dict"},
+    "commands": {"type": "list", "elements": "str"},
+    "input_artifacts": INPUT_ARTIFACTS,
+    "role_arn": {"type": "str"},
+    "region": {"type": "str"},
+    "timeout_in_minutes": {"type": "int"},
+}
+
+RESULTS = ["ROLLBACK", "FAIL", "RETRY", "SKIP"]
+
+CONDITIONS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "result": {"type": "str", "choices": RESULTS},
+        "rules": {"type": "list", "elements": "dict", "options": RULE},
+    },
+}
+
+ACTION: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "action_type_id": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "category": {
+                "type": "str",
+                "required": True,
+                "choices": ["Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute"],
+            },
+            "owner": {"type": "str", "choices": ["AWS", "ThirdParty", "Custom"], "default": "AWS"},
+            "provider": {"type": "str", "required": True},
+            "version": {"type": "str", "default": "1"},
+        },
+    },
+    "run_order": {"type": "int"},
+    "configuration": {"type": "dict"},
+    "commands": {"type": "list", "elements": "str"},
+    "output_artifacts": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "files": {"type": "list", "elements": "str"},
+        },
+    },
+    "input_artifacts": INPUT_ARTIFACTS,
+    "output_variables": {"type": "list", "elements": "str"},
+    "role_arn": {"type": "str"},
+    "region": {"type": "str"},
+    "namespace": {"type": "str"},
+    "timeout_in_minutes": {"type": "int"},
+    "environment_variables": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "value": {"type": "str", "required": True},
+            "type": {"type": "str", "choices": ["PLAINTEXT", "SECRETS_MANAGER"], "default": "PLAINTEXT"},
+        },
+    },
+}
+
+PATTERNS: dict[str, Any] = {
+    "type": "dict",
+    "options": {
+        "includes": {"type": "list", "elements": "str"},
+        "excludes": {"type": "list", "elements": "str"},
+    },
+}
+
+STAGE: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "blockers": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "type": {"type": "str", "choices": ["Schedule"], "default": "Schedule"},
+        },
+    },
+    "actions": {"type": "list", "elements": "dict", "required": True, "options": ACTION},
+    "on_failure": {
+        "type": "dict",
+        "options": {
+            "result": {"type": "str", "choices": RESULTS},
+            "retry_configuration": {
+                "type": "dict",
+                "options": {"retry_mode": {"type": "str", "choices": ["FAILED_ACTIONS", "ALL_ACTIONS"]}},
+            },
+            "conditions": CONDITIONS,
+        },
+    },
+    "on_success": {"type": "dict", "options": {"conditions": CONDITIONS}},
+    "before_entry": {"type": "dict", "options": {"conditions": CONDITIONS}},
+}
+
+ARTIFACT_STORE: dict[str, Any] = {
+    "type": {"type": "str", "choices": ["S3"]},
+    "location": {"type": "str"},
+    "encryption_key": ENCRYPTION_KEY,
+}
+
+OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "role_arn": {"type": "str"},
+    "artifact_store": {"type": "dict", "options": ARTIFACT_STORE},
+    "artifact_stores": {"type": "dict"},
+    "stages": {"type": "list", "elements": "dict", "options": STAGE},
+    "execution_mode": {"type": "str", "choices": ["QUEUED", "SUPERSEDED", "PARALLEL"]},
+    "pipeline_type": {"type": "str", "choices": ["V1", "V2"]},
+    "variables": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "default_value": {"type": "str"},
+            "description": {"type": "str"},
+        },
+    },
+    "triggers": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "provider_type": {
+                "type": "str",
+                "choices": ["CodeStarSourceConnection"],
+                "default": "CodeStarSourceConnection",
+            },
+            "git_configuration": {
+                "type": "dict",
+                "required": True,
+                "options": {
+                    "source_action_name": {"type": "str", "required": True},
+                    "push": {
+                        "type": "list",
+                        "elements": "dict",
+                        "options": {"tags": PATTERNS, "branches": PATTERNS, "file_paths": PATTERNS},
+                    },
+                    "pull_request": {
+                        "type": "list",
+                        "elements": "dict",
+                        "options": {
+                            "events": {
+                                "type": "list",
+                                "elements": "str",
+                                "choices": ["OPEN", "UPDATED", "CLOSED"],
+                            },
+                            "branches": PATTERNS,
+                            "file_paths": PATTERNS,
+                        },
+                    },
+                },
+            },
+        },
+    },
+    "tags": {"type": "dict", "aliases": ["resource_tags"]},
+}
+
+# ListTagsForResource reads the tags of one pipeline; the Tagging API reads those of a hundred.
+BULK_TAGS_FROM = 3
+
+
+class Codepipeline(Kind):
+    noun = "pipeline"
+    service = "codepipeline"
+    required = ("role_arn", "stages")
+
+    def problems(self, item: Settings) -> list[str]:
+        problem = pattern_problem(item["name"], r"[A-Za-z0-9.@\-_]+", 100, "a-z A-Z 0-9 . @ - and _")
+        found = [f"name: {problem}"] if problem else []
+        for region, store in (item["artifact_stores"] or {}).items():
+            # Its keys are regions, so Ansible cannot check what is below them.
+            path = f"artifact_stores.{region}"
+            if not isinstance(store, dict) or not store.get("location"):
+                found.append(f"{path}: must be a dictionary with location, the name of a bucket")
+                continue
+            key = store.get("encryption_key") or {}
+            allowed = ", ".join(ARTIFACT_STORE)
+            found += [f"{path}.{name}: unknown, allowed are {allowed}" for name in store if name not in ARTIFACT_STORE]
+            if not isinstance(key, dict) or set(key) - {"id", "type"}:
+                found.append(f"{path}.encryption_key: must be a dictionary with id, and nothing else but type")
+        if item["artifact_store"] and item["artifact_stores"]:
+            found.append("artifact_stores: cannot be given together with artifact_store")
+        return found
+
+    def normalise(self, settings: Settings) -> Settings:
+        result = without_empty(settings)
+        if "tags" in settings:
+            result["tags"] = settings["tags"]
+        for store in (result.get("artifact_store", {}), *result.get("artifact_stores", {}).values()):
+            if store:
+                store.setdefault("type", "S3")
+            if "encryption_key" in store:
+                store["encryption_key"].setdefault("type", "KMS")
+        for stage in result.get("stages", []):
+            for action in stage["actions"]:
+                self._normalise_action(action)
+        for trigger in result.get("triggers", []):
+            git = trigger["git_configuration"]
+            for events in git.get("push", []) + git.get("pull_request", []):
+                _sort_filters(events)
+        return result
+
+    def _normalise_action(self, action: Settings) -> None:
+        action.setdefault("run_order", 1)
+        if action.get("region") == self.client.meta.region_name:
+            del action["region"]  # the pipeline's own is what an action without one has
+        if "configuration" in action:
+            action["configuration"] = {name: as_text(value) for name, value in action["configuration"].items()}
+        if "environment_variables" in action:
+            action["environment_variables"].sort(key=lambda variable: variable["name"])
+
+    def read(self, items: list[Settings]) -> dict[str, Resource]:
+        names = [item["name"] for item in items]
+        answers = dict(zip(names, self.aws.map(self._get, names)))
+        found = {name: answer for name, answer in answers.items() if answer}
+        arns = {item["name"]: found[item["name"]]["metadata"]["pipelineArn"] for item in items if item["name"] in found}
+        tags = self._tags([arns[item["name"]] for item in items if item["tags"] is not None and item["name"] in arns])
+        result = {}
+        for name, answer in found.items():
+            shape = input_shape(self.client, "CreatePipeline").members["pipeline"]
+            settings = from_response(shape, answer["pipeline"])
+            version = settings.pop("version", None)
+            if arns[name] in tags:
+                settings["tags"] = tags[arns[name]]
+            result[name] = Resource(settings, {"arn": arns[name], "version": version})
+        return result
+
+    def _get(self, name: str) -> dict[str, Any] | None:
+        return read_or_none(self.client.get_pipeline, ("PipelineNotFoundException",), name=name)
+
+    def _tags(self, arns: list[str]) -> dict[str, dict[str, str]]:
+        """Tags by ARN, {} for those that have none."""
+        if len(arns) < BULK_TAGS_FROM:
+            answers = self.aws.map(
+                lambda arn: self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=arn), arns
+            )
+            return {arn: to_dict(tags, "key", "value") for arn, tags in zip(arns, answers)}
+        client = self.aws.client("resourcegroupstaggingapi")
+        answers = self.aws.map(
+            lambda batch: client.get_resources(ResourceARNList=batch)["ResourceTagMappingList"], chunks(arns, 100)
+        )
+        tagged = {entry["ResourceARN"]: to_dict(entry["Tags"]) for batch in answers for entry in batch}
+        return {arn: tagged.get(arn, {}) for arn in arns}
+
+    def _declaration(self, settings: Settings) -> dict[str, Any]:
+        shape = input_shape(self.client, "CreatePipeline").members["pipeline"]
+        return to_request(shape, {name: value for name, value in settings.items() if name != "tags"})
+
+    def create(self, after: Settings) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"pipeline": self._declaration(after)}
+        if after.get("tags"):
+            arguments["tags"] = to_list(after["tags"], "key", "value")
+        answer = self.client.create_pipeline(**arguments)["pipeline"]
+        # CreatePipeline answers no ARN, and the account's number stands only in the role's.
+        account = after["role_arn"].split(":")[4]
+        partition, region = self.client.meta.partition, self.client.meta.region_name
+        arn = f"arn:{partition}:codepipeline:{region}:{account}:{after['name']}"
+        return {"arn": arn, "version": answer.get("version")}
+
+    def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
+        if changed - {"tags"}:
+            self.client.update_pipeline(pipeline=self._declaration(after))
+        if "tags" in changed:
+            put, remove = tag_changes(before.settings["tags"], after["tags"])
+            if remove:
+                self.client.untag_resource(resourceArn=before.facts["arn"], tagKeys=remove)
+            if put:
+                self.client.tag_resource(resourceArn=before.facts["arn"], tags=to_list(put, "key", "value"))
+
+    def delete(self, before: Resource, item: Settings) -> None:
+        self.client.delete_pipeline(name=item["name"])
+
+    def not_yet(self, error: BaseException) -> bool:
+        return error_code(error) == "InvalidStructureException" and "AssumeRole" in str(error)
+
+    def public(self, settings: Settings) -> Settings:
+        stages = settings.get("stages", [])
+        shown = [{**stage, "actions": [_public_action(action) for action in stage["actions"]]} for stage in stages]
+        return {**settings, "stages": shown} if shown != stages else settings
+
+
+def _public_action(action: Settings) -> Settings:
+    configuration = action.get("configuration", {})
+    if "OAuthToken" not in configuration:
+        return action
+    return {**action, "configuration": {**configuration, "OAuthToken": HIDDEN}}
+
+
+def _sort_filters(events: Settings) -> None:
+    """The filters of a trigger are sets: events, and the patterns of tags, branches and file paths."""
+    for value in events.values():
+        if isinstance(value, list):
+            value.sort()
+        else:
+            for patterns in value.values():
+                patterns.sort()

@@ -1,0 +1,257 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""S3 buckets with what makes them safe: versioning, encryption, policy, public access block, lifecycle."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+
+try:
+    from botocore.exceptions import ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    ClientError = Exception
+
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused, error_code, explain, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, without_empty
+from ansible_collections.gitops.aws.plugins.module_utils._names import bucket_name_problem
+from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
+from ansible_collections.gitops.aws.plugins.module_utils._tags import to_dict, to_list
+
+BLOCK_EVERYTHING = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+
+OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "versioning": {"type": "bool"},
+    "encryption": {
+        "type": "dict",
+        "options": {
+            "algorithm": {"type": "str", "choices": ["aws:kms", "AES256"], "default": "aws:kms"},
+            "kms_key_id": {"type": "str"},
+            "bucket_key": {"type": "bool", "default": True},
+        },
+    },
+    "block_public_access": {"type": "bool"},
+    "object_ownership": {
+        "type": "str",
+        "choices": ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"],
+    },
+    "policy": {"type": "dict"},
+    "lifecycle_rules": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "id": {"type": "str", "required": True},
+            "status": {"type": "str", "choices": ["Enabled", "Disabled"], "default": "Enabled"},
+            "filter": {"type": "dict", "options": {"prefix": {"type": "str"}}},
+            "expiration": {
+                "type": "dict",
+                "options": {"days": {"type": "int"}, "expired_object_delete_marker": {"type": "bool"}},
+            },
+            "noncurrent_version_expiration": {
+                "type": "dict",
+                "options": {"noncurrent_days": {"type": "int"}, "newer_noncurrent_versions": {"type": "int"}},
+            },
+            "abort_incomplete_multipart_upload": {
+                "type": "dict",
+                "options": {"days_after_initiation": {"type": "int"}},
+            },
+        },
+    },
+    "force": {"type": "bool", "default": False},
+    "tags": {"type": "dict", "aliases": ["resource_tags"]},
+}
+
+
+class S3Bucket(Kind):
+    noun = "S3 bucket"
+    service = "s3"
+    equal = {"policy": lambda before, after: not compare_policies(before or {}, after or {})}
+
+    def problems(self, item: Settings) -> list[str]:
+        problem = bucket_name_problem(item["name"])
+        return [f"name: {problem}"] if problem else []
+
+    def normalise(self, settings: Settings) -> Settings:
+        result = {name: value for name, value in settings.items() if name != "force"}
+        encryption = result.get("encryption", {})
+        if encryption.get("algorithm") == "AES256":
+            # A key and a bucket key belong to aws:kms; AWS refuses the one and ignores the other.
+            result["encryption"] = {"algorithm": "AES256"}
+        rules = result.get("lifecycle_rules")
+        if rules:
+            result["lifecycle_rules"] = sorted(
+                ({**rule, "filter": {"prefix": "", **without_empty(rule.get("filter") or {})}} for rule in rules),
+                key=lambda rule: rule["id"],
+            )
+        return result
+
+    # Each aspect of a bucket is an API of its own: option -> (reader of the value, missing-error codes).
+    def _readers(self) -> dict[str, tuple[Callable[[str], Any], tuple[str, ...], Any]]:
+        s3 = self.client
+        rules = input_shape(s3, "PutBucketLifecycleConfiguration").members["LifecycleConfiguration"].members["Rules"]
+        return {
+            "versioning": (lambda b: s3.get_bucket_versioning(Bucket=b).get("Status") == "Enabled", (), None),
+            "encryption": (
+                lambda b: _encryption(s3.get_bucket_encryption(Bucket=b)),
+                ("ServerSideEncryptionConfigurationNotFoundError",),
+                {},
+            ),
+            "block_public_access": (
+                lambda b: s3.get_public_access_block(Bucket=b)["PublicAccessBlockConfiguration"] == BLOCK_EVERYTHING,
+                ("NoSuchPublicAccessBlockConfiguration",),
+                False,
+            ),
+            "object_ownership": (
+                lambda b: s3.get_bucket_ownership_controls(Bucket=b)["OwnershipControls"]["Rules"][0][
+                    "ObjectOwnership"
+                ],
+                ("OwnershipControlsNotFoundError",),
+                "ObjectWriter",
+            ),
+            "policy": (lambda b: json.loads(s3.get_bucket_policy(Bucket=b)["Policy"]), ("NoSuchBucketPolicy",), {}),
+            "lifecycle_rules": (
+                lambda b: from_response(rules, s3.get_bucket_lifecycle_configuration(Bucket=b).get("Rules", [])),
+                ("NoSuchLifecycleConfiguration",),
+                [],
+            ),
+            "tags": (lambda b: to_dict(s3.get_bucket_tagging(Bucket=b)["TagSet"]), ("NoSuchTagSet",), {}),
+        }
+
+    def read(self, items: list[Settings]) -> dict[str, Resource]:
+        settings = {name: found.settings for name, found in self.read_each(self._exists, items).items()}
+        existing = [item for item in items if item["name"] in settings]
+        readers = self._readers()
+        wanted = [(item["name"], option) for item in existing for option in readers if item.get(option) is not None]
+
+        def read_one(which: tuple[str, str]) -> Any:
+            bucket, option = which
+            reader, missing, default = readers[option]
+            try:
+                value = read_or_none(lambda: reader(bucket), missing)
+            except ClientError as error:
+                raise Refused(explain(error, f"{self.noun} {bucket}")) from error
+            return default if value is None else value
+
+        for (bucket, option), value in zip(wanted, self.aws.map(read_one, wanted)):
+            settings[bucket][option] = value
+        return {name: Resource(value, self.predict(value)) for name, value in settings.items()}
+
+    def _exists(self, item: Settings) -> Resource | None:
+        # HeadBucket tells a bucket of somebody else's (403) from one that does not exist (404).
+        try:
+            answer = read_or_none(self.client.head_bucket, ("404", "NoSuchBucket"), Bucket=item["name"])
+        except ClientError as error:
+            if error_code(error) != "403":
+                raise
+            raise Refused(
+                "HeadBucket failed with 403: the bucket exists in another account, or these credentials may not see "
+                "it. Fix: choose another name, or allow s3:ListBucket on it"
+            ) from error
+        return None if answer is None else Resource({"name": item["name"]})
+
+    def predict(self, after: Settings) -> dict[str, Any]:
+        return {"arn": f"arn:{self.client.meta.partition}:s3:::{after['name']}"}
+
+    def create(self, after: Settings) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"Bucket": after["name"]}
+        if self.client.meta.region_name != "us-east-1":
+            arguments["CreateBucketConfiguration"] = {"LocationConstraint": self.client.meta.region_name}
+        self.client.create_bucket(**arguments)
+        self._write(after, {option for option, value in after.items() if value not in ({}, [])})
+        return self.predict(after)
+
+    def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
+        self._write(after, changed)
+
+    def _write(self, after: Settings, changed: set[str]) -> None:
+        s3, bucket = self.client, after["name"]
+        # In this order: nothing can be uploaded unprotected between two calls that matter.
+        if "block_public_access" in changed:
+            if after["block_public_access"]:
+                s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=BLOCK_EVERYTHING)
+            else:
+                s3.delete_public_access_block(Bucket=bucket)
+        if "object_ownership" in changed:
+            controls = {"Rules": [{"ObjectOwnership": after["object_ownership"]}]}
+            s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+        if "encryption" in changed:
+            self._write_encryption(bucket, after["encryption"])
+        if "versioning" in changed:
+            status = "Enabled" if after["versioning"] else "Suspended"
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+        if "policy" in changed:
+            if after["policy"]:
+                s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(after["policy"]))
+            else:
+                s3.delete_bucket_policy(Bucket=bucket)
+        if "lifecycle_rules" in changed:
+            if after["lifecycle_rules"]:
+                shape = input_shape(s3, "PutBucketLifecycleConfiguration").members["LifecycleConfiguration"]
+                rules = to_request(shape, {"rules": after["lifecycle_rules"]})
+                s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=rules)
+            else:
+                s3.delete_bucket_lifecycle(Bucket=bucket)
+        if "tags" in changed:
+            if after["tags"]:
+                s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": to_list(after["tags"])})
+            else:
+                s3.delete_bucket_tagging(Bucket=bucket)
+
+    def _write_encryption(self, bucket: str, encryption: Settings) -> None:
+        if not encryption:
+            self.client.delete_bucket_encryption(Bucket=bucket)
+            return
+        default = {"SSEAlgorithm": encryption["algorithm"]}
+        if encryption.get("kms_key_id"):
+            default["KMSMasterKeyID"] = encryption["kms_key_id"]
+        rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": encryption.get("bucket_key", False)}
+        self.client.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+    def check_delete(self, before: Resource, item: Settings) -> None:
+        if item["force"]:
+            return
+        page = self.client.list_object_versions(Bucket=item["name"], MaxKeys=1)
+        if page.get("Versions") or page.get("DeleteMarkers"):
+            raise Refused(
+                "it still holds objects and was not deleted. Fix: empty it, or set force: true to delete every "
+                "version of every object in it"
+            )
+
+    def delete(self, before: Resource, item: Settings) -> None:
+        if item["force"]:
+            self._empty(item["name"])
+        # Without force AWS refuses when an object has arrived since check_delete looked.
+        self.client.delete_bucket(Bucket=item["name"])
+
+    def _empty(self, bucket: str) -> None:
+        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            versions = [
+                {"Key": version["Key"], "VersionId": version["VersionId"]}
+                for version in page.get("Versions", []) + page.get("DeleteMarkers", [])
+            ]
+            if versions:
+                answer = self.client.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
+                for problem in answer.get("Errors", []):
+                    raise Refused(f"{problem['Key']} could not be deleted: {problem['Code']}: {problem['Message']}")
+
+
+def _encryption(answer: dict[str, Any]) -> Settings:
+    """The first rule of GetBucketEncryption (a bucket has one) in the vocabulary of the option."""
+    rule = answer["ServerSideEncryptionConfiguration"]["Rules"][0]
+    default = rule["ApplyServerSideEncryptionByDefault"]
+    result = {"algorithm": default["SSEAlgorithm"], "bucket_key": rule.get("BucketKeyEnabled", False)}
+    if default.get("KMSMasterKeyID"):
+        result["kms_key_id"] = default["KMSMasterKeyID"]
+    return result

@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks the settings and stacks of an estate; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: estate
+short_description: Check the settings and stacks of an estate before anything is called
+version_added: "0.1.0"
+description:
+  - Checks the input of M(gitops.aws.site#playbook) as a whole, fills in the defaults and returns both.
+  - Calls nothing. Everything that is wrong is reported at once, each with the key, the value and what is allowed.
+options:
+  settings:
+    description: What the stacks share, see the README for the keys.
+    type: raw
+    required: true
+  stacks:
+    description: The stacks, a list of dictionaries, see the README for the keys.
+    type: raw
+    required: true
+  variables:
+    description: Names of all variables that the user set for the collection, to find misspelt ones.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: It never changes anything.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+author:
+  - Contributors to gitops.aws
+"""
+
+EXAMPLES = r"""
+- name: Check the input
+  gitops.aws.estate:
+    settings:
+      region: eu-central-1
+      connection: github
+    stacks:
+      - name: network
+        repository: acme/infrastructure
+        path: network
+  register: estate
+"""
+
+RETURN = r"""
+settings:
+  description: The settings with every default filled in.
+  returned: success
+  type: dict
+stacks:
+  description: The stacks with every default filled in.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    import botocore.session
+
+    HAS_BOTOCORE = True
+except ImportError:
+    HAS_BOTOCORE = False
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check, misspelt
+
+
+def regions():
+    """The names of all regions that botocore knows, in all partitions."""
+    session = botocore.session.get_session()
+    return sorted(
+        {
+            region
+            for partition in session.get_available_partitions()
+            for region in session.get_available_regions("ec2", partition)
+        }
+    )
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "settings": {"type": "raw", "required": True},
+            "stacks": {"type": "raw", "required": True},
+            "variables": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    if not HAS_BOTOCORE:
+        module.fail_json(msg=missing_required_lib("botocore"))
+    settings, stacks, problems = check(module.params["settings"], module.params["stacks"], regions())
+    problems = misspelt(module.params["variables"]) + problems
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        module.fail_json(msg=f"The input is wrong in {len(problems)} place(s); nothing was called.\n{lines}", problems=problems)
+    module.exit_json(settings=settings, stacks=stacks)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Runs every linter, also after one has failed, and names those that failed. Called by make, which sets PATH.
+
+cd "$(dirname "$0")/.." || exit 1
+failed=
+
+lint() {
+    name=$1
+    shift
+    echo "- $name"
+    "$@" || failed="$failed $name"
+}
+
+lint ruff ruff check --quiet .
+lint ruff-format ruff format --check --quiet .
+# Plugins are typed under the name that they import each other by.
+lint mypy mypy --no-error-summary local_aws scripts tests
+lint mypy-plugins mypy --no-error-summary --package ansible_collections.gitops.aws.plugins
+lint yamllint yamllint --strict .
+lint shellcheck shellcheck scripts/*.sh .ci/run
+lint terraform-fmt terraform fmt -check -diff -recursive tf
+lint changelog antsibull-changelog lint
+lint ansible-lint ansible-lint --offline -q
+
+if [ -n "$failed" ]; then
+    echo "failed:$failed" >&2
+    exit 1
+fi

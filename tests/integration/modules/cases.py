@@ -1,0 +1,590 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between the modules: an item, its changes with how AWS shows each, and an item that AWS refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.integration.modules.harness import Account, World
+
+Item = dict[str, Any]
+ALLOW_ALL_OF_ACCOUNT = {
+    "Sid": "Account",
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+
+
+def document(*statements: Item) -> Item:
+    """A policy document."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def allow(action: str) -> Item:
+    """A statement for an identity's policy."""
+    return {"Effect": "Allow", "Action": action, "Resource": "*"}
+
+
+def trust(service: str) -> Item:
+    """A trust policy for a service of AWS."""
+    return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+
+
+@dataclass
+class Change:
+    """One change of an item.
+
+    Attributes:
+        options: what the item says after it; all of it must appear in the diff, and nothing else.
+        shown: a part of what AWS answers about the resource when it is asked past the module.
+    """
+
+    options: Item
+    shown: Any
+
+
+@dataclass
+class Case:
+    """One module.
+
+    Attributes:
+        item: a new item of this name.
+        changes: changes in their order, each on top of those before.
+        look: what AWS answers about the resource; `shown` of each change must be contained in it.
+        refused: options that AWS refuses, on top of `item`, and a part of AWS's reason.
+        deletion: options that a deletion needs beside the name.
+    """
+
+    module: str
+    plural: str
+    name: Callable[[str], str]
+    item: Callable[[World], Item]
+    changes: Callable[[World], list[Change]]
+    look: Callable[[Account, str], Any]
+    refused: tuple[Item, str]
+    key: str = "name"
+    deletion: Item | None = None
+
+    def new(self, world: World, unique: str, **options: Any) -> Item:
+        """An item with a name of its own."""
+        return {self.key: self.name(unique), **self.item(world), **options}
+
+    def __str__(self) -> str:
+        return self.module
+
+
+def contained(part: Any, whole: Any) -> bool:
+    """Whether all that `part` says is so in `whole`; `None` in a dictionary means that there is no such key."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key not in whole if value is None else key in whole and contained(value, whole[key])
+            for key, value in part.items()
+        )
+    return bool(part == whole)
+
+
+# --- KMS
+
+
+def look_at_key(account: Account, alias: str) -> Any:
+    kms = account.client("kms")
+    key = kms.describe_key(KeyId=alias)["KeyMetadata"]
+    policy = kms.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"]
+    rotation = kms.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
+    return {**key, "Sids": [each.get("Sid") for each in json.loads(policy)["Statement"]], "Rotation": rotation}
+
+
+KMS = Case(
+    module="kms_keys",
+    plural="keys",
+    key="alias",
+    name="alias/{}".format,
+    item=lambda world: {"description": "first", "enable_key_rotation": True},
+    changes=lambda world: [
+        Change({"description": "second"}, {"Description": "second"}),
+        Change({"description": ""}, {"Description": ""}),
+        Change({"enable_key_rotation": False}, {"Rotation": False}),
+        Change({"policy": document(ALLOW_ALL_OF_ACCOUNT | {"Sid": "Changed"})}, {"Sids": ["Changed"]}),
+    ],
+    look=look_at_key,
+    refused=({"alias": "alias/no spaces"}, "ValidationException"),
+    deletion={"pending_window": 7},
+)
+
+# --- S3
+
+RULE = {"id": "old", "noncurrent_version_expiration": {"noncurrent_days": 30, "newer_noncurrent_versions": 3}}
+UPLOADS = {"id": "broken", "abort_incomplete_multipart_upload": {"days_after_initiation": 7}, "filter": {"prefix": "a/"}}
+TAGGED = {"id": "markers", "status": "Disabled", "expiration": {"expired_object_delete_marker": True}}
+
+
+def tls_only(bucket: str, sid: str = "OnlyTLS") -> Item:
+    return document(
+        {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+
+
+def look_at_bucket(account: Account, bucket: str) -> Any:
+    s3 = account.client("s3")
+
+    def read(operation: str, result: str) -> Any:
+        try:
+            return getattr(s3, operation)(Bucket=bucket).get(result)
+        except s3.exceptions.ClientError as error:
+            return error.response["Error"]["Code"]
+
+    encryption = read("get_bucket_encryption", "ServerSideEncryptionConfiguration")
+    rules = read("get_bucket_lifecycle_configuration", "Rules")
+    return {
+        "Versioning": read("get_bucket_versioning", "Status"),
+        "Encryption": encryption["Rules"][0] if isinstance(encryption, dict) else encryption,
+        "Public": read("get_public_access_block", "PublicAccessBlockConfiguration"),
+        "Ownership": read("get_bucket_ownership_controls", "OwnershipControls"),
+        "Policy": read("get_bucket_policy", "Policy"),
+        "Rules": [rule["ID"] for rule in rules] if isinstance(rules, list) else rules,
+    }
+
+
+def bucket_changes(world: World) -> list[Change]:
+    everything = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    kms = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": world.key}
+    return [
+        Change({"versioning": False}, {"Versioning": "Suspended"}),
+        Change({"versioning": True}, {"Versioning": "Enabled"}),
+        Change(
+            {"encryption": {"kms_key_id": world.key}},
+            {"Encryption": {"ApplyServerSideEncryptionByDefault": kms, "BucketKeyEnabled": True}},
+        ),
+        Change({"encryption": {"bucket_key": False}}, {"Encryption": {"BucketKeyEnabled": False}}),
+        Change(
+            {"encryption": {"algorithm": "AES256"}},
+            {"Encryption": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256", "KMSMasterKeyID": None}}},
+        ),
+        Change({"block_public_access": False}, {"Public": "NoSuchPublicAccessBlockConfiguration"}),
+        Change({"block_public_access": True}, {"Public": dict.fromkeys(everything, True)}),
+        Change(
+            {"object_ownership": "BucketOwnerPreferred"},
+            {"Ownership": {"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}},
+        ),
+        Change({"lifecycle_rules": [UPLOADS, RULE]}, {"Rules": ["broken", "old"]}),
+        Change({"lifecycle_rules": [TAGGED]}, {"Rules": ["markers"]}),
+        Change({"lifecycle_rules": []}, {"Rules": "NoSuchLifecycleConfiguration"}),
+        Change({"policy": {}}, {"Policy": "NoSuchBucketPolicy"}),
+    ]
+
+
+S3 = Case(
+    module="s3_buckets",
+    plural="buckets",
+    name="bucket-{}".format,
+    item=lambda world: {
+        "versioning": True,
+        "encryption": {"algorithm": "AES256"},
+        "block_public_access": True,
+        "object_ownership": "BucketOwnerEnforced",
+        "lifecycle_rules": [RULE],
+    },
+    changes=bucket_changes,
+    look=look_at_bucket,
+    refused=({"policy": {"Statement": "nothing"}}, "MalformedPolicy"),
+)
+
+# --- DynamoDB
+
+
+def look_at_table(account: Account, name: str) -> Any:
+    dynamodb = account.client("dynamodb")
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    return {**dynamodb.describe_table(TableName=name)["Table"], **backups}
+
+
+DYNAMODB = Case(
+    module="dynamodb_tables",
+    plural="tables",
+    name="table-{}".format,
+    item=lambda world: {
+        "hash_key": {"name": "LockID"},
+        "kms_key_id": world.key,
+        "point_in_time_recovery": True,
+        "deletion_protection": True,
+    },
+    changes=lambda world: [
+        Change({"kms_key_id": world.another_key}, {"SSEDescription": {"KMSMasterKeyArn": world.another_key}}),
+        Change({"kms_key_id": ""}, {}),
+        Change(
+            {"point_in_time_recovery": False},
+            {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"}},
+        ),
+        Change({"deletion_protection": False}, {"DeletionProtectionEnabled": False}),
+    ],
+    look=look_at_table,
+    refused=({"hash_key": {"name": "a" * 256}}, "ValidationException"),
+    deletion={"deletion_protection": False},
+)
+
+# --- CloudWatch Logs
+
+
+def look_at_log_group(account: Account, name: str) -> Any:
+    return account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]
+
+
+LOGS = Case(
+    module="log_groups",
+    plural="log_groups",
+    name="/modules/{}".format,
+    item=lambda world: {"retention_in_days": 30, "kms_key_id": world.key},
+    changes=lambda world: [
+        Change({"retention_in_days": 365}, {"retentionInDays": 365}),
+        Change({"retention_in_days": 0}, {"retentionInDays": None}),
+        Change({"kms_key_id": world.another_key}, {"kmsKeyId": world.another_key}),
+        Change({"kms_key_id": ""}, {"kmsKeyId": None}),
+    ],
+    look=look_at_log_group,
+    refused=({"name": "/aws/" + "a" * 508}, "InvalidParameterException"),
+)
+
+# --- SSM
+
+
+def look_at_parameter(account: Account, name: str) -> Any:
+    ssm = account.client("ssm")
+    filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
+    described = ssm.describe_parameters(ParameterFilters=filters)["Parameters"][0]
+    return {**described, "Value": ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]}
+
+
+SSM = Case(
+    module="ssm_parameters",
+    plural="parameters",
+    name="/modules/{}".format,
+    item=lambda world: {"value": "first-secret", "key_id": world.key, "description": "first"},
+    changes=lambda world: [
+        Change({"value": "second-secret"}, {"Value": "second-secret", "Type": "SecureString", "KeyId": world.key}),
+        Change({"description": "second"}, {"Description": "second", "Value": "second-secret"}),
+        Change({"key_id": world.another_key}, {"KeyId": world.another_key, "Value": "second-secret"}),
+        Change({"tier": "Advanced"}, {"Tier": "Advanced"}),
+    ],
+    look=look_at_parameter,
+    refused=({"value": "a" * 4097}, "ValidationException"),
+)
+
+# --- IAM
+
+
+def look_at_role(account: Account, name: str) -> Any:
+    iam = account.client("iam")
+    role = iam.get_role(RoleName=name)["Role"]
+    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    return {
+        **role,
+        "Inline": iam.list_role_policies(RoleName=name)["PolicyNames"],
+        "Managed": sorted(policy["PolicyName"] for policy in attached),
+        "Trusted": role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"],
+    }
+
+
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+POWER = "arn:aws:iam::aws:policy/PowerUserAccess"
+
+IAM = Case(
+    module="iam_roles",
+    plural="roles",
+    name="role-{}".format,
+    item=lambda world: {
+        "path": "/modules/",
+        "description": "first",
+        "assume_role_policy": trust("codebuild.amazonaws.com"),
+        "inline_policies": {"one": document(allow("s3:GetObject")), "two": document(allow("s3:PutObject"))},
+        "managed_policies": [READ_ONLY],
+        "max_session_duration": 7200,
+    },
+    changes=lambda world: [
+        Change({"description": "second"}, {"Description": "second"}),
+        Change({"description": ""}, {}),
+        Change({"max_session_duration": 3600}, {"MaxSessionDuration": 3600}),
+        Change(
+            {"assume_role_policy": trust("codepipeline.amazonaws.com")},
+            {"Trusted": {"Service": "codepipeline.amazonaws.com"}},
+        ),
+        Change({"inline_policies": {"three": document(allow("s3:GetObject"))}}, {"Inline": ["three"]}),
+        Change({"inline_policies": {}}, {"Inline": []}),
+        Change({"managed_policies": [POWER, READ_ONLY]}, {"Managed": ["PowerUserAccess", "ReadOnlyAccess"]}),
+        Change({"managed_policies": []}, {"Managed": []}),
+        Change(
+            {"permissions_boundary": POWER}, {"PermissionsBoundary": {"PermissionsBoundaryArn": POWER}}
+        ),
+        Change({"permissions_boundary": ""}, {"PermissionsBoundary": None}),
+    ],
+    look=look_at_role,
+    refused=({"managed_policies": ["arn:aws:iam::aws:policy/NoSuchPolicy"]}, "NoSuchEntity"),
+)
+
+# --- CodeConnections
+
+
+def look_at_connection(account: Account, name: str) -> Any:
+    listed = account.client("codeconnections").list_connections(MaxResults=100)["Connections"]
+    return next(each for each in listed if each["ConnectionName"] == name)
+
+
+CONNECTIONS = Case(
+    module="codeconnections",
+    plural="connections",
+    name="c-{}".format,
+    item=lambda world: {"provider_type": "GitHub"},
+    changes=lambda world: [],
+    look=look_at_connection,
+    refused=({"provider_type": None}, "InvalidInputException"),
+)
+
+# --- CodeBuild
+
+
+def look_at_project(account: Account, name: str) -> Any:
+    return account.client("codebuild").batch_get_projects(names=[name])["projects"][0]
+
+
+def project(world: World) -> Item:
+    return {
+        "description": "first",
+        "source": {"type": "CODEPIPELINE", "buildspec": "one.yml"},
+        "artifacts": {"type": "CODEPIPELINE"},
+        "environment": {
+            "type": "LINUX_CONTAINER",
+            "compute_type": "BUILD_GENERAL1_SMALL",
+            "image": "hashicorp/terraform:1.11.4",
+            "environment_variables": [
+                {"name": "B", "value": ""},
+                {"name": "A", "value": "/modules/a", "type": "PARAMETER_STORE"},
+            ],
+        },
+        "service_role": world.role,
+        "timeout_in_minutes": 30,
+        "concurrent_build_limit": 1,
+    }
+
+
+def project_changes(world: World) -> list[Change]:
+    github = {"type": "GITHUB", "location": "https://github.com/example/one.git", "source_identifier": "one"}
+    vpc = {"vpc_id": "vpc-1", "subnets": ["subnet-2", "subnet-1"], "security_group_ids": ["sg-1"]}
+    efs = {"location": "fs-1.efs.eu-central-1.amazonaws.com:/", "mount_point": "/mnt", "identifier": "efs"}
+    batch = {"service_role": world.role, "restrictions": {"compute_types_allowed": ["B", "A"]}, "timeout_in_mins": 10}
+    registry = {"credential": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-Abcdef"}
+    auth = {"type": "CODECONNECTIONS", "resource": world.connection}
+    return [
+        Change({"description": "second"}, {"description": "second"}),
+        Change({"description": ""}, {}),
+        Change({"source": {"type": "CODEPIPELINE", "buildspec": "two.yml"}}, {"source": {"buildspec": "two.yml"}}),
+        Change(
+            {"environment": {"image": "hashicorp/terraform:1.12.0"}},
+            {"environment": {"image": "hashicorp/terraform:1.12.0", "computeType": "BUILD_GENERAL1_SMALL"}},
+        ),
+        Change(
+            {"environment": {"environment_variables": [{"name": "A", "value": "1"}]}},
+            {"environment": {"environmentVariables": [{"name": "A", "value": "1", "type": "PLAINTEXT"}]}},
+        ),
+        Change({"environment": {"environment_variables": []}}, {"environment": {"environmentVariables": []}}),
+        Change({"environment": {"privileged_mode": True}}, {"environment": {"privilegedMode": True}}),
+        Change(
+            {"environment": {"registry_credential": registry, "image_pull_credentials_type": "SERVICE_ROLE"}},
+            {"environment": {"registryCredential": {"credentialProvider": "SECRETS_MANAGER"}}},
+        ),
+        Change({"environment": {"registry_credential": {}}}, {"environment": {"registryCredential": None}}),
+        Change({"service_role": world.another_role}, {"serviceRole": world.another_role}),
+        Change({"timeout_in_minutes": 60}, {"timeoutInMinutes": 60}),
+        Change({"queued_timeout_in_minutes": 30}, {"queuedTimeoutInMinutes": 30}),
+        Change({"concurrent_build_limit": -1}, {"concurrentBuildLimit": None}),
+        Change({"auto_retry_limit": 2}, {"autoRetryLimit": 2}),
+        Change({"auto_retry_limit": 0}, {}),
+        Change({"encryption_key": world.key}, {"encryptionKey": world.key}),
+        Change({"encryption_key": "alias/modules"}, {}),
+        Change({"encryption_key": ""}, {"encryptionKey": "arn:aws:kms:eu-central-1:123456789012:alias/aws/s3"}),
+        Change({"badge_enabled": True}, {"badge": {"badgeEnabled": True}}),
+        Change({"badge_enabled": False}, {"badge": {"badgeEnabled": False}}),
+        Change({"vpc_config": vpc}, {"vpcConfig": {"vpcId": "vpc-1"}}),
+        Change({"vpc_config": {}}, {"vpcConfig": None}),
+        Change(
+            {"logs_config": {"cloud_watch_logs": {"status": "ENABLED", "group_name": "/modules/builds"}}},
+            {"logsConfig": {"cloudWatchLogs": {"groupName": "/modules/builds"}}},
+        ),
+        Change(
+            {"logs_config": {"s3_logs": {"status": "ENABLED", "location": f"{world.bucket}/logs"}}},
+            {"logsConfig": {"s3Logs": {"location": f"{world.bucket}/logs"}}},
+        ),
+        Change({"logs_config": {}}, {}),
+        Change({"cache": {"type": "S3", "location": f"{world.bucket}/cache"}}, {"cache": {"type": "S3"}}),
+        Change(
+            {"cache": {"type": "LOCAL", "modes": ["LOCAL_SOURCE_CACHE", "LOCAL_CUSTOM_CACHE"]}},
+            {"cache": {"type": "LOCAL", "location": None}},
+        ),
+        Change({"cache": {"type": "NO_CACHE"}}, {"cache": {"type": "NO_CACHE"}}),
+        Change({"secondary_sources": [github]}, {}),
+        Change(
+            {"secondary_source_versions": [{"source_identifier": "one", "source_version": "main"}]},
+            {"secondarySourceVersions": [{"sourceIdentifier": "one", "sourceVersion": "main"}]},
+        ),
+        Change({"secondary_source_versions": []}, {"secondarySourceVersions": []}),
+        Change({"secondary_sources": []}, {"secondarySources": []}),
+        Change(
+            {
+                "secondary_artifacts": [
+                    {"type": "S3", "location": world.bucket, "artifact_identifier": "b", "packaging": "ZIP"},
+                    {"type": "S3", "location": world.bucket, "artifact_identifier": "a"},
+                ]
+            },
+            {},
+        ),
+        Change({"secondary_artifacts": []}, {"secondaryArtifacts": []}),
+        Change({"file_system_locations": [efs]}, {}),
+        Change({"file_system_locations": []}, {"fileSystemLocations": None}),
+        Change({"build_batch_config": batch}, {"buildBatchConfig": {"timeoutInMins": 10}}),
+        Change({"build_batch_config": {}}, {"buildBatchConfig": None}),
+        Change(
+            {
+                "source": {
+                    "type": "GITHUB",
+                    "location": "https://github.com/example/one.git",
+                    "auth": auth,
+                    "git_clone_depth": 1,
+                    "report_build_status": True,
+                },
+                "artifacts": {"type": "NO_ARTIFACTS", "name": ""},
+            },
+            {"source": {"type": "GITHUB", "auth": auth}},
+        ),
+        Change({"source": {"type": "GITHUB", "auth": {}}}, {"source": {"auth": None}}),
+        Change(
+            {"source": {"type": "GITHUB", "git_clone_depth": 0, "report_build_status": False}},
+            {"source": {"gitCloneDepth": 0, "reportBuildStatus": False}},
+        ),
+        Change({"source_version": "main"}, {"sourceVersion": "main"}),
+        Change({"source_version": ""}, {"sourceVersion": None}),
+    ]
+
+
+CODEBUILD = Case(
+    module="codebuild_projects",
+    plural="projects",
+    name="project-{}".format,
+    item=project,
+    changes=project_changes,
+    look=look_at_project,
+    refused=({"service_role": "arn:aws:iam::999999999999:role/elsewhere"}, "InvalidInputException"),
+)
+
+# --- CodePipeline
+
+
+def look_at_pipeline(account: Account, name: str) -> Any:
+    return account.client("codepipeline").get_pipeline(name=name)["pipeline"]
+
+
+def source_stage(world: World, **configuration: Any) -> Item:
+    return {
+        "name": "Source",
+        "actions": [
+            {
+                "name": "Source",
+                "action_type_id": {"category": "Source", "provider": "CodeStarSourceConnection"},
+                "configuration": {
+                    "ConnectionArn": world.connection,
+                    "FullRepositoryId": "example/none",
+                    "BranchName": "main",
+                    "DetectChanges": False,
+                    **configuration,
+                },
+                "output_artifacts": [{"name": "source"}],
+            }
+        ],
+    }
+
+
+def approval(name: str = "Approve", **settings: Any) -> Item:
+    action = {"name": name, "action_type_id": {"category": "Approval", "provider": "Manual"}}
+    return {"name": name, "actions": [action], **settings}
+
+
+def pipeline(world: World) -> Item:
+    return {
+        "role_arn": world.role,
+        "pipeline_type": "V2",
+        "artifact_store": {"location": world.bucket},
+        "stages": [source_stage(world), approval()],
+        # Without a value this variable keeps the first execution from starting by itself.
+        "variables": [{"name": "mode"}],
+    }
+
+
+def pipeline_changes(world: World) -> list[Change]:
+    window = {
+        "name": "Window",
+        "rule_type_id": {"provider": "DeploymentWindow"},
+        "configuration": {"Cron": "* * * * * *", "TimeZone": "Europe/Berlin"},
+    }
+    pushes = {
+        "source_action_name": "Source",
+        "push": [{"branches": {"includes": ["main", "dev"]}, "file_paths": {"includes": ["b/**", "a/**"]}}],
+    }
+    pulls = {
+        "source_action_name": "Source",
+        "pull_request": [{"events": ["OPEN", "CLOSED"], "branches": {"includes": ["main"]}}],
+    }
+    return [
+        Change({"execution_mode": "QUEUED"}, {"executionMode": "QUEUED"}),
+        Change({"role_arn": world.another_role}, {"roleArn": world.another_role}),
+        Change(
+            {"artifact_store": {"encryption_key": {"id": world.key}}},
+            {"artifactStore": {"encryptionKey": {"id": world.key, "type": "KMS"}, "location": world.bucket}},
+        ),
+        Change({"artifact_store": {"encryption_key": {}}}, {"artifactStore": {"encryptionKey": None}}),
+        Change({"stages": [source_stage(world, BranchName="dev"), approval()]}, {}),
+        Change({"stages": [source_stage(world), approval("A"), approval("B")]}, {}),
+        Change({"stages": [source_stage(world), approval("B"), approval("A")]}, {}),
+        Change(
+            {
+                "stages": [
+                    source_stage(world),
+                    approval(
+                        before_entry={"conditions": [{"result": "FAIL", "rules": [window]}]},
+                        on_failure={"result": "RETRY", "retry_configuration": {"retry_mode": "ALL_ACTIONS"}},
+                    ),
+                ]
+            },
+            {},
+        ),
+        Change(
+            {"variables": [{"name": "mode"}, {"name": "level", "default_value": "1", "description": "how much"}]},
+            {"variables": [{"name": "mode"}, {"name": "level", "defaultValue": "1", "description": "how much"}]},
+        ),
+        Change({"triggers": [{"git_configuration": pushes}]}, {}),
+        Change({"triggers": [{"git_configuration": pulls}]}, {}),
+        Change({"triggers": []}, {"triggers": None}),
+    ]
+
+
+CODEPIPELINE = Case(
+    module="codepipelines",
+    plural="pipelines",
+    name="pipeline-{}".format,
+    item=pipeline,
+    changes=pipeline_changes,
+    look=look_at_pipeline,
+    refused=({"stages": [approval("A"), approval("B")]}, "InvalidStructureException"),
+)
+
+CASES = [KMS, S3, DYNAMODB, LOGS, SSM, IAM, CONNECTIONS, CODEBUILD, CODEPIPELINE]

@@ -1,0 +1,170 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs our modules in this process, against local AWS, and looks at what they did there."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import boto3
+from ansible.module_utils import basic
+from botocore.config import Config
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
+
+try:  # ansible-core 2.19 and newer
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:
+
+    @contextlib.contextmanager
+    def patch_module_args(args: dict[str, Any] | None = None) -> Iterator[None]:
+        text = json.dumps({"ANSIBLE_MODULE_ARGS": args or {}}).encode()
+        with mock.patch.object(basic, "_ANSIBLE_ARGS", text):
+            yield
+
+
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+
+# The caller of the modules: what they need, and nothing of IAM users, so that it is plain that root is not at work.
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "codebuild:*",
+                "codeconnections:*",
+                "codestar-connections:*",
+                "codepipeline:*",
+                "dynamodb:*",
+                "iam:*Role*",
+                "iam:GetAccountAuthorizationDetails",
+                "iam:ListInstanceProfilesForRole",
+                "iam:PassRole",
+                "kms:*",
+                "logs:*",
+                "s3:*",
+                "ssm:*",
+                "tag:GetResources",
+            ],
+            "Resource": "*",
+        }
+    ],
+}
+
+
+class ModuleFailed(Exception):
+    """A module that ended with fail_json; `result` is what it returned."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(result.get("msg"))
+        self.result = result
+
+
+@dataclass
+class Account:
+    """Local AWS, as the modules' caller sees it."""
+
+    endpoint_url: str
+    data: Path
+    access_key: str
+    secret_key: str
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the same caller, to look at resources past the modules."""
+        if service not in self.clients:
+            self.clients[service] = boto3.client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=self.access_key,
+                aws_secret_access_key=self.secret_key,
+                config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            )
+        return self.clients[service]
+
+    def log(self) -> list[dict[str, Any]]:
+        """The calls that local AWS has seen so far."""
+        text = (self.data / "calls.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def calls_since(self, before: int, expected: int) -> list[dict[str, Any]]:
+        """This caller's calls after the first `before` of the log. A call is logged just after it is answered."""
+        deadline = time.monotonic() + 2
+        while True:
+            calls = [call for call in self.log()[before:] if call["access_key_id"] == self.access_key]
+            if len(calls) >= expected or time.monotonic() > deadline:
+                return calls
+            time.sleep(0.005)
+
+    def run(self, module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        """Runs a module as Ansible would; its result, as JSON brings it back.
+
+        `mutations` in the result are the calls that change something, as local AWS has logged them. They must be those
+        that the module counts itself. Raises ModuleFailed.
+        """
+        given = {
+            "region": REGION,
+            "endpoint_url": self.endpoint_url,
+            "access_key": self.access_key,
+            "secret_key": self.secret_key,
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
+            **arguments,
+        }
+        before = len(self.log())
+        result = run_module(module, given)
+        counted = result.get("api_calls", {})
+        calls = self.calls_since(before, sum(counted.values()))
+        result["mutations"] = [call["action"] for call in calls if mutates(call["action"])]
+        # The module's own count must be the truth.
+        assert len(calls) == sum(counted.values()), (calls, counted)
+        assert len(result["mutations"]) == sum(n for call, n in counted.items() if mutates(call)), (calls, counted)
+        if result.get("failed"):
+            raise ModuleFailed(result)
+        return result
+
+
+def mutates(action: str) -> bool:
+    """Whether a call, by the name that the log or the module gives it (`s3:PutObject`), changes something."""
+    return not READ_ONLY_OPERATION.match(action.split(":")[1])
+
+
+def run_module(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Runs plugins/modules/<module>.py with these arguments; what it printed, parsed."""
+    code = importlib.import_module(f"ansible_collections.gitops.aws.plugins.modules.{module}")
+    output = io.StringIO()
+    with patch_module_args(arguments), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+        code.main()
+    result: dict[str, Any] = json.loads(output.getvalue())
+    return result
+
+
+def unique(prefix: str) -> str:
+    """A name that no other test uses."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+@dataclass
+class World:
+    """What resources under test refer to: ARNs, and the name of a bucket."""
+
+    key: str
+    another_key: str
+    role: str
+    another_role: str
+    bucket: str
+    connection: str

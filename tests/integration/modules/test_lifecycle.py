@@ -1,0 +1,204 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every bulk module promises, tried with each."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.integration.modules.cases import CASES, Case, Item, contained
+from tests.integration.modules.harness import Account, ModuleFailed, World
+
+every_module = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+class Runner:
+    """One module, and items of it that no other test has."""
+
+    def __init__(self, case: Case, account: Account, world: World) -> None:
+        self.case, self.account, self.world = case, account, world
+
+    def new(self, **options: Any) -> Item:
+        return self.case.new(self.world, uuid.uuid4().hex[:8], **options)
+
+    def run(self, *items: Item, **arguments: Any) -> dict[str, Any]:
+        return self.account.run(self.case.module, **{self.case.plural: list(items)}, **arguments)
+
+    def delete(self, *items: Item, **arguments: Any) -> dict[str, Any]:
+        keys = [{self.case.key: item[self.case.key], **(self.case.deletion or {})} for item in items]
+        return self.run(*keys, state="absent", **arguments)
+
+    def action(self, result: dict[str, Any], item: Item) -> str:
+        action: str = result["resources"][item[self.case.key]]["action"]
+        return action
+
+
+@pytest.fixture
+def runner(case: Case, account: Account, world: World) -> Runner:
+    return Runner(case, account, world)
+
+
+@every_module
+def test_check_mode_of_a_creation_makes_no_mutating_call(runner: Runner) -> None:
+    item = runner.new(tags={"a": "1"})
+
+    result = runner.run(item, check=True)
+
+    assert result["changed"]
+    assert result["mutations"] == []
+    assert runner.action(result, item) == "created"
+    assert result["diff"][0]["before"] == {}
+    assert result["diff"][0]["after"]["tags"] == {"a": "1"}
+    assert runner.action(runner.run(item, check=True), item) == "created"
+
+
+@every_module
+def test_second_run_changes_nothing(runner: Runner) -> None:
+    item = runner.new(tags={"a": "1"})
+
+    created = runner.run(item)
+    again = runner.run(item)
+
+    assert created["changed"]
+    assert created["mutations"]
+    assert not again["changed"]
+    assert again["mutations"] == []
+    assert again["diff"] == []
+    assert runner.action(again, item) == "unchanged"
+
+
+@every_module
+def test_result_can_be_fed_back(runner: Runner) -> None:
+    items = [runner.new(tags={"a": "1"}), runner.new(), runner.new()]
+    created = runner.run(*items)
+
+    plural = runner.case.plural
+    first = runner.run(*created[plural])
+    second = runner.run(*first[plural])
+
+    assert not first["changed"], first["diff"]
+    assert not second["changed"], second["diff"]
+    assert second[plural] == first[plural]
+
+
+@every_module
+def test_name_alone_leaves_everything_alone(runner: Runner) -> None:
+    item = runner.new(tags={"a": "1"})
+    runner.run(item)
+
+    result = runner.run({runner.case.key: item[runner.case.key]})
+
+    assert not result["changed"], result["diff"]
+    assert result["mutations"] == []
+    assert not runner.run(item)["changed"]
+
+
+@every_module
+def test_each_option_can_be_changed(runner: Runner) -> None:
+    item = runner.new()
+    name = item[runner.case.key]
+    runner.run(item)
+
+    for change in runner.case.changes(runner.world):
+        wanted = {runner.case.key: name, **change.options}
+
+        checked = runner.run(wanted, check=True)
+        changed = runner.run(wanted)
+        again = runner.run(wanted)
+
+        assert checked["mutations"] == []
+        assert checked["diff"] == changed["diff"], change
+        assert set(changed["diff"][0]["after"]) == set(change.options)
+        assert runner.action(changed, item) == "updated"
+        assert changed["mutations"], change
+        assert not again["changed"], (change, again["diff"])
+        seen = runner.case.look(runner.account, name)
+        assert contained(change.shown, seen), (change, seen)
+
+
+@every_module
+def test_tags(runner: Runner) -> None:
+    item = runner.new(tags={"a": "1", "b": "2"})
+    key = {runner.case.key: item[runner.case.key]}
+
+    def tags(result: dict[str, Any]) -> Any:
+        return result[runner.case.plural][0]["tags"]
+
+    runner.run(item)
+    assert not runner.run(key)["changed"]
+    added = runner.run({**key, "tags": {"b": 3, "c": True}}, purge_tags=False)
+    assert added["diff"][0]["after"] == {"tags": {"a": "1", "b": "3", "c": "true"}}
+    assert tags(runner.run({**key, "tags": {"a": "1"}}, purge_tags=False, check=True)) == tags(added)
+    purged = runner.run({**key, "resource_tags": {"b": "3"}})
+    assert purged["changed"]
+    assert tags(purged) == {"b": "3"}
+    assert not runner.run({**key, "tags": {"b": "3"}})["changed"]
+    removed = runner.run({**key, "tags": {}})
+    assert removed["changed"]
+    assert tags(removed) == {}
+    assert not runner.run({**key, "tags": {}})["changed"]
+
+
+@every_module
+def test_one_failure_does_not_lose_the_others(runner: Runner) -> None:
+    options, reason = runner.case.refused
+    broken = runner.new(**options)
+    good = [runner.new() for _ in range(3)]
+
+    with pytest.raises(ModuleFailed) as failure:
+        runner.run(good[0], broken, *good[1:])
+
+    result = failure.value.result
+    name = broken[runner.case.key]
+    assert "1 of 4" in result["msg"]
+    assert name in result["msg"]
+    assert reason in result["msg"]
+    assert result["changed"]
+    assert runner.action(result, broken) == "failed"
+    assert reason in result["resources"][name]["error"]
+    assert [runner.action(result, item) for item in good] == ["created"] * 3
+    names = [each[runner.case.key] for each in result[runner.case.plural]]
+    assert names == [item[runner.case.key] for item in good]
+    assert not runner.run(*good)["changed"]
+
+
+@every_module
+def test_deletion(runner: Runner) -> None:
+    item, other = runner.new(), runner.new()
+    runner.run(item, other)
+
+    checked = runner.delete(item, check=True)
+    assert checked["changed"]
+    assert checked["mutations"] == []
+    assert runner.action(checked, item) == "deleted"
+    assert not runner.run(item)["changed"]
+
+    deleted = runner.delete(item)
+    assert deleted["changed"]
+    assert deleted["mutations"]
+    assert deleted["diff"][0]["after"] == {}
+    assert deleted["diff"][0]["before"][runner.case.key] == item[runner.case.key]
+    assert deleted[runner.case.plural] == []
+
+    again = runner.delete(item)
+    assert not again["changed"]
+    assert again["mutations"] == []
+    assert runner.action(again, item) == "unchanged"
+    assert not runner.run(other)["changed"]
+    assert runner.action(runner.run(item, check=True), item) == "created"
+
+
+@every_module
+def test_duplicate_names_are_refused_before_any_call(runner: Runner) -> None:
+    item = runner.new()
+
+    with pytest.raises(ModuleFailed) as failure:
+        runner.run(item, item)
+
+    path = f"{runner.case.plural}[1].{runner.case.key}"
+    assert path in failure.value.result["msg"]
+    assert failure.value.result["mutations"] == []

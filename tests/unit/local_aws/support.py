@@ -1,0 +1,220 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of this folder use of a running local AWS: clients, users, roles, repositories."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from local_aws import cli
+
+ROOT = Path(__file__).resolve().parents[3]
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+_SESSION = botocore.session.Session()
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Credentials of one principal."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None = None
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """The running server, seen by its users. Every user here is an IAM user; root only makes the users."""
+
+    endpoint_url: str
+    data: Path
+    admin: Keys
+
+    def client(self, service: str, keys: Keys | None = None, region: str = REGION, **config: Any) -> Any:
+        """A client; the administrator's unless other keys are given."""
+        keys = keys or self.admin
+        return _SESSION.create_client(
+            service, region_name=region, endpoint_url=self.endpoint_url, aws_access_key_id=keys.access_key_id,
+            aws_secret_access_key=keys.secret_access_key, aws_session_token=keys.session_token,
+            config=Config(proxies={}, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **config))
+
+    def post(self, path: str, /, **content: str) -> dict[str, Any]:
+        """An administrative call under /_local/."""
+        request = urllib.request.Request(self.endpoint_url + path, data=json.dumps(content).encode())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def command(self, *arguments: str) -> Any:
+        """One command of python -m local_aws; its JSON output."""
+        done = command(*arguments, "--data", str(self.data))
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def user(self, name: str, *statements: dict[str, Any]) -> Keys:
+        """A user with exactly these statements."""
+        made = cli.put_user(self.endpoint_url, name, {"Version": "2012-10-17", "Statement": list(statements)})
+        return Keys(made["AccessKeyId"], made["SecretAccessKey"])
+
+    def role(self, name: str, service: str, *statements: dict[str, Any],
+             condition: dict[str, Any] | None = None) -> str:
+        """A role a service may assume, with exactly these statements; its ARN."""
+        iam = self.client("iam")
+        trust: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        if condition:
+            trust["Condition"] = condition
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [trust]}))["Role"]["Arn"]
+        self.policy(name, *statements)
+        return arn
+
+    def policy(self, role: str, *statements: dict[str, Any]) -> None:
+        """Replace what a role may do."""
+        if statements:
+            self.client("iam").put_role_policy(RoleName=role, PolicyName="test", PolicyDocument=json.dumps(
+                {"Version": "2012-10-17", "Statement": list(statements)}))
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The call log so far."""
+        return [json.loads(line) for line in (self.data / "calls.jsonl").read_text().splitlines()]
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run python -m local_aws."""
+    return subprocess.run([sys.executable, "-m", "local_aws", *arguments], cwd=ROOT, text=True, capture_output=True,
+                          check=False, timeout=90)
+
+
+def allow(actions: str | list[str], resources: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+    """An Allow statement."""
+    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+def unique(prefix: str) -> str:
+    """A name no other test uses."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
+    """The first true value of check, within a time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := check():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} seconds")
+
+
+def git(*arguments: str, cwd: Path) -> str:
+    """Run git as a fixed author."""
+    who = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada",
+           "GIT_COMMITTER_EMAIL": "ada@example.com", "GIT_CONFIG_GLOBAL": os.devnull}
+    return subprocess.run(["git", *arguments], cwd=cwd, text=True, capture_output=True, check=True,
+                          env=os.environ | who).stdout.strip()
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A bare repository that local AWS knows by a full name, and a clone to push from."""
+
+    full_name: str
+    bare: Path
+    clone: Path
+
+    def push(self, files: dict[str, str], branch: str = "main", message: str = "change") -> str:
+        """Commit files on a branch, and push; the commit's id."""
+        current = git("branch", "--show-current", cwd=self.clone)
+        if current != branch:
+            git("checkout", "-q", "-B", branch, cwd=self.clone)
+        for name, content in files.items():
+            (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.clone / name).write_text(content)
+        git("add", "-A", cwd=self.clone)
+        git("commit", "-q", "-m", message, cwd=self.clone)
+        git("push", "-q", "origin", branch, cwd=self.clone)
+        return git("rev-parse", "HEAD", cwd=self.clone)
+
+
+OVER = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+
+
+class Running:
+    """A pipeline under test, and the questions tests ask of it."""
+
+    def __init__(self, local_aws: LocalAws, name: str, role: str) -> None:
+        self.aws, self.name, self.role = local_aws, name, role
+        self.api = local_aws.client("codepipeline")
+
+    def start(self, **more: Any) -> str:
+        started: str = self.api.start_pipeline_execution(name=self.name, **more)["pipelineExecutionId"]
+        return started
+
+    def first(self) -> str:
+        """The execution that creation started."""
+        return str(self.api.list_pipeline_executions(pipelineName=self.name)
+                   ["pipelineExecutionSummaries"][-1]["pipelineExecutionId"])
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.get_pipeline_execution(
+            pipelineName=self.name, pipelineExecutionId=execution_id)["pipelineExecution"]
+        return found
+
+    def ends(self, execution_id: str) -> str:
+        return str(eventually(lambda: (status := self.execution(execution_id)["status"]) in OVER and status))
+
+    def actions(self, execution_id: str) -> dict[str, dict[str, Any]]:
+        """Details of the newest run of each action of an execution."""
+        details = self.api.list_action_executions(
+            pipelineName=self.name, filter={"pipelineExecutionId": execution_id})["actionExecutionDetails"]
+        return {item["actionName"]: item for item in reversed(details)}
+
+    def stage(self, name: str) -> dict[str, Any]:
+        states = self.api.get_pipeline_state(name=self.name)["stageStates"]
+        return dict(next(item for item in states if item["stageName"] == name))
+
+    def token(self, execution_id: str, stage: str = "Approve") -> str:
+        """Wait for an execution's approval; its token."""
+
+        def waiting() -> str | None:
+            if self.execution(execution_id)["status"] in OVER:
+                raise AssertionError(f"it ended: {self.actions(execution_id)}")
+            state = self.stage(stage)
+            if state.get("latestExecution", {}).get("pipelineExecutionId") != execution_id:
+                return None
+            token: str | None = state["actionStates"][0].get("latestExecution", {}).get("token")
+            return token
+
+        return str(eventually(waiting))
+
+    def answer(self, token: str, status: str = "Approved", summary: str = "fine", stage: str = "Approve") -> None:
+        self.api.put_approval_result(pipelineName=self.name, stageName=stage, actionName="Ok", token=token,
+                                     result={"status": status, "summary": summary})
+
+
+def source_action(connection: str, full_name: str, **configuration: str) -> dict[str, Any]:
+    return {
+        "name": "Checkout", "namespace": "src", "outputArtifacts": [{"name": "SourceOutput"}],
+        "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeStarSourceConnection", "version": "1"},
+        "configuration": {"ConnectionArn": connection, "FullRepositoryId": full_name, "BranchName": "main"}
+        | configuration,
+    }
+
+
+def approval_action(**configuration: str) -> dict[str, Any]:
+    return {"name": "Ok", "configuration": configuration,
+            "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}

@@ -1,0 +1,60 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that start and stop local AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws import server
+from tests.unit.local_aws.support import ACCOUNT, LocalAws, command, unique
+
+
+def test_up_status_down(local_aws: LocalAws) -> None:
+    data = local_aws.data
+    status = json.loads(command("status", "--data", str(data)).stdout)
+    assert status["endpoint_url"] == local_aws.endpoint_url
+    assert status == json.loads((data / "endpoint.json").read_text())
+    os.kill(status["pid"], 0)
+    again = command("up", "--port", "0", "--data", str(data))
+    assert again.returncode == 1
+    assert "already runs" in again.stderr
+    log = (data / "server.log").read_text().splitlines()
+    assert log[0] == f"Local AWS listens on {local_aws.endpoint_url} (data in {data})"
+
+
+def test_no_server_is_said_plainly(tmp_path: Path) -> None:
+    done = command("status", "--data", str(tmp_path))
+    assert (done.returncode, "does not run" in done.stderr) == (1, True)
+    assert command("down", "--data", str(tmp_path)).returncode == 0
+
+
+def test_a_taken_port_is_said_plainly(local_aws: LocalAws, tmp_path: Path) -> None:
+    port = local_aws.endpoint_url.rpartition(":")[2]
+    done = command("up", "--detach", "--port", port, "--data", str(tmp_path))
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
+def test_addresses_of_other_machines_are_refused(host: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--allow-remote"):
+        server.serve(0, tmp_path, host=host)
+
+
+def test_users_have_what_their_policy_says_and_keys_are_replaced(local_aws: LocalAws) -> None:
+    name = unique("user")
+    first = local_aws.user(name, {"Effect": "Allow", "Action": "sts:*", "Resource": "*"})
+    second = local_aws.user(name, {"Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*"})
+    assert local_aws.client("sts", second).get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/{name}"
+    local_aws.client("iam", second).list_users()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        local_aws.client("s3", second).list_buckets()
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        local_aws.client("sts", first).get_caller_identity()

@@ -1,0 +1,76 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CodeConnections under both of its API names."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.unit.local_aws.support import ACCOUNT, REGION, LocalAws, unique
+
+
+@pytest.mark.parametrize("service", ["codeconnections", "codestar-connections"])
+def test_a_connection_from_pending_to_deleted(service: str, local_aws: LocalAws) -> None:
+    api, name = local_aws.client(service), unique("connection")
+    made = api.create_connection(ConnectionName=name, ProviderType="GitHub", Tags=[{"Key": "a", "Value": "1"}])
+    arn = made["ConnectionArn"]
+    assert arn.startswith(f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/")
+    assert made["Tags"] == [{"Key": "a", "Value": "1"}]
+    assert api.get_connection(ConnectionArn=arn)["Connection"] == {
+        "ConnectionName": name, "ConnectionArn": arn, "ProviderType": "GitHub", "OwnerAccountId": ACCOUNT,
+        "ConnectionStatus": "PENDING"}
+    assert local_aws.command("complete-connection", name) == {"connection_arns": [arn]}
+    assert api.get_connection(ConnectionArn=arn)["Connection"]["ConnectionStatus"] == "AVAILABLE"
+    api.tag_resource(ResourceArn=arn, Tags=[{"Key": "b", "Value": "2"}])
+    api.untag_resource(ResourceArn=arn, TagKeys=["a"])
+    assert api.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
+    api.delete_connection(ConnectionArn=arn)
+    with pytest.raises(api.exceptions.ResourceNotFoundException):
+        api.get_connection(ConnectionArn=arn)
+
+
+def test_connections_are_listed_in_pages(local_aws: LocalAws) -> None:
+    api = local_aws.client("codeconnections", region="us-west-2")
+    arns = [api.create_connection(ConnectionName=unique("c"), ProviderType=provider)["ConnectionArn"]
+            for provider in ("GitHub", "GitLab", "GitHub")]
+    first = api.list_connections(MaxResults=2)
+    rest = api.list_connections(MaxResults=2, NextToken=first["NextToken"])
+    assert [item["ConnectionArn"] for item in first["Connections"] + rest["Connections"]] == arns
+    assert "NextToken" not in rest
+    assert len(api.list_connections(ProviderTypeFilter="GitLab")["Connections"]) == 1
+
+
+def test_bad_requests(local_aws: LocalAws) -> None:
+    api = local_aws.client("codeconnections", parameter_validation=False)
+    with pytest.raises(ClientError, match="less than or equal to 32"):
+        api.create_connection(ConnectionName="x" * 33, ProviderType="GitHub")
+    with pytest.raises(ClientError, match="enum value set"):
+        api.create_connection(ConnectionName="x", ProviderType="Nobody")
+    with pytest.raises(ClientError, match="ProviderType or HostArn"):
+        api.create_connection(ConnectionName="x")
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    ({"full_name": "no-owner", "path": "/"}, "is not a repository name"),
+    ({"full_name": "a/b", "path": "/does/not/exist"}, "is not a Git repository"),
+    ({"full_name": "a/b"}, "path is missing"),
+])
+def test_bad_repositories_are_refused(content: dict[str, str], message: str, local_aws: LocalAws) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        local_aws.post("/_local/repositories", **content)
+    assert message in json.load(caught.value)["message"]
+
+
+def test_administration_answers_only_local_names(local_aws: LocalAws, tmp_path: Path) -> None:
+    import urllib.request
+
+    request = urllib.request.Request(local_aws.endpoint_url + "/_local/health", headers={"Host": "evil.example.com"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5)
+    assert caught.value.code == 403
