@@ -37,7 +37,7 @@ setup: ## Set up .work/ (every target does it by itself)
 	@sh scripts/setup.sh
 
 demo: setup ## Local AWS, the pipeline, and a VPC that it builds, from nothing
-	@python scripts/demo.py
+	@PYTHONPATH=. python scripts/demo.py
 
 local-up: setup ## Start local AWS for your own use
 	@python -m local_aws up --detach
@@ -52,7 +52,7 @@ lint: setup ## Linters: Python, types, YAML, shell, Terraform, changelog, Ansibl
 	@sh scripts/lint.sh
 
 unit: setup ## Unit tests
-	@pytest tests/unit
+	@pytest --numprocesses auto tests/unit
 
 sanity: setup ## ansible-test sanity
 	@python scripts/sanity.py

@@ -53,11 +53,12 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _from_this_machine(scope: MutableMapping[str, Any]) -> bool:
-    """The peer and the Host header are loopback: a web page cannot reach this through a name it controls."""
+    """The peer and the Host header are loopback, and no web page asks (browsers name it in Origin)."""
     client = scope.get("client") or ("",)
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"), "")
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    host = headers.get(b"host", "")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return server.is_loopback(client[0]) and server.is_loopback(name)
+    return b"origin" not in headers and server.is_loopback(client[0]) and server.is_loopback(name)
 
 
 def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.core.router import extract_access_key_id
 from ministack.services import iam as iam_store
+from ministack.services import sts
 
 logger = logging.getLogger("local_aws")
 
@@ -64,12 +65,14 @@ def role_arn_of(principal_arn: str) -> str:
     return str(role.get("Arn") or f"arn:{partition}:iam::{account_id}:role/{name}")
 
 
-def caller_of(access_key_id: str, region: str, account_id: str | None = None) -> Caller:
+def caller_of(access_key_id: str, region: str) -> Caller:
     """The caller an access key stands for. Raises AwsError UnrecognizedClientException for an unknown key."""
-    principal = iam_evaluator.resolve_principal(access_key_id, account_id or get_account_id())
-    if isinstance(principal, iam_evaluator.AuthError):
-        raise AwsError(principal.code, principal.message)
-    return Caller(principal.account, region, role_arn_of(principal.arn), access_key_id, principal.arn)
+    session = sts._sessions.get(access_key_id, {})
+    owner = session.get("AccountId") or iam_evaluator.find_iam_access_key_account(access_key_id) or get_account_id()
+    found = iam_evaluator.resolve_credential(access_key_id, owner)
+    if isinstance(found, iam_evaluator.CredentialResolutionError):
+        raise _not_authenticated(found)
+    return Caller(found.account_id, region, role_arn_of(found.principal_arn), access_key_id, found.principal_arn)
 
 
 def authorize(caller: Caller, action: str, resource_arn: str, context: dict[str, Any] | None = None) -> None:
@@ -86,7 +89,7 @@ def authorize(caller: Caller, action: str, resource_arn: str, context: dict[str,
     if denied is None:
         return
     if isinstance(denied, iam_evaluator.AuthError):
-        raise AwsError(denied.code, denied.message)
+        raise _not_authenticated(denied)
     if denied.resource_policy_arn:
         message = iam_actions._resource_policy_denial(
             action.partition(":")[0], action, denied.principal_arn, resource_arn)
@@ -94,6 +97,12 @@ def authorize(caller: Caller, action: str, resource_arn: str, context: dict[str,
         message = iam_actions.identity_denial_message(
             action, denied.principal_arn, resource_arn, denied.decision == "Deny")
     raise AwsError("AccessDeniedException", message)
+
+
+def _not_authenticated(failure: Any) -> AwsError:
+    """A failed authentication with the code that JSON services give it."""
+    names = iam_actions._AUTH_FAILURES.get(failure.code)
+    return AwsError(names[2] if names else failure.code, failure.message)
 
 
 def authorize_pass_role(caller: Caller, role_arn: str, service_principal: str) -> None:

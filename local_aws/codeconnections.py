@@ -15,7 +15,7 @@ from typing import Any
 from botocore.model import ServiceModel
 
 from local_aws import git
-from local_aws.aws_json import AwsError, Caller, JsonService, service_model
+from local_aws.aws_json import AwsError, Caller, JsonService, authorize, service_model
 
 TARGET_PREFIXES = (
     "com.amazonaws.codeconnections.CodeConnections_20231201.",
@@ -73,6 +73,27 @@ def refs_when_mapped(full_name: str) -> dict[str, str]:
     """What a repository held when it was mapped: pushes count from there."""
     with _lock:
         return dict(_refs_when_mapped.get(full_name, {}))
+
+
+def authorize_connection(caller: Caller, permission: str, arn: str, context: dict[str, Any]) -> None:
+    """Check UseConnection or PassConnection; either service prefix may grant it, on an ARN of the same prefix.
+
+    context holds condition keys without their prefix. Raises AwsError AccessDeniedException.
+    """
+    new, old = "codeconnections", "codestar-connections"
+    asked = [(new, arn), (old, arn), (old, arn.replace(f":{new}:", f":{old}:", 1))]
+    refused: AwsError | None = None
+    for prefix, resource in asked:
+        try:
+            authorize(caller, f"{prefix}:{permission}", resource,
+                      {f"{prefix}:{key}": value for key, value in context.items()})
+        except AwsError as error:
+            # The first refusal names the ARN as the caller knows it.
+            refused = refused or error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 class CodeConnectionsService(JsonService):

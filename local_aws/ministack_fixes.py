@@ -15,7 +15,7 @@ from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import ssm, tagging
+from ministack.services import kms, ssm, tagging
 
 from local_aws import kms_use, server
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
@@ -36,7 +36,7 @@ def apply() -> None:
     pages_of_get_resources()
     every_parameter_counts()
     key_of_an_upload()
-    log_streams_as_resources()
+    what_a_call_acts_on()
     kms_use.apply()
 
 
@@ -64,7 +64,7 @@ def loopback_counts_as_tls() -> None:
 
     ministack_app.pin_request_origin = pin
     # Checks outside a request are calls between services, which AWS makes over TLS.
-    iam_evaluator._request_origin.set(("127.0.0.1", True))
+    iam_evaluator._request_origin = contextvars.ContextVar("local_aws_request_origin", default=("127.0.0.1", True))
 
 
 def remembering(app: App) -> App:
@@ -177,17 +177,35 @@ def key_of_an_upload() -> None:
     iam_actions._s3_object_context = context_of
 
 
-def log_streams_as_resources() -> None:
-    """CreateLogStream and PutLogEvents are authorised on the stream, log-group:<name>:log-stream:<name>."""
+def what_a_call_acts_on() -> None:
+    """Calls are authorised on what AWS's authorisation reference names, where MiniStack falls back to something wider.
+
+    CloudWatch Logs: the stream. KMS: the key behind an alias; a call that changes an alias, the alias (on AWS the key
+    as well). DynamoDB: the table that a ResourceArn names.
+    """
     original = iam_actions.extract_resource_arn
 
     def extract(service: str, method: str, path: str, headers: dict[str, str], body: bytes,
                 query: dict[str, Any], region: str, account_id: str) -> str:
-        target = headers.get("x-amz-target", "")
-        if service == "logs" and target.endswith((".CreateLogStream", ".PutLogEvents")):
-            request = json.loads(body or b"{}")
-            group, stream = request.get("logGroupName", ""), request.get("logStreamName", "")
-            return f"arn:aws:logs:{region}:{account_id}:log-group:{group}:log-stream:{stream}"
+        if service in ("dynamodb", "kms", "logs"):
+            operation = headers.get("x-amz-target", "").rpartition(".")[2]
+            found = _acted_on(service, operation, json.loads(body or b"{}"), f"{region}:{account_id}")
+            if found:
+                return found
         return str(original(service, method, path, headers, body, query, region, account_id))
 
     iam_actions.extract_resource_arn = extract
+
+
+def _acted_on(service: str, operation: str, request: dict[str, Any], place: str) -> str | None:
+    """The ARN that the request is authorised on, None where MiniStack's own answer is right."""
+    if service == "logs" and operation in ("CreateLogStream", "PutLogEvents"):
+        return f"arn:aws:logs:{place}:log-group:{request.get('logGroupName')}:log-stream:{request.get('logStreamName')}"
+    if service == "dynamodb" and "ResourceArn" in request:
+        return str(request["ResourceArn"])
+    if service == "kms" and "AliasName" in request:
+        return f"arn:aws:kms:{place}:{request['AliasName']}"
+    if service == "kms" and "alias/" in str(request.get("KeyId", "")):
+        key = kms._resolve_key(request["KeyId"])
+        return str(key["Arn"]) if key else f"arn:aws:kms:{place}:key/*"
+    return None

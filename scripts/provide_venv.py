@@ -87,7 +87,7 @@ def _bootstrap_uv(path: Path, uv: str, environment: dict[str, str]) -> None:
     pip = [str(path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv]
     problem = "could not install uv from PyPI"
     try:
-        import ensurepip  # noqa: F401, PLC0415
+        import ensurepip  # noqa: F401
     except ImportError:
         venv.create(path, with_pip=False, symlinks=True)
         with tempfile.TemporaryDirectory() as directory:

@@ -66,7 +66,8 @@ def provide_get_pip(home: Path) -> None:
     from PyPI.
     """
     specification = importlib.util.find_spec("ansible_test")
-    assert specification is not None and specification.origin is not None
+    assert specification is not None
+    assert specification.origin is not None
     source = Path(specification.origin).parent / "_internal" / "python_requirements.py"
     version = re.search(r"pip='([\d.]+)'", source.read_text())
     if version is None:

@@ -9,9 +9,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # Everything the result depends on: versions, how they are installed, where the clone is (a moved one has stale
-# paths in its environment), and which provider and mirror are asked for.
-key=$(cat requirements/dev.txt scripts/setup.sh scripts/*.py tf/.terraform.lock.hcl 2>/dev/null | cksum)
-key="$key $PWD ${TF_MIRROR:-}"
+# paths in its environment), and what the caller asked for.
+key=$(cat requirements/dev.txt scripts/setup.* scripts/provide_*.py tf/.terraform.lock.hcl 2>/dev/null | cksum)
+key="$key $PWD ${PYTHON:-} ${TF_MIRROR:-}"
 
 ready() {
     [ -f .work/ready ] && [ "$(cat .work/ready)" = "$key" ] &&

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 PHASES = ("INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD")
 ON_FAILURE = ("ABORT", "CONTINUE")
@@ -77,7 +77,7 @@ class Buildspec:
     ignored: tuple[str, ...] = ()
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yaml.SafeLoader):
     """Keeps every plain scalar as the text that was written (`0.2`, `yes`, `010`), as CodeBuild does."""
 
 

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from local_aws import codeconnections, git
-from local_aws.aws_json import AwsError, authorize
+from local_aws.aws_json import AwsError
 from local_aws.codepipeline import artifacts, definition
 from local_aws.codepipeline.model import ActionRun, Execution, Pipeline, Revision, StoredArtifact, now
 from local_aws.codepipeline.roles import RoleSession
@@ -141,18 +141,12 @@ class ConnectionSource(Action):
     @staticmethod
     def _usable(job: Job, arn: str, full_name: str) -> codeconnections.Connection:
         """The connection, if the role may use it and its owner completed it."""
-        other = arn.replace(":codeconnections:", ":codestar-connections:", 1)
-        asked = [("codeconnections:UseConnection", arn), ("codestar-connections:UseConnection", arn),
-                 ("codestar-connections:UseConnection", other)]
-        for number, (action, resource) in enumerate(asked):
-            service = action.partition(":")[0]
-            try:
-                authorize(job.role.caller(), action, resource, {f"{service}:FullRepositoryId": full_name})
-                break
-            except AwsError as error:
-                if number == len(asked) - 1:
-                    raise ActionFailedError("PermissionError", f"Unable to use Connection: {arn}. The provided role "
-                                            "does not have sufficient permissions.") from error
+        try:
+            codeconnections.authorize_connection(
+                job.role.caller(), "UseConnection", arn, {"FullRepositoryId": full_name})
+        except AwsError as error:
+            raise ActionFailedError("PermissionError", f"Unable to use Connection: {arn}. The provided role "
+                                    "does not have sufficient permissions.") from error
         connection = codeconnections.SERVICE.find(arn, job.pipeline.account_id, job.pipeline.region)
         if connection is None:
             raise ActionFailedError("ConfigurationError", f"Connection {arn} was not found")

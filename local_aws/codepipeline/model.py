@@ -62,7 +62,7 @@ class Transition:
     changed_at: datetime | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class ActionRun:
     """One execution of one action; status is AWS's ActionExecutionStatus."""
 
@@ -94,7 +94,7 @@ class ActionRun:
         return str(self.action["name"])
 
 
-@dataclass
+@dataclass(eq=False)
 class Execution:
     """One execution of a pipeline, with the structure it started with; status is AWS's PipelineExecutionStatus."""
 
@@ -132,7 +132,7 @@ class Execution:
         return list(self.declaration["stages"])
 
 
-@dataclass
+@dataclass(eq=False)
 class Pipeline:
     """A pipeline with all its versions and executions (newest last). Guarded by its condition."""
 

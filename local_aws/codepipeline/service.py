@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from local_aws import codeconnections
 from local_aws.aws_json import AwsError, Caller, JsonService, authorize_pass_role
 from local_aws.codepipeline import definition, describe, engine, roles
 from local_aws.codepipeline.model import RUNNING, ActionRun, Execution, Pipeline, Revision, Trigger, now
@@ -116,7 +117,7 @@ class CodePipelineService(JsonService):
         return {"pipelines": [describe.pipeline_summary(item) for item in page], "nextToken": token}
 
     def _checked(self, declaration: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        """A declaration with AWS's defaults, its structure, roles and the caller's iam:PassRole checked."""
+        """A declaration with AWS's defaults, its structure, its role and what the caller may pass checked."""
         pipeline = definition.with_defaults(declaration)
         definition.check(pipeline, caller.region)
         authorize_pass_role(caller, pipeline["roleArn"], roles.SERVICE_PRINCIPAL)
@@ -124,6 +125,10 @@ class CodePipelineService(JsonService):
             for action in stage["actions"]:
                 if "roleArn" in action:
                     authorize_pass_role(caller, action["roleArn"], roles.SERVICE_PRINCIPAL)
+                if action["actionTypeId"]["provider"] == "CodeStarSourceConnection":
+                    codeconnections.authorize_connection(
+                        caller, "PassConnection", action["configuration"]["ConnectionArn"],
+                        {"PassedToService": roles.SERVICE_PRINCIPAL})
         arn = f"arn:aws:codepipeline:{caller.region}:{caller.account_id}:{pipeline['name']}"
         roles.assume(pipeline["roleArn"], arn, caller.account_id, "AWSCodePipeline-check")
         return pipeline

@@ -11,7 +11,9 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of
 from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters import stack_parameters
+from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import stack_pipelines, stack_projects
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
 
@@ -49,6 +51,9 @@ class FilterModule:
         """Filter names to functions."""
         return {
             "artifact_bucket_policy": artifact_bucket_policy,
+            "foundation": foundation_of,
+            "installer_policy": installer_policy,
+            "operator_policy": operator_policy,
             "stack_parameters": parameters,
             "stack_pipelines": stack_pipelines,
             "stack_projects": stack_projects,

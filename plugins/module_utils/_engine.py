@@ -27,6 +27,10 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refuse
 Settings = dict[str, Any]
 
 HIDDEN = "(hidden)"
+# Secrets in results: as we write them, and as Ansible does to the value of an option that it must not log.
+STANDS_FOR_SECRET = (HIDDEN, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+
+ERRORS_SHOWN = 10  # in the message; the result holds all
 
 
 @dataclass
@@ -55,6 +59,7 @@ class Kind:
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
         self.client = aws.client(self.service)
+        self.unreadable: dict[str, str] = {}  # key of an item -> why it could not be read
 
     def problems(self, item: Settings) -> list[str]:
         """What is wrong with an item, found without calling AWS: `option: reason` each."""
@@ -69,15 +74,16 @@ class Kind:
         raise NotImplementedError
 
     def read_each(self, read_one: Callable[[Settings], Resource | None], items: list[Settings]) -> dict[str, Resource]:
-        """For APIs that read one resource at a time: calls `read_one` for every item, and names the one that fails."""
+        """For APIs that read one resource at a time. An item that cannot be read fails alone."""
 
-        def read_named(item: Settings) -> Resource | None:
+        def read_noting(item: Settings) -> Resource | None:
             try:
                 return read_one(item)
             except (ClientError, BotoCoreError, Refused) as error:
-                raise Refused(explain(error, f"{self.noun} {item[self.key]}")) from error
+                self.unreadable[item[self.key]] = explain(error, f"{self.noun} {item[self.key]}")
+                return None
 
-        found = zip(items, self.aws.map(read_named, items))
+        found = zip(items, self.aws.map(read_noting, items))
         return {item[self.key]: resource for item, resource in found if resource}
 
     def create(self, after: Settings) -> dict[str, Any]:
@@ -163,10 +169,10 @@ def reveal(wanted: Any, current: Any) -> Any:
     if isinstance(wanted, list):
         known = {_name(e): e for e in current or []}
         return [reveal(e, known.get(_name(e)) if _name(e) else None) for e in wanted]
-    if wanted != HIDDEN:
+    if wanted not in STANDS_FOR_SECRET:
         return wanted
     if current is None:
-        raise Refused(f"{HIDDEN} stands for a secret that AWS does not have here. Fix: give the secret itself")
+        raise Refused(f"{wanted} stands for a secret that AWS does not have here. Fix: give the secret itself")
     return current
 
 
@@ -283,13 +289,16 @@ def difference(kind: Kind, step: Step) -> dict[str, Any]:
 def converge(kind: Kind, options: dict[str, Any], items: list[Settings], state: str, purge_tags: bool) -> list[Step]:
     """Reads everything at once, then writes what differs with bounded concurrency."""
     found = kind.read(items)
-    if state == "absent":
-        steps = [
-            Step(i[kind.key], "deleted" if i[kind.key] in found else "unchanged", found.get(i[kind.key]), None, i)
-            for i in items
-        ]
-    else:
-        steps = [plan_item(kind, options, item, found.get(item[kind.key]), purge_tags) for item in items]
+    steps = []
+    for item in items:
+        name = item[kind.key]
+        before = found.get(name)
+        if name in kind.unreadable:
+            steps.append(Step(name, "unchanged", before, None, item, error=kind.unreadable[name]))
+        elif state == "absent":
+            steps.append(Step(name, "deleted" if before else "unchanged", before, None, item))
+        else:
+            steps.append(plan_item(kind, options, item, before, purge_tags))
     kind.aws.map(lambda step: apply(kind, step), [s for s in steps if s.action != "unchanged" and not s.error])
     return steps
 
@@ -350,5 +359,7 @@ def run(kind_class: type[Kind], plural: str, options: dict[str, Any]) -> None:
     result = report(kind, plural, steps)
     errors = [step.error for step in steps if step.error]
     if errors:
-        module.fail_json(msg=f"{len(errors)} of {len(steps)} {kind.noun}s failed. " + " | ".join(errors), **result)
+        shown = " | ".join(errors[:ERRORS_SHOWN])
+        more = f" | and {len(errors) - ERRORS_SHOWN} more: see resources" if len(errors) > ERRORS_SHOWN else ""
+        module.fail_json(msg=f"{len(errors)} of {len(steps)} {kind.noun}s failed. {shown}{more}", **result)
     module.exit_json(**result)

@@ -14,6 +14,31 @@ Stack = dict[str, Any]
 Foundation = dict[str, Any]
 
 
+def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> Foundation:
+    """What the stacks share, by name: the names that the user gave, and ours where none was given.
+
+    Args:
+        settings: name, region, tags, locking, and state_bucket, artifact_bucket, lock_table, kms_key_arn, each of
+            which may be empty or missing.
+        account_id: the account's number.
+        partition: aws, aws-cn or aws-us-gov.
+    """
+    name, region = settings["name"], settings["region"]
+    return {
+        "name": name,
+        "region": region,
+        "partition": partition,
+        "account_id": account_id,
+        "tags": settings.get("tags") or {},
+        "locking": settings["locking"],
+        "state_bucket": settings.get("state_bucket") or f"{name}-{account_id}-{region}-state",
+        "artifact_bucket": settings.get("artifact_bucket") or f"{name}-{account_id}-{region}-artifacts",
+        "lock_table": settings.get("lock_table") or f"{name}-lock",
+        "kms_key_arn": settings.get("kms_key_arn") or "",
+        "log_group": f"/{name}/builds",
+    }
+
+
 def project(foundation: Foundation, stack: Stack, step: str) -> str:
     """The build project of a step: plan, apply or destroy."""
     return f"{foundation['name']}-{stack['name']}-{step}"

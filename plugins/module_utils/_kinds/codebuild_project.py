@@ -338,13 +338,14 @@ class CodebuildProject(Kind):
             for name in names:
                 if name in owner:
                     owner[name] = sorted(owner[name])
-        for name, defaults in (("source", SOURCE_DEFAULTS), ("artifacts", ARTIFACTS_DEFAULTS)):
-            if name in result:
-                result[name] = _fold(result[name], defaults, settings["name"])
-            if f"secondary_{name}" in result:
-                result[f"secondary_{name}"] = [
-                    _fold(each, defaults, settings["name"]) for each in result[f"secondary_{name}"]
-                ]
+        for one, several, defaults in (
+            ("source", "secondary_sources", SOURCE_DEFAULTS),
+            ("artifacts", "secondary_artifacts", ARTIFACTS_DEFAULTS),
+        ):
+            if one in result:
+                result[one] = _fold(result[one], defaults, settings["name"])
+            if several in result:
+                result[several] = [_fold(each, defaults, settings["name"]) for each in result[several]]
         for name, identifier in (
             ("secondary_sources", "source_identifier"),
             ("secondary_source_versions", "source_identifier"),
@@ -357,7 +358,9 @@ class CodebuildProject(Kind):
             result["encryption_key"] = "alias/aws/s3"
         logs = result.get("logs_config", {})
         if logs:
-            result["logs_config"] = {**DEFAULTS["logs_config"], **logs}
+            result["logs_config"] = {
+                place: {**default, **logs.get(place, {})} for place, default in DEFAULTS["logs_config"].items()
+            }
         return {name: value for name, value in result.items() if DEFAULTS.get(name) != value}
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:

@@ -234,7 +234,7 @@ class Codepipeline(Kind):
             found += [f"{path}.{name}: unknown, allowed are {allowed}" for name in store if name not in ARTIFACT_STORE]
             if not isinstance(key, dict) or set(key) - {"id", "type"}:
                 found.append(f"{path}.encryption_key: must be a dictionary with id, and nothing else but type")
-        if item["artifact_store"] and item["artifact_stores"]:
+        if (item["artifact_store"] or {}).get("location") and item["artifact_stores"]:
             found.append("artifact_stores: cannot be given together with artifact_store")
         return found
 

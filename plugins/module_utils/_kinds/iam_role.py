@@ -136,8 +136,9 @@ class IamRole(Kind):
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
         name = after["name"]
         settings = {"Description": "description", "MaxSessionDuration": "max_session_duration"}
-        arguments = {member: after[option] for member, option in settings.items() if option in changed}
-        if arguments:
+        if changed.intersection(settings.values()):
+            # Always both: AWS takes an omitted duration for its default.
+            arguments = {member: after[option] for member, option in settings.items() if option in after}
             self.client.update_role(RoleName=name, **arguments)
         if "assume_role_policy" in changed:
             document = json.dumps(after["assume_role_policy"])

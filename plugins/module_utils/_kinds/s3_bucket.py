@@ -141,7 +141,8 @@ class S3Bucket(Kind):
             try:
                 value = read_or_none(lambda: reader(bucket), missing)
             except ClientError as error:
-                raise Refused(explain(error, f"{self.noun} {bucket}")) from error
+                self.unreadable[bucket] = explain(error, f"{self.noun} {bucket}")
+                return None
             return default if value is None else value
 
         for (bucket, option), value in zip(wanted, self.aws.map(read_one, wanted)):

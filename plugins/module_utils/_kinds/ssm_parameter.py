@@ -82,7 +82,10 @@ class SsmParameter(Kind):
 
     def _describe(self, names: list[str]) -> list[dict[str, Any]]:
         filters = [{"Key": "Name", "Option": "Equals", "Values": names}]
-        return self.aws.pages("ssm", "describe_parameters", "Parameters", ParameterFilters=filters)
+        pages = {"PageSize": 50}  # AWS's own is ten
+        return self.aws.pages(
+            "ssm", "describe_parameters", "Parameters", ParameterFilters=filters, PaginationConfig=pages
+        )
 
     def _values(self, names: list[str]) -> list[dict[str, Any]]:
         return self.client.get_parameters(Names=names, WithDecryption=True)["Parameters"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.integration.modules.harness import Account, World
+from tests.integration.modules.harness import ACCOUNT, REGION, Account, World
 
 Item = dict[str, Any]
 ALLOW_ALL_OF_ACCOUNT = {
@@ -55,7 +55,7 @@ class Case:
     """One module.
 
     Attributes:
-        item: a new item of this name.
+        item: the options of a new item, beside its name.
         changes: changes in their order, each on top of those before.
         look: what AWS answers about the resource; `shown` of each change must be contained in it.
         refused: options that AWS refuses, on top of `item`, and a part of AWS's reason.
@@ -66,7 +66,7 @@ class Case:
     plural: str
     name: Callable[[str], str]
     item: Callable[[World], Item]
-    changes: Callable[[World], list[Change]]
+    changes: Callable[[World, str], list[Change]]
     look: Callable[[Account, str], Any]
     refused: tuple[Item, str]
     key: str = "name"
@@ -107,21 +107,25 @@ KMS = Case(
     key="alias",
     name="alias/{}".format,
     item=lambda world: {"description": "first", "enable_key_rotation": True},
-    changes=lambda world: [
+    changes=lambda world, name: [
         Change({"description": "second"}, {"Description": "second"}),
         Change({"description": ""}, {"Description": ""}),
         Change({"enable_key_rotation": False}, {"Rotation": False}),
         Change({"policy": document(ALLOW_ALL_OF_ACCOUNT | {"Sid": "Changed"})}, {"Sids": ["Changed"]}),
     ],
     look=look_at_key,
-    refused=({"alias": "alias/no spaces"}, "ValidationException"),
+    refused=({"alias": "alias/denied"}, "kms:CreateAlias"),
     deletion={"pending_window": 7},
 )
 
 # --- S3
 
 RULE = {"id": "old", "noncurrent_version_expiration": {"noncurrent_days": 30, "newer_noncurrent_versions": 3}}
-UPLOADS = {"id": "broken", "abort_incomplete_multipart_upload": {"days_after_initiation": 7}, "filter": {"prefix": "a/"}}
+UPLOADS = {
+    "id": "broken",
+    "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
+    "filter": {"prefix": "a/"},
+}
 TAGGED = {"id": "markers", "status": "Disabled", "expiration": {"expired_object_delete_marker": True}}
 
 
@@ -159,7 +163,7 @@ def look_at_bucket(account: Account, bucket: str) -> Any:
     }
 
 
-def bucket_changes(world: World) -> list[Change]:
+def bucket_changes(world: World, name: str) -> list[Change]:
     everything = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     kms = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": world.key}
     return [
@@ -183,6 +187,8 @@ def bucket_changes(world: World) -> list[Change]:
         Change({"lifecycle_rules": [UPLOADS, RULE]}, {"Rules": ["broken", "old"]}),
         Change({"lifecycle_rules": [TAGGED]}, {"Rules": ["markers"]}),
         Change({"lifecycle_rules": []}, {"Rules": "NoSuchLifecycleConfiguration"}),
+        Change({"policy": tls_only(name)}, {}),
+        Change({"policy": tls_only(name, "Renamed")}, {}),
         Change({"policy": {}}, {"Policy": "NoSuchBucketPolicy"}),
     ]
 
@@ -200,7 +206,7 @@ S3 = Case(
     },
     changes=bucket_changes,
     look=look_at_bucket,
-    refused=({"policy": {"Statement": "nothing"}}, "MalformedPolicy"),
+    refused=({"name": "denied-bucket"}, "s3:CreateBucket"),
 )
 
 # --- DynamoDB
@@ -222,7 +228,7 @@ DYNAMODB = Case(
         "point_in_time_recovery": True,
         "deletion_protection": True,
     },
-    changes=lambda world: [
+    changes=lambda world, name: [
         Change({"kms_key_id": world.another_key}, {"SSEDescription": {"KMSMasterKeyArn": world.another_key}}),
         Change({"kms_key_id": ""}, {}),
         Change(
@@ -232,7 +238,7 @@ DYNAMODB = Case(
         Change({"deletion_protection": False}, {"DeletionProtectionEnabled": False}),
     ],
     look=look_at_table,
-    refused=({"hash_key": {"name": "a" * 256}}, "ValidationException"),
+    refused=({"name": "denied"}, "dynamodb:DescribeTable"),
     deletion={"deletion_protection": False},
 )
 
@@ -248,14 +254,12 @@ LOGS = Case(
     plural="log_groups",
     name="/modules/{}".format,
     item=lambda world: {"retention_in_days": 30, "kms_key_id": world.key},
-    changes=lambda world: [
+    changes=lambda world, name: [
         Change({"retention_in_days": 365}, {"retentionInDays": 365}),
         Change({"retention_in_days": 0}, {"retentionInDays": None}),
-        Change({"kms_key_id": world.another_key}, {"kmsKeyId": world.another_key}),
-        Change({"kms_key_id": ""}, {"kmsKeyId": None}),
     ],
     look=look_at_log_group,
-    refused=({"name": "/aws/" + "a" * 508}, "InvalidParameterException"),
+    refused=({"name": "/modules/denied"}, "logs:CreateLogGroup"),
 )
 
 # --- SSM
@@ -273,14 +277,14 @@ SSM = Case(
     plural="parameters",
     name="/modules/{}".format,
     item=lambda world: {"value": "first-secret", "key_id": world.key, "description": "first"},
-    changes=lambda world: [
+    changes=lambda world, name: [
         Change({"value": "second-secret"}, {"Value": "second-secret", "Type": "SecureString", "KeyId": world.key}),
         Change({"description": "second"}, {"Description": "second", "Value": "second-secret"}),
         Change({"key_id": world.another_key}, {"KeyId": world.another_key, "Value": "second-secret"}),
         Change({"tier": "Advanced"}, {"Tier": "Advanced"}),
     ],
     look=look_at_parameter,
-    refused=({"value": "a" * 4097}, "ValidationException"),
+    refused=({"name": "/modules/denied"}, "ssm:PutParameter"),
 )
 
 # --- IAM
@@ -313,10 +317,9 @@ IAM = Case(
         "managed_policies": [READ_ONLY],
         "max_session_duration": 7200,
     },
-    changes=lambda world: [
-        Change({"description": "second"}, {"Description": "second"}),
-        Change({"description": ""}, {}),
-        Change({"max_session_duration": 3600}, {"MaxSessionDuration": 3600}),
+    changes=lambda world, name: [
+        Change({"description": "second"}, {"Description": "second", "MaxSessionDuration": 7200}),
+        Change({"max_session_duration": 3600}, {"MaxSessionDuration": 3600, "Description": "second"}),
         Change(
             {"assume_role_policy": trust("codepipeline.amazonaws.com")},
             {"Trusted": {"Service": "codepipeline.amazonaws.com"}},
@@ -325,13 +328,11 @@ IAM = Case(
         Change({"inline_policies": {}}, {"Inline": []}),
         Change({"managed_policies": [POWER, READ_ONLY]}, {"Managed": ["PowerUserAccess", "ReadOnlyAccess"]}),
         Change({"managed_policies": []}, {"Managed": []}),
-        Change(
-            {"permissions_boundary": POWER}, {"PermissionsBoundary": {"PermissionsBoundaryArn": POWER}}
-        ),
+        Change({"permissions_boundary": POWER}, {"PermissionsBoundary": {"PermissionsBoundaryArn": POWER}}),
         Change({"permissions_boundary": ""}, {"PermissionsBoundary": None}),
     ],
     look=look_at_role,
-    refused=({"managed_policies": ["arn:aws:iam::aws:policy/NoSuchPolicy"]}, "NoSuchEntity"),
+    refused=({"name": "denied"}, "iam:CreateRole"),
 )
 
 # --- CodeConnections
@@ -347,9 +348,9 @@ CONNECTIONS = Case(
     plural="connections",
     name="c-{}".format,
     item=lambda world: {"provider_type": "GitHub"},
-    changes=lambda world: [],
+    changes=lambda world, name: [],
     look=look_at_connection,
-    refused=({"provider_type": None}, "InvalidInputException"),
+    refused=({"host_arn": f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:host/none"}, "ResourceNotFoundException"),
 )
 
 # --- CodeBuild
@@ -379,7 +380,7 @@ def project(world: World) -> Item:
     }
 
 
-def project_changes(world: World) -> list[Change]:
+def project_changes(world: World, name: str) -> list[Change]:
     github = {"type": "GITHUB", "location": "https://github.com/example/one.git", "source_identifier": "one"}
     vpc = {"vpc_id": "vpc-1", "subnets": ["subnet-2", "subnet-1"], "security_group_ids": ["sg-1"]}
     efs = {"location": "fs-1.efs.eu-central-1.amazonaws.com:/", "mount_point": "/mnt", "identifier": "efs"}
@@ -530,7 +531,7 @@ def pipeline(world: World) -> Item:
     }
 
 
-def pipeline_changes(world: World) -> list[Change]:
+def pipeline_changes(world: World, name: str) -> list[Change]:
     window = {
         "name": "Window",
         "rule_type_id": {"provider": "DeploymentWindow"},

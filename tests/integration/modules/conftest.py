@@ -19,20 +19,24 @@ from tests.integration.modules.harness import ACCOUNT, POLICY, REGION, Account, 
 
 @pytest.fixture(autouse=True, scope="session")
 def service_models_are_parsed_once() -> Iterator[None]:
-    """Every module run makes a new session; parsing botocore's files each time would be most of the tests' time."""
+    """Every module run makes a new session; finding and parsing botocore's files would be most of the tests' time."""
+    file_loader, loader = botocore.loaders.JSONFileLoader, botocore.loaders.Loader
+    load_file, list_services = file_loader.load_file, loader.list_available_services
+    loaded = functools.cache(lambda path: load_file(file_loader(), path))
+    listed = functools.cache(lambda type_name: list_services(loader(), type_name))
     with pytest.MonkeyPatch.context() as patch:
-        load_file = botocore.loaders.JSONFileLoader.load_file
-        cached = functools.cache(lambda path: load_file(botocore.loaders.JSONFileLoader(), path))
-        patch.setattr(botocore.loaders.JSONFileLoader, "load_file", lambda _self, path: cached(path))
+        patch.setattr(file_loader, "load_file", lambda _self, path: loaded(path))
+        patch.setattr(loader, "list_available_services", lambda _self, type_name: listed(type_name))
         yield
 
 
 @pytest.fixture(scope="session")
 def account(local_aws: tuple[str, Path]) -> Account:
-    """Local AWS as an IAM user sees it who may do what the modules need."""
+    """Local AWS with users who may do what the modules need, and no more."""
     endpoint_url, data = local_aws
-    keys = put_user(endpoint_url, "modules", POLICY)
-    return Account(endpoint_url, data, keys["AccessKeyId"], keys["SecretAccessKey"])
+    return Account(
+        endpoint_url, data, put_user(endpoint_url, "modules", POLICY), put_user(endpoint_url, "onlooker", POLICY)
+    )
 
 
 @pytest.fixture(scope="session")

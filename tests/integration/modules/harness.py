@@ -21,7 +21,9 @@ import boto3
 from ansible.module_utils import basic
 from botocore.config import Config
 
+import local_aws.cli
 from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
+from local_aws.server import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
 try:  # ansible-core 2.19 and newer
     from ansible.module_utils.testing import patch_module_args
@@ -60,7 +62,21 @@ POLICY = {
                 "tag:GetResources",
             ],
             "Resource": "*",
-        }
+        },
+        {
+            "Sid": "NothingOfThisName",
+            "Effect": "Deny",
+            "Action": [
+                "dynamodb:DescribeTable",
+                "iam:CreateRole",
+                "kms:CreateAlias",
+                "logs:CreateLogGroup",
+                "s3:CreateBucket",
+                "ssm:PutParameter",
+            ],
+            "Resource": "*denied*",
+        },
+        {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": "*hidden*"},
     ],
 }
 
@@ -75,26 +91,40 @@ class ModuleFailed(Exception):
 
 @dataclass
 class Account:
-    """Local AWS, as the modules' caller sees it."""
+    """Local AWS with two users: one that modules run as, and one for looking at what they did.
+
+    Each is {AccessKeyId, SecretAccessKey}.
+    """
 
     endpoint_url: str
     data: Path
-    access_key: str
-    secret_key: str
-    clients: dict[str, Any] = field(default_factory=dict)
+    caller: dict[str, str]
+    onlooker: dict[str, str]
+    clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the same caller, to look at resources past the modules."""
-        if service not in self.clients:
-            self.clients[service] = boto3.client(
+        """A boto3 client of the onlooker."""
+        return self._client(service, self.onlooker["AccessKeyId"], self.onlooker["SecretAccessKey"])
+
+    def root(self, service: str) -> Any:
+        """A boto3 client of the account's owner, for what the modules' caller may not do."""
+        return self._client(service, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY)
+
+    def _client(self, service: str, access_key: str, secret_key: str) -> Any:
+        if (service, access_key) not in self.clients:
+            self.clients[service, access_key] = boto3.client(
                 service,
                 region_name=REGION,
                 endpoint_url=self.endpoint_url,
-                aws_access_key_id=self.access_key,
-                aws_secret_access_key=self.secret_key,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
                 config=Config(retries={"total_max_attempts": 1}, proxies={}),
             )
-        return self.clients[service]
+        return self.clients[service, access_key]
+
+    def complete_connection(self, name: str) -> None:
+        """What its owner does in a browser."""
+        assert local_aws.cli.main(["complete-connection", name, "--data", str(self.data)]) == 0
 
     def log(self) -> list[dict[str, Any]]:
         """The calls that local AWS has seen so far."""
@@ -102,10 +132,11 @@ class Account:
         return [json.loads(line) for line in text.splitlines()]
 
     def calls_since(self, before: int, expected: int) -> list[dict[str, Any]]:
-        """This caller's calls after the first `before` of the log. A call is logged just after it is answered."""
+        """The modules' calls after the first `before` of the log. A call is logged just after it is answered."""
         deadline = time.monotonic() + 2
         while True:
-            calls = [call for call in self.log()[before:] if call["access_key_id"] == self.access_key]
+            own = self.caller["AccessKeyId"]
+            calls = [call for call in self.log()[before:] if call["access_key_id"] == own]
             if len(calls) >= expected or time.monotonic() > deadline:
                 return calls
             time.sleep(0.005)
@@ -119,8 +150,8 @@ class Account:
         given = {
             "region": REGION,
             "endpoint_url": self.endpoint_url,
-            "access_key": self.access_key,
-            "secret_key": self.secret_key,
+            "access_key": self.caller["AccessKeyId"],
+            "secret_key": self.caller["SecretAccessKey"],
             "_ansible_check_mode": check,
             "_ansible_diff": True,
             **arguments,

@@ -69,7 +69,7 @@ FULL = """
           files: '*.log'
           discard-paths: yes
     cache:
-      paths: [/root/.cache]
+      paths: [/var/cache/x]
 """
 
 

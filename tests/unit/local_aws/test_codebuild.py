@@ -10,7 +10,6 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +81,10 @@ def demo(local_aws: LocalAws) -> Demo:
 
 
 @pytest.fixture
-def bucket(local_aws: LocalAws) -> Iterator[str]:
+def bucket(local_aws: LocalAws) -> str:
     name = unique("bucket")
     local_aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    yield name
+    return name
 
 
 def refused(code: str, call: Any, **arguments: Any) -> str:
@@ -492,12 +491,12 @@ def test_state_changes_reach_eventbridge(demo: Demo, local_aws: LocalAws) -> Non
 
 
 def provider_mirror() -> Path | None:
-    """A directory that holds registry.terraform.io, if the machine has a mirror."""
+    """A directory that holds the AWS provider as <registry>/hashicorp/aws, if the machine has one."""
     chosen = os.environ.get("TF_MIRROR")
     roots = [Path(chosen)] if chosen else [
         Path.home() / ".terraform.d/plugins", Path("/usr/share/terraform/plugins"),
         Path("/usr/local/share/terraform/plugins"), *Path("/opt").glob("*"), *Path("/usr/share").glob("*")]
-    return next((root for root in roots if (root / "registry.terraform.io").is_dir()), None)
+    return next((root for root in roots if any(root.glob("*/hashicorp/aws"))), None)
 
 
 TERRAFORM = """
@@ -537,13 +536,14 @@ def test_terraform_applies_as_the_service_role(
     (tmp_path / "terraformrc").write_text(
         f'provider_installation {{\n  filesystem_mirror {{\n    path = "{provider_mirror()}"\n  }}\n}}\n')
     state = unique("state")
+    objects = f"arn:aws:s3:::{state}/demo/terraform.tfstate"
     s3 = local_aws.client("s3")
     s3.create_bucket(Bucket=state, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=bucket, Key="s.zip", Body=zipped({"main.tf": MAIN_TF % state, "buildspec.yml": TERRAFORM}))
     project = demo.project(
         "", allow("s3:GetObject", f"arn:aws:s3:::{bucket}/s.zip"), allow("s3:ListBucket", f"arn:aws:s3:::{state}"),
-        allow(["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{state}/demo/terraform.tfstate"),
-        allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"arn:aws:s3:::{state}/demo/terraform.tfstate.tflock"),
+        allow(["s3:GetObject", "s3:PutObject"], objects),
+        allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{objects}.tflock"),
         allow(["ec2:CreateVpc", "ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:DescribeNetworkAcls",
                "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups"]),
         source={"type": "S3", "location": f"{bucket}/s.zip"},

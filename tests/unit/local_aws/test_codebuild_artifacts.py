@@ -48,7 +48,7 @@ def test_collect(tree: Path, spec: ArtifactSpec, names: list[str]) -> None:
 
 
 def test_nothing_to_collect(tree: Path) -> None:
-    with pytest.raises(ArtifactError, match="^no matching artifact paths found$"):
+    with pytest.raises(ArtifactError, match=r"^no matching artifact paths found$"):
         artifacts.collect(ArtifactSpec(("*.zip",)), tree)
     with pytest.raises(ArtifactError, match="no matching base directory path found for none"):
         artifacts.collect(ArtifactSpec(("*",), "none"), tree)

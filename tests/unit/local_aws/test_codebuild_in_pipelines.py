@@ -159,5 +159,5 @@ def test_a_missing_permission_fails_where_aws_fails(stack: Callable[[], Stack], 
     local_aws.policy(made.pipeline_role, *made.pipeline[:3])
     text = message(made.run()["plan"])
     assert "Error calling startBuild: " in text
-    assert f"is not authorized to perform: codebuild:StartBuild on resource: arn:aws:codebuild:{REGION}:{ACCOUNT}" in text
+    assert f"perform: codebuild:StartBuild on resource: arn:aws:codebuild:{REGION}:{ACCOUNT}:project/" in text
     assert "AccessDeniedException" in text

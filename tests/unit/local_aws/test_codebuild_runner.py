@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import textwrap
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from local_aws.aws_json import AwsError
-from local_aws.codebuild import builds, projects, runner
+from local_aws.codebuild import builds, image, projects, runner
 from local_aws.codebuild.buildlog import BuildLog, Event
 from local_aws.codebuild.record import BuildRecord
 from local_aws.codebuild.runner import Runner
@@ -209,6 +210,33 @@ def test_only_what_the_image_has_is_on_path() -> None:
     assert build.context("BUILD")["message"] == "Error while executing command: jq .. Reason: exit status 127"
 
 
+def test_a_machine_without_busybox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "busybox" else which(name))
+    image.make_bin_directory(image.resolve("hashicorp/terraform:1.11"), tmp_path)
+    present = {path.name for path in tmp_path.iterdir()}
+    assert {"sh", "ls", "sed", "grep", "tar", "sha256sum", "git", "terraform"} <= present
+    assert not present & {"busybox", "bash", "jq", "python3", "curl", "aws", "perl"}
+    # The machine's POSIX shell, which is not bash where it has a smaller one.
+    assert (tmp_path / "sh").resolve().name == Path(which("dash") or which("sh") or "").resolve().name
+    build = Build("version: 0.2\nphases: {build: {commands: ['echo works | sed s/works/still/', 'exit 4']}}").run()
+    assert build.output == ["still"]
+    assert build.context("BUILD")["message"].endswith("exit status 4")
+
+
+def test_the_terraform_binary_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    binary = tmp_path / "my-terraform"
+    binary.write_text("#!/bin/sh\necho Terraform v9.8.7\n")
+    binary.chmod(0o755)
+    monkeypatch.setenv("TERRAFORM_BINARY", str(binary))
+    build = Build("version: 0.2\nphases: {build: {commands: [terraform version]}}").run()
+    assert build.output == ["Terraform v9.8.7"]
+    assert "asks for version 1.11; local AWS runs terraform 9.8.7" in build.log
+    monkeypatch.setenv("TERRAFORM_BINARY", str(tmp_path / "none"))
+    assert "found no terraform" in Build("version: 0.2\nphases: {build: {commands: [ls]}}").run().context(
+        "PROVISIONING")["message"]
+
+
 def test_nothing_of_the_servers_environment_reaches_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVER_SECRET", "leaked")
     monkeypatch.setenv("LOCAL_AWS_TERRAFORMRC", "/somewhere/terraformrc")
@@ -237,10 +265,10 @@ def test_nothing_of_the_servers_environment_reaches_the_build(monkeypatch: pytes
 def test_the_projects_variable_wins_over_the_buildspecs() -> None:
     build = Build("""
         version: 0.2
-        env: {variables: {A: buildspec, B: buildspec}}
-        phases: {build: {commands: [echo $A $B]}}
-    """, environment={"environmentVariables": [{"name": "A", "value": "project"}]}).run()
-    assert build.output == ["project buildspec"]
+        env: {variables: {A: buildspec, B: buildspec}, parameter-store: {C: /never/read}}
+        phases: {build: {commands: [echo $A $B $C]}}
+    """, environment={"environmentVariables": [{"name": name, "value": "project"} for name in ("A", "C")]}).run()
+    assert build.output == ["project buildspec project"]
 
 
 def test_credentials_come_from_the_endpoint_with_its_secret_path_only() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import urllib.error
-from pathlib import Path
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -67,10 +67,9 @@ def test_bad_repositories_are_refused(content: dict[str, str], message: str, loc
     assert message in json.load(caught.value)["message"]
 
 
-def test_administration_answers_only_local_names(local_aws: LocalAws, tmp_path: Path) -> None:
-    import urllib.request
-
-    request = urllib.request.Request(local_aws.endpoint_url + "/_local/health", headers={"Host": "evil.example.com"})
+@pytest.mark.parametrize("headers", [{"Host": "evil.example.com"}, {"Origin": "https://evil.example.com"}])
+def test_administration_answers_no_web_page(headers: dict[str, str], local_aws: LocalAws) -> None:
+    request = urllib.request.Request(local_aws.endpoint_url + "/_local/health", headers=headers)
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5)
     assert caught.value.code == 403

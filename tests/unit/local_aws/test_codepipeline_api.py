@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
@@ -17,6 +18,7 @@ from local_aws.aws_json import service_model
 from tests.unit.local_aws.support import (
     ACCOUNT,
     REGION,
+    Keys,
     LocalAws,
     allow,
     approval_action,
@@ -242,19 +244,23 @@ def test_pass_role_and_resource_level_permissions(local_aws: LocalAws, minimal: 
     name, user = minimal["name"], unique("user")
     arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{name}"
     create = allow(["codepipeline:CreatePipeline", "codepipeline:UpdatePipeline"], arn)
+    may_pass = allow("codeconnections:PassConnection", CONNECTION, Condition={
+        "StringEquals": {"codeconnections:PassedToService": "codepipeline.amazonaws.com"}})
 
     def as_user(*statements: dict[str, Any]) -> Any:
         return local_aws.client("codepipeline", local_aws.user(user, *statements))
 
     assert "iam:PassRole" in code(as_user(create).create_pipeline, pipeline=minimal)[1]
     for service, works in (("codebuild.amazonaws.com", False), ("codepipeline.amazonaws.com", True)):
-        api = as_user(create, allow("iam:PassRole", minimal["roleArn"], Condition={
+        api = as_user(create, may_pass, allow("iam:PassRole", minimal["roleArn"], Condition={
             "StringEquals": {"iam:PassedToService": service}}))
         if works:
             api.create_pipeline(pipeline=minimal)
         else:
             assert code(api.create_pipeline, pipeline=minimal)[0] == "AccessDeniedException"
     error = code(api.create_pipeline, pipeline=minimal | {"name": name + "2"})
+    api = as_user(create, allow("iam:PassRole"))
+    assert "codeconnections:PassConnection" in code(api.update_pipeline, pipeline=minimal)[1]
     assert error[0] == "AccessDeniedException"
     assert error[1] == (
         f"User: arn:aws:iam::{ACCOUNT}:user/{user} is not authorized to perform: codepipeline:CreatePipeline on "
@@ -270,7 +276,21 @@ def test_pass_role_and_resource_level_permissions(local_aws: LocalAws, minimal: 
 
 
 def test_request_tags_count(local_aws: LocalAws, minimal: dict[str, Any]) -> None:
-    api = local_aws.client("codepipeline", local_aws.user(unique("user"), allow("iam:PassRole"), allow(
+    api = local_aws.client("codepipeline", local_aws.user(unique("user"), allow(
+        ["iam:PassRole", "codestar-connections:PassConnection"]), allow(
         "codepipeline:CreatePipeline", Condition={"StringEquals": {"aws:RequestTag/team": "a"}})))
     assert code(api.create_pipeline, pipeline=minimal)[0] == "AccessDeniedException"
     api.create_pipeline(pipeline=minimal, tags=[{"key": "team", "value": "a"}])
+
+
+@pytest.mark.parametrize(("keys", "error"), [
+    (None, "MissingAuthenticationTokenException"),
+    (("AKIAUNKNOWNUNKNOWNUN", "x"), "UnrecognizedClientException"),
+    (("", "wrong"), "InvalidSignatureException"),
+])
+def test_requests_must_be_signed(keys: tuple[str, str] | None, error: str, local_aws: LocalAws) -> None:
+    if keys is None:
+        api = local_aws.client("codepipeline", signature_version=UNSIGNED)
+    else:
+        api = local_aws.client("codepipeline", Keys(keys[0] or local_aws.admin.access_key_id, keys[1]))
+    assert code(api.list_pipelines)[0] == error

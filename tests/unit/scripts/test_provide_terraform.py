@@ -163,7 +163,7 @@ def test_a_download_with_another_hash_is_refused(tmp_path: Path, archive: Path) 
 
 
 def test_a_failed_download_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(TerraformError, match="put Terraform 1.11 or newer on PATH"):
+    with pytest.raises(TerraformError, match=r"put Terraform 1\.11 or newer on PATH"):
         download((tmp_path / "missing.zip").as_uri(), "0" * 64, tmp_path / "terraform")
 
 

@@ -1,0 +1,128 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pipelines: order where it matters, maps of users untouched, versions."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.integration.modules.cases import CODEPIPELINE
+from tests.integration.modules.harness import REGION, Account, ModuleFailed, World, unique
+
+
+def version(account: Account, name: str) -> int:
+    number: int = account.client("codepipeline").get_pipeline(name=name)["pipeline"]["version"]
+    return number
+
+
+def test_version_goes_up_with_a_change_only(account: Account, world: World) -> None:
+    one = CODEPIPELINE.new(world, unique("version"))
+    account.run("codepipelines", pipelines=[one])
+    account.run("codepipelines", pipelines=[one])
+    assert version(account, one["name"]) == 1
+
+    account.run("codepipelines", pipelines=[{"name": one["name"], "execution_mode": "QUEUED"}])
+    assert version(account, one["name"]) == 2
+    account.run("codepipelines", pipelines=[{"name": one["name"], "tags": {"a": "1"}}])
+    assert version(account, one["name"]) == 2
+
+
+def test_keys_of_a_configuration_are_left_as_they_are(account: Account, world: World) -> None:
+    build = {
+        "name": "Build",
+        "action_type_id": {"category": "Build", "provider": "CodeBuild"},
+        "configuration": {"ProjectName": "some_project", "BatchEnabled": False, "EnvironmentVariables": "[]"},
+        "input_artifacts": [{"name": "source"}],
+    }
+    one = CODEPIPELINE.new(world, unique("keys"))
+    one["stages"][1]["actions"] = [build]
+
+    created = account.run("codepipelines", pipelines=[one])
+
+    expected = {"ProjectName": "some_project", "BatchEnabled": "false", "EnvironmentVariables": "[]"}
+    found = account.client("codepipeline").get_pipeline(name=one["name"])["pipeline"]
+    assert found["stages"][1]["actions"][0]["configuration"] == expected
+    assert created["pipelines"][0]["stages"][1]["actions"][0]["configuration"] == expected
+    assert not account.run("codepipelines", pipelines=[one])["changed"]
+
+
+def test_filters_in_another_order_are_the_same(account: Account, world: World) -> None:
+    one: dict[str, Any] = CODEPIPELINE.new(world, unique("filters"))
+    push = {"branches": {"includes": ["a", "b"]}, "file_paths": {"excludes": ["c", "d"], "includes": ["**"]}}
+    pull = {"events": ["OPEN", "UPDATED"], "branches": {"includes": ["a", "b"]}}
+    git = {"source_action_name": "Source", "push": [push], "pull_request": [pull]}
+    one["triggers"] = [{"git_configuration": git}]
+    account.run("codepipelines", pipelines=[one])
+
+    other = copy.deepcopy(one)
+    changed = other["triggers"][0]["git_configuration"]
+    changed["push"][0]["branches"]["includes"].reverse()
+    changed["push"][0]["file_paths"]["excludes"].reverse()
+    changed["pull_request"][0]["events"].reverse()
+
+    assert other != one
+    assert not account.run("codepipelines", pipelines=[other])["changed"]
+
+
+def test_own_region_and_first_run_order_are_the_same_as_unset(account: Account, world: World) -> None:
+    one: dict[str, Any] = CODEPIPELINE.new(world, unique("region"))
+    account.run("codepipelines", pipelines=[one])
+
+    other = copy.deepcopy(one)
+    other["stages"][0]["actions"][0].update(region=REGION, run_order=1)
+
+    assert not account.run("codepipelines", pipelines=[other])["changed"]
+
+
+def test_store_can_become_stores_and_back(account: Account, world: World) -> None:
+    one = CODEPIPELINE.new(world, unique("stores"))
+    name = one["name"]
+    account.run("codepipelines", pipelines=[one])
+    stores = {REGION: {"location": world.bucket, "encryption_key": {"id": world.key}}}
+
+    several = {"name": name, "artifact_store": {}, "artifact_stores": stores}
+    account.run("codepipelines", pipelines=[several])
+    assert not account.run("codepipelines", pipelines=[several])["changed"]
+    found = account.client("codepipeline").get_pipeline(name=name)["pipeline"]
+    assert found["artifactStores"][REGION] == {
+        "type": "S3",
+        "location": world.bucket,
+        "encryptionKey": {"id": world.key, "type": "KMS"},
+    }
+
+    account.run(
+        "codepipelines", pipelines=[{"name": name, "artifact_store": {"location": world.bucket}, "artifact_stores": {}}]
+    )
+    found = account.client("codepipeline").get_pipeline(name=name)["pipeline"]
+    assert found["artifactStore"] == {"type": "S3", "location": world.bucket}
+
+
+def test_many_tags_are_read_with_one_call(account: Account, world: World) -> None:
+    many = [CODEPIPELINE.new(world, unique("tagged"), tags={"number": number}) for number in range(4)]
+    account.run("codepipelines", pipelines=many)
+
+    again = account.run("codepipelines", pipelines=many)
+
+    assert not again["changed"]
+    assert again["api_calls"] == {"codepipeline:GetPipeline": 4, "resourcegroupstaggingapi:GetResources": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"name": "a b"}, "pipelines[0].name"),
+        ({"artifact_stores": {"eu-west-1": "bucket"}}, "pipelines[0].artifact_stores.eu-west-1"),
+        ({"artifact_stores": {"eu-west-1": {"location": "b", "kind": "S3"}}}, "artifact_stores.eu-west-1.kind"),
+        ({"artifact_store": {"location": "b"}, "artifact_stores": {"a": {"location": "b"}}}, "artifact_stores"),
+    ],
+)
+def test_bad_input_is_refused_before_any_call(account: Account, options: dict[str, Any], path: str) -> None:
+    with pytest.raises(ModuleFailed) as failure:
+        account.run("codepipelines", pipelines=[{"name": "good", **options}])
+
+    assert path in failure.value.result["msg"]
+    assert "api_calls" not in failure.value.result

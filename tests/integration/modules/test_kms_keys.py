@@ -1,0 +1,53 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""KMS keys: an alias is the only name that a key has."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.modules.harness import Account, ModuleFailed, unique
+
+
+def test_key_without_its_alias_is_not_left_behind(account: Account) -> None:
+    with pytest.raises(ModuleFailed) as failure:
+        account.run("kms_keys", keys=[{"alias": "alias/denied"}])
+
+    assert failure.value.result["mutations"] == ["kms:CreateKey", "kms:CreateAlias", "kms:ScheduleKeyDeletion"]
+    assert "allow kms:CreateAlias" in failure.value.result["msg"]
+
+
+def test_deleted_key_waits_and_its_alias_is_free(account: Account) -> None:
+    alias = f"alias/{unique('key')}"
+    first = account.run("kms_keys", keys=[{"alias": alias}])["resources"][alias]
+
+    account.run("kms_keys", keys=[{"alias": alias, "pending_window": 7}], state="absent")
+    second = account.run("kms_keys", keys=[{"alias": alias}])["resources"][alias]
+
+    key = account.client("kms").describe_key(KeyId=first["key_id"])["KeyMetadata"]
+    assert key["KeyState"] == "PendingDeletion"
+    assert second["action"] == "created"
+    assert second["key_id"] != first["key_id"]
+
+
+def test_check_mode_gives_an_arn_to_refer_to(account: Account) -> None:
+    result = account.run("kms_keys", check=True, keys=[{"alias": "alias/none"}])
+
+    assert result["resources"]["alias/none"]["arn"].startswith("arn:aws:kms:eu-central-1:000000000000:key/")
+
+
+@pytest.mark.parametrize(
+    ("item", "path"),
+    [
+        ({"alias": "gitops"}, "keys[0].alias"),
+        ({"alias": "alias/aws/s3"}, "keys[0].alias"),
+        ({"alias": "alias/x", "pending_window": 3}, "keys[0].pending_window"),
+    ],
+)
+def test_bad_input_is_refused_before_any_call(account: Account, item: dict[str, object], path: str) -> None:
+    with pytest.raises(ModuleFailed) as failure:
+        account.run("kms_keys", keys=[item])
+
+    assert path in failure.value.result["msg"]
+    assert "api_calls" not in failure.value.result
