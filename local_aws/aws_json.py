@@ -83,8 +83,12 @@ def authorize(caller: Caller, action: str, resource_arn: str, context: dict[str,
     """
     with request_scope(caller.account_id, caller.region):
         denied = iam_evaluator.enforce(
-            caller.access_key_id, action, action.partition(":")[0], caller.region,
-            resource_arn=resource_arn, service_context=context,
+            caller.access_key_id,
+            action,
+            action.partition(":")[0],
+            caller.region,
+            resource_arn=resource_arn,
+            service_context=context,
         )
     if denied is None:
         return
@@ -92,10 +96,12 @@ def authorize(caller: Caller, action: str, resource_arn: str, context: dict[str,
         raise _not_authenticated(denied)
     if denied.resource_policy_arn:
         message = iam_actions._resource_policy_denial(
-            action.partition(":")[0], action, denied.principal_arn, resource_arn)
+            action.partition(":")[0], action, denied.principal_arn, resource_arn
+        )
     else:
         message = iam_actions.identity_denial_message(
-            action, denied.principal_arn, resource_arn, denied.decision == "Deny")
+            action, denied.principal_arn, resource_arn, denied.decision == "Deny"
+        )
     raise AwsError("AccessDeniedException", message)
 
 
@@ -147,13 +153,19 @@ class _Validator:
         if isinstance(shape, ListShape):
             _expect(value, list, "list", path)
             self._length(shape, value, path)
-            return [self.clean(shape.member, item, f"{path}.{number}.member")
-                    for number, item in enumerate(value, 1) if item is not None]
+            return [
+                self.clean(shape.member, item, f"{path}.{number}.member")
+                for number, item in enumerate(value, 1)
+                if item is not None
+            ]
         if isinstance(shape, MapShape):
             _expect(value, dict, "map", path)
             self._length(shape, value, path)
-            return {self._key(shape.key, key, path): self.clean(shape.value, item, f"{path}.{key}.member")
-                    for key, item in value.items() if item is not None}
+            return {
+                self._key(shape.key, key, path): self.clean(shape.value, item, f"{path}.{key}.member")
+                for key, item in value.items()
+                if item is not None
+            }
         return self._scalar(shape, value, path)
 
     def _length(self, shape: Shape, value: Any, path: str) -> None:
@@ -220,8 +232,9 @@ def validate(operation: OperationModel, request: dict[str, Any], code: str) -> d
     clean: dict[str, Any] = validator.clean(operation.input_shape, request, "")
     if validator.failures:
         count = len(validator.failures)
-        raise AwsError(code, f"{count} validation error{'s' if count > 1 else ''} detected: "
-                             f"{'; '.join(validator.failures)}")
+        raise AwsError(
+            code, f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(validator.failures)}"
+        )
     return clean
 
 
@@ -230,8 +243,9 @@ def to_wire(shape: Shape | None, value: Any) -> Any:
     if isinstance(value, datetime):
         return value.timestamp()
     if isinstance(shape, StructureShape) and isinstance(value, dict):
-        return {name: to_wire(member, value[name]) for name, member in shape.members.items()
-                if value.get(name) is not None}
+        return {
+            name: to_wire(member, value[name]) for name, member in shape.members.items() if value.get(name) is not None
+        }
     if isinstance(shape, ListShape):
         return [to_wire(shape.member, item) for item in value]
     if isinstance(shape, MapShape):
@@ -259,8 +273,9 @@ class JsonService:
     """botocore's name of the service, such as "codepipeline"."""
     validation_error: ClassVar[str] = "ValidationException"
 
-    async def handle(self, method: str, path: str, headers: dict[str, str], body: bytes,
-                     query: dict[str, list[str]]) -> Response:
+    async def handle(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> Response:
         """One request, already authenticated by MiniStack: authorize, validate, run, answer."""
         return await asyncio.to_thread(self._answer, headers, body, query)
 
@@ -294,8 +309,9 @@ class JsonService:
         name = target.rpartition(".")[2]
         model = self.model(target)
         if name not in model.operation_names:
-            raise AwsError("UnknownOperationException", f"{name or 'The request'} is not an operation of "
-                                                        f"{self.service_name}")
+            raise AwsError(
+                "UnknownOperationException", f"{name or 'The request'} is not an operation of {self.service_name}"
+            )
         operation = model.operation_model(name)
         try:
             request = json.loads(body or b"{}")
@@ -321,8 +337,15 @@ def _snake(name: str) -> str:
 def _tag_context(request: dict[str, Any]) -> dict[str, Any]:
     """aws:RequestTag/<key> and aws:TagKeys of a request that sets or removes tags."""
     tags = request.get("tags", request.get("Tags"))
-    pairs = [(str(tag.get("key", tag.get("Key", ""))), str(tag.get("value", tag.get("Value", ""))))
-             for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
+    pairs = (
+        [
+            (str(tag.get("key", tag.get("Key", ""))), str(tag.get("value", tag.get("Value", ""))))
+            for tag in tags
+            if isinstance(tag, dict)
+        ]
+        if isinstance(tags, list)
+        else []
+    )
     removed = request.get("tagKeys", request.get("TagKeys"))
     keys = [key for key, _ in pairs] + ([str(key) for key in removed] if isinstance(removed, list) else [])
     context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in pairs}

@@ -80,8 +80,19 @@ def _up(options: argparse.Namespace) -> int:
     if not options.allow_remote and not server.is_loopback(options.host):
         raise CliError(f"{options.host} can be reached by other machines; use a loopback address, or --allow-remote")
     options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    command = [sys.executable, "-m", "local_aws", "up", "--port", str(options.port), "--host", options.host,
-               "--data", str(options.data), *(["--allow-remote"] if options.allow_remote else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "local_aws",
+        "up",
+        "--port",
+        str(options.port),
+        "--host",
+        options.host,
+        "--data",
+        str(options.data),
+        *(["--allow-remote"] if options.allow_remote else []),
+    ]
     (options.data / "endpoint.json").unlink(missing_ok=True)
     with (options.data / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -131,8 +142,11 @@ def _complete(options: argparse.Namespace) -> int:
 
 
 def _map(options: argparse.Namespace) -> int:
-    answer = _post(_endpoint(options.data), "/_local/repositories",
-                   {"full_name": options.full_name, "path": str(options.path.resolve())})
+    answer = _post(
+        _endpoint(options.data),
+        "/_local/repositories",
+        {"full_name": options.full_name, "path": str(options.path.resolve())},
+    )
     print(json.dumps(answer))
     return 0
 
@@ -162,8 +176,14 @@ def put_user(endpoint_url: str, name: str, policy: dict[str, Any]) -> dict[str, 
 
     from local_aws.server import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
-    iam = boto3.client("iam", endpoint_url=endpoint_url, region_name="us-east-1", config=Config(proxies={}),
-                       aws_access_key_id=ROOT_ACCESS_KEY_ID, aws_secret_access_key=ROOT_SECRET_ACCESS_KEY)
+    iam = boto3.client(
+        "iam",
+        endpoint_url=endpoint_url,
+        region_name="us-east-1",
+        config=Config(proxies={}),
+        aws_access_key_id=ROOT_ACCESS_KEY_ID,
+        aws_secret_access_key=ROOT_SECRET_ACCESS_KEY,
+    )
     try:
         iam.create_user(UserName=name)
     except iam.exceptions.EntityAlreadyExistsException:
@@ -200,8 +220,10 @@ def _post(endpoint_url: str, path: str, content: dict[str, Any]) -> dict[str, An
 
 def _call(endpoint_url: str, path: str, content: dict[str, Any] | None) -> dict[str, Any]:
     request = urllib.request.Request(
-        endpoint_url + path, data=None if content is None else json.dumps(content).encode(),
-        headers={"Content-Type": "application/json"})
+        endpoint_url + path,
+        data=None if content is None else json.dumps(content).encode(),
+        headers={"Content-Type": "application/json"},
+    )
     # No proxy: the endpoint is this machine.
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
         parsed: dict[str, Any] = json.load(answer)

@@ -42,8 +42,11 @@ class Connection:
     def described(self) -> dict[str, Any]:
         """The connection as GetConnection returns it."""
         return {
-            "ConnectionName": self.name, "ConnectionArn": self.arn, "ProviderType": self.provider_type,
-            "OwnerAccountId": self.account_id, "ConnectionStatus": self.status,
+            "ConnectionName": self.name,
+            "ConnectionArn": self.arn,
+            "ProviderType": self.provider_type,
+            "OwnerAccountId": self.account_id,
+            "ConnectionStatus": self.status,
         }
 
 
@@ -85,8 +88,9 @@ def authorize_connection(caller: Caller, permission: str, arn: str, context: dic
     refused: AwsError | None = None
     for prefix, resource in asked:
         try:
-            authorize(caller, f"{prefix}:{permission}", resource,
-                      {f"{prefix}:{key}": value for key, value in context.items()})
+            authorize(
+                caller, f"{prefix}:{permission}", resource, {f"{prefix}:{key}": value for key, value in context.items()}
+            )
         except AwsError as error:
             # The first refusal names the ARN as the caller knows it.
             refused = refused or error
@@ -155,13 +159,19 @@ class CodeConnectionsService(JsonService):
     def list_connections(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         provider = request.get("ProviderTypeFilter")
         with _lock:
-            found = [item for item in self._connections.values()
-                     if (item.account_id, item.region) == (caller.account_id, caller.region)
-                     and provider in (None, item.provider_type) and not request.get("HostArnFilter")]
+            found = [
+                item
+                for item in self._connections.values()
+                if (item.account_id, item.region) == (caller.account_id, caller.region)
+                and provider in (None, item.provider_type)
+                and not request.get("HostArnFilter")
+            ]
         start = _offset(request.get("NextToken"))
         end = start + (request.get("MaxResults") or 100)
-        return {"Connections": [item.described() for item in found[start:end]],
-                "NextToken": str(end) if end < len(found) else None}
+        return {
+            "Connections": [item.described() for item in found[start:end]],
+            "NextToken": str(end) if end < len(found) else None,
+        }
 
     def delete_connection(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         with _lock:

@@ -15,8 +15,9 @@ from ministack.services import eventbridge
 logger = logging.getLogger("local_aws")
 
 
-def publish(source: str, detail_type: str, detail: dict[str, Any], resources: list[str], account_id: str,
-            region: str) -> None:
+def publish(
+    source: str, detail_type: str, detail: dict[str, Any], resources: list[str], account_id: str, region: str
+) -> None:
     """Put one event on the account's default bus as an AWS service does (source such as "aws.codepipeline").
 
     Never raises: on AWS a rule's broken target does not touch the service that sent the event.

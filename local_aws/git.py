@@ -31,7 +31,12 @@ def _git(repository: Path, *arguments: str) -> str:
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
     done = subprocess.run(
         ["git", "-c", f"safe.directory={repository}", "-C", str(repository), *arguments],
-        capture_output=True, text=True, check=False, env=environment, errors="replace")
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        errors="replace",
+    )
     if done.returncode != 0:
         raise GitError(done.stderr.strip())
     return done.stdout
@@ -39,8 +44,9 @@ def _git(repository: Path, *arguments: str) -> str:
 
 def refs(repository: Path) -> dict[str, str]:
     """Branches and tags (full ref names) with the commits they point to."""
-    lines = _git(repository, "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)",
-                 "refs/heads", "refs/tags").splitlines()
+    lines = _git(
+        repository, "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", "refs/heads", "refs/tags"
+    ).splitlines()
     found = {}
     for line in lines:
         name, objectname, peeled = line.split(" ")

@@ -57,8 +57,15 @@ def endpoint_url() -> str:
     return _endpoint_url
 
 
-def assume_service_role(role_arn: str, service_principal: str, session_name: str, *, source_arn: str,
-                        source_account: str, duration: int = 3600) -> Credentials:
+def assume_service_role(
+    role_arn: str,
+    service_principal: str,
+    session_name: str,
+    *,
+    source_arn: str,
+    source_account: str,
+    duration: int = 3600,
+) -> Credentials:
     """Assume a role as an AWS service does, for `duration` seconds.
 
     The role must exist and its trust policy must allow the service principal; aws:SourceArn and aws:SourceAccount are
@@ -66,25 +73,34 @@ def assume_service_role(role_arn: str, service_principal: str, session_name: str
     """
     account_id, name = _role_account_and_name(role_arn)
     role = iam_store._roles.get_scoped(account_id, None, name)
-    if role is None or role.get("Arn") != role_arn or not _trusts(
-            role.get("AssumeRolePolicyDocument"), role_arn, service_principal, source_arn, source_account):
-        raise AwsError("AccessDenied", f"User: {service_principal} is not authorized to perform: sts:AssumeRole on "
-                                       f"resource: {role_arn}", 403)
+    if (
+        role is None
+        or role.get("Arn") != role_arn
+        or not _trusts(role.get("AssumeRolePolicyDocument"), role_arn, service_principal, source_arn, source_account)
+    ):
+        raise AwsError(
+            "AccessDenied",
+            f"User: {service_principal} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
+            403,
+        )
     credentials = Credentials(
         "ASIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16)),
         secrets.token_urlsafe(30),
         secrets.token_urlsafe(120),
         datetime.fromtimestamp(int(time.time()) + duration, UTC),
     )
-    sts.register_session(credentials.access_key_id, {
-        "Arn": f"arn:aws:sts::{account_id}:assumed-role/{name}/{session_name[:64]}",
-        "UserId": f"{role.get('RoleId', '')}:{session_name[:64]}",
-        "SecretAccessKey": credentials.secret_access_key,
-        "SessionToken": credentials.session_token,
-        "Expiration": credentials.expiration.timestamp(),
-        "AccountId": account_id,
-        "PrincipalType": "AssumedRole",
-    })
+    sts.register_session(
+        credentials.access_key_id,
+        {
+            "Arn": f"arn:aws:sts::{account_id}:assumed-role/{name}/{session_name[:64]}",
+            "UserId": f"{role.get('RoleId', '')}:{session_name[:64]}",
+            "SecretAccessKey": credentials.secret_access_key,
+            "SessionToken": credentials.session_token,
+            "Expiration": credentials.expiration.timestamp(),
+            "AccountId": account_id,
+            "PrincipalType": "AssumedRole",
+        },
+    )
     return credentials
 
 
@@ -101,13 +117,19 @@ def client(service: str, credentials: Credentials, region: str) -> Any:
         if _session is None:
             _session = botocore.session.Session(profile=None)
         return _session.create_client(
-            service, region_name=region, endpoint_url=_endpoint_url,
+            service,
+            region_name=region,
+            endpoint_url=_endpoint_url,
             aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key,
             aws_session_token=credentials.session_token,
             config=Config(
-                s3={"addressing_style": "path"}, retries={"total_max_attempts": 2, "mode": "standard"},
-                connect_timeout=5, read_timeout=60, proxies={}, user_agent_extra="local-aws-service",
+                s3={"addressing_style": "path"},
+                retries={"total_max_attempts": 2, "mode": "standard"},
+                connect_timeout=5,
+                read_timeout=60,
+                proxies={},
+                user_agent_extra="local-aws-service",
             ),
         )
 
@@ -119,8 +141,9 @@ def _role_account_and_name(role_arn: str) -> tuple[str, str]:
     return parts[4], parts[5].rpartition("/")[2]
 
 
-def _trusts(document: str | dict[str, Any] | None, role_arn: str, service_principal: str, source_arn: str,
-            source_account: str) -> bool:
+def _trusts(
+    document: str | dict[str, Any] | None, role_arn: str, service_principal: str, source_arn: str, source_account: str
+) -> bool:
     """Whether a trust policy lets a service assume the role: an explicit Deny wins, conditions count."""
     if isinstance(document, str):
         try:
@@ -129,17 +152,26 @@ def _trusts(document: str | dict[str, Any] | None, role_arn: str, service_princi
             return False
     statements = (document or {}).get("Statement", []) if isinstance(document, dict) else []
     context = iam_evaluator.EvalContext(
-        principal_arn=service_principal, principal_type="Service", principal_account="",
-        action="sts:AssumeRole", resource_arn=role_arn, region="",
-        service_context={"aws:sourcearn": source_arn, "aws:sourceaccount": source_account,
-                         "aws:principalisawsservice": "true", "aws:principalservicename": service_principal},
+        principal_arn=service_principal,
+        principal_type="Service",
+        principal_account="",
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region="",
+        service_context={
+            "aws:sourcearn": source_arn,
+            "aws:sourceaccount": source_account,
+            "aws:principalisawsservice": "true",
+            "aws:principalservicename": service_principal,
+        },
     )
     allowed = False
     for statement in [statements] if isinstance(statements, dict) else statements:
         principal = statement.get("Principal")
         services = principal.get("Service", []) if isinstance(principal, dict) else []
         if service_principal not in _as_list(services) or not iam_evaluator._action_matches(
-                "sts:AssumeRole", _as_list(statement.get("Action")), _as_list(statement.get("NotAction"))):
+            "sts:AssumeRole", _as_list(statement.get("Action")), _as_list(statement.get("NotAction"))
+        ):
             continue
         if not iam_evaluator._conditions_met(statement.get("Condition", {}), context):
             continue

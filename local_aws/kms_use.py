@@ -46,10 +46,16 @@ def _check(service: str, action: str, key_id: str, context: dict[str, str]) -> s
     if key.get("KeyState") == "Disabled":
         raise AwsError("KMS.DisabledException", f"{arn} is disabled.")
     if access_key := request_key.get():
-        authorize(caller_of(access_key, get_region()), f"kms:{action}", arn, {
-            "kms:ViaService": f"{service}.{get_region()}.amazonaws.com", "kms:CallerAccount": get_account_id(),
-            **{f"kms:EncryptionContext:{name}": value for name, value in context.items()},
-        })
+        authorize(
+            caller_of(access_key, get_region()),
+            f"kms:{action}",
+            arn,
+            {
+                "kms:ViaService": f"{service}.{get_region()}.amazonaws.com",
+                "kms:CallerAccount": get_account_id(),
+                **{f"kms:EncryptionContext:{name}": value for name, value in context.items()},
+            },
+        )
     return arn
 
 
@@ -86,8 +92,15 @@ def _s3_reads() -> None:
     """GetObject of an object under a customer's key needs kms:Decrypt, and so does a multipart upload of one."""
     original: Callable[..., Awaitable[Response]] = s3.handle_request
 
-    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any],
-                     *arguments: Any, **more: Any) -> Response:
+    async def handle(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query_params: dict[str, Any],
+        *arguments: Any,
+        **more: Any,
+    ) -> Response:
         answer = await original(method, path, headers, body, query_params, *arguments, **more)
         encryption = {name.lower(): value for name, value in answer[1].items()}
         key_id = encryption.get("x-amz-server-side-encryption-aws-kms-key-id", "")
@@ -174,5 +187,8 @@ def _secrets() -> None:
 def _json_error(failure: AwsError, key_error: str) -> Response:
     """The answer of a JSON service; a key that cannot be used has the service's own code for that."""
     code = key_error if failure.code.startswith("KMS.") else failure.code
-    return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(
-        {"__type": code, "message": failure.message}).encode()
+    return (
+        400,
+        {"Content-Type": "application/x-amz-json-1.1"},
+        json.dumps({"__type": code, "message": failure.message}).encode(),
+    )

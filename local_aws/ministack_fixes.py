@@ -21,8 +21,9 @@ from local_aws import kms_use, server
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
 
 Message = MutableMapping[str, Any]
-App = Callable[[MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
-               Awaitable[None]]
+App = Callable[
+    [MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
 
 PLAIN_HTTP_HEADER = "x-local-aws-plain-http"
 _plain_http: contextvars.ContextVar[bool] = contextvars.ContextVar("local_aws_plain_http", default=False)
@@ -70,8 +71,11 @@ def loopback_counts_as_tls() -> None:
 def remembering(app: App) -> App:
     """The application, remembering for each request who signed it and whether it asked to count as plain HTTP."""
 
-    async def noting(scope: MutableMapping[str, Any], receive: Callable[[], Awaitable[Message]],
-                     send: Callable[[Message], Awaitable[None]]) -> None:
+    async def noting(
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
         if scope["type"] == "http":
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
             query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
@@ -87,9 +91,11 @@ def tags_of_our_services() -> None:
 
     def collector(service: Any) -> Callable[[], list[tuple[str, list[dict[str, str]]]]]:
         def collect() -> list[tuple[str, list[dict[str, str]]]]:
-            return [(arn, [{"Key": key, "Value": value} for key, value in tags.items()])
-                    for account_id, region, arn, tags in service.tagged()
-                    if (account_id, region) == (get_account_id(), get_region())]
+            return [
+                (arn, [{"Key": key, "Value": value} for key, value in tags.items()])
+                for account_id, region, arn, tags in service.tagged()
+                if (account_id, region) == (get_account_id(), get_region())
+            ]
 
         return collect
 
@@ -108,11 +114,13 @@ def pages_of_get_resources() -> None:
         if status != 200:
             return status, headers, body
         answer = json.loads(body)
-        tagged = sorted((item for item in answer["ResourceTagMappingList"] if item["Tags"]),
-                        key=lambda item: str(item["ResourceARN"]))
+        tagged = sorted(
+            (item for item in answer["ResourceTagMappingList"] if item["Tags"]),
+            key=lambda item: str(item["ResourceARN"]),
+        )
         token = data.get("PaginationToken") or ""
         start = next((index for index, item in enumerate(tagged) if item["ResourceARN"] > token), len(tagged))
-        page = tagged[start:start + int(data.get("ResourcesPerPage") or 50)]
+        page = tagged[start : start + int(data.get("ResourcesPerPage") or 50)]
         answer["ResourceTagMappingList"] = page
         more = start + len(page) < len(tagged)
         answer["PaginationToken"] = page[-1]["ResourceARN"] if more and not data.get("ResourceARNList") else ""
@@ -136,11 +144,20 @@ def every_parameter_counts() -> None:
         names = request.get("Names") or [request.get("Path")]
         return [_parameter_arn(name, region, account_id) for name in names if isinstance(name, str) and name]
 
-    def extract(service: str, method: str, path: str, headers: dict[str, str], body: bytes,
-                query_params: dict[str, Any], region: str, account_id: str) -> str:
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query_params: dict[str, Any],
+        region: str,
+        account_id: str,
+    ) -> str:
         found = arns(body, region, account_id) if service == "ssm" else []
-        return found[0] if found else str(
-            original(service, method, path, headers, body, query_params, region, account_id))
+        return (
+            found[0] if found else str(original(service, method, path, headers, body, query_params, region, account_id))
+        )
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
         # MiniStack checked the first already, which is all that its interface allows.
@@ -149,8 +166,11 @@ def every_parameter_counts() -> None:
             try:
                 authorize(caller_of(extract_access_key_id(headers, query), get_region()), f"ssm:{action}", arn)
             except AwsError as error:
-                return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(
-                    {"__type": error.code, "Message": error.message}).encode()
+                return (
+                    400,
+                    {"Content-Type": "application/x-amz-json-1.1"},
+                    json.dumps({"__type": error.code, "Message": error.message}).encode(),
+                )
         return await handle_request(method, path, headers, body, query)
 
     iam_actions.extract_resource_arn, ssm.handle_request = extract, handle
@@ -185,8 +205,16 @@ def what_a_call_acts_on() -> None:
     """
     original = iam_actions.extract_resource_arn
 
-    def extract(service: str, method: str, path: str, headers: dict[str, str], body: bytes,
-                query: dict[str, Any], region: str, account_id: str) -> str:
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+        region: str,
+        account_id: str,
+    ) -> str:
         if service in ("dynamodb", "kms", "logs"):
             operation = headers.get("x-amz-target", "").rpartition(".")[2]
             found = _acted_on(service, operation, json.loads(body or b"{}"), f"{region}:{account_id}")

@@ -22,8 +22,9 @@ from ministack.core.router import detect_service, extract_access_key_id
 from local_aws.aws_json import AwsError, caller_of
 
 Message = MutableMapping[str, Any]
-App = Callable[[MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
-               Awaitable[None]]
+App = Callable[
+    [MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
 
 _PEEK = 64 * 1024
 _OWN_NAMESPACES = {"codepipeline": "codepipeline", "codebuild": "codebuild", "codeconnections": "codeconnections"}
@@ -48,8 +49,11 @@ class RequestLog:
     def wrap(self, app: App) -> App:
         """The application, with each HTTP call written to the log when its response ends."""
 
-        async def logged(scope: MutableMapping[str, Any], receive: Callable[[], Awaitable[Message]],
-                         send: Callable[[Message], Awaitable[None]]) -> None:
+        async def logged(
+            scope: MutableMapping[str, Any],
+            receive: Callable[[], Awaitable[Message]],
+            send: Callable[[Message], Awaitable[None]],
+        ) -> None:
             if scope["type"] != "http" or scope["path"].startswith("/_ministack/"):
                 await app(scope, receive, send)
                 return
@@ -85,18 +89,27 @@ class RequestLog:
         except AwsError:
             principal = "unknown"
         service, action, resource = describe(scope["method"], scope["path"], headers, body, query)
-        line = json.dumps({
-            "time": round(time.time(), 3), "service": service, "action": action, "principal_arn": principal,
-            "access_key_id": key, "status": status, "error_code": error_code(headers, status, answer),
-            "user_agent": headers.get("user-agent", ""), "resource": resource,
-        })
+        line = json.dumps(
+            {
+                "time": round(time.time(), 3),
+                "service": service,
+                "action": action,
+                "principal_arn": principal,
+                "access_key_id": key,
+                "status": status,
+                "error_code": error_code(headers, status, answer),
+                "user_agent": headers.get("user-agent", ""),
+                "resource": resource,
+            }
+        )
         with self._lock:
             if not self._file.closed:
                 self._file.write(line + "\n")
 
 
-def describe(method: str, path: str, headers: dict[str, str], body: bytes,
-             query: dict[str, list[str]]) -> tuple[str, str, str]:
+def describe(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+) -> tuple[str, str, str]:
     """The service, IAM action and resource ARN of a call, as far as they can be told."""
     bucket = ministack_app._extract_s3_vhost_bucket(headers.get("host", ""))
     params = ministack_app._routing_params(method, path, headers, body, query)
@@ -108,7 +121,8 @@ def describe(method: str, path: str, headers: dict[str, str], body: bytes,
         path = f"/{bucket}{path}"
     action = iam_actions.extract_iam_action(service, method, path, headers, body, params)
     resource = iam_actions.extract_resource_arn(
-        service, method, path, headers, body, params, get_region(), get_account_id())
+        service, method, path, headers, body, params, get_region(), get_account_id()
+    )
     return service, action or f"{service}:{method}", resource
 
 
@@ -119,8 +133,15 @@ def _named(body: bytes) -> str:
     except ValueError:
         return "*"
     inner = request.get("pipeline") if isinstance(request.get("pipeline"), dict) else {}
-    for value in (request.get("pipelineName"), request.get("projectName"), request.get("name"), inner.get("name"),
-                  request.get("resourceArn"), request.get("ConnectionArn"), request.get("id")):
+    for value in (
+        request.get("pipelineName"),
+        request.get("projectName"),
+        request.get("name"),
+        inner.get("name"),
+        request.get("resourceArn"),
+        request.get("ConnectionArn"),
+        request.get("id"),
+    ):
         if isinstance(value, str):
             return value
     return "*"

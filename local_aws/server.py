@@ -59,8 +59,10 @@ def serve(port: int, data: Path, *, host: str = "127.0.0.1", allow_remote: bool 
     Raises ValueError for an address that other machines reach (unless allow_remote), OSError when the port is taken.
     """
     if not allow_remote and not is_loopback(host):
-        raise ValueError(f"{host} can be reached by other machines, and local AWS has a root key that everybody knows. "
-                         "Use a loopback address, or say --allow-remote.")
+        raise ValueError(
+            f"{host} can be reached by other machines, and local AWS has a root key that everybody knows. "
+            "Use a loopback address, or say --allow-remote."
+        )
     global _data_dir
     _data_dir = data.resolve()
     _data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -80,18 +82,20 @@ def _prepare_environment(port: int) -> None:
     for name in list(os.environ):
         if name.startswith("AWS_") or name in ("PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "SERVICES"):
             del os.environ[name]
-    os.environ.update({
-        "AUTH": "true",
-        "GATEWAY_PORT": str(port),
-        "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
-        # Files of the machine's user must not leak into what our services sign with.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "SFTP_ENABLED": "0",
-        "IOT_MTLS_ENABLED": "0",
-    })
+    os.environ.update(
+        {
+            "AUTH": "true",
+            "GATEWAY_PORT": str(port),
+            "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
+            # Files of the machine's user must not leak into what our services sign with.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+        }
+    )
     os.environ.setdefault("MINISTACK_ACCOUNT_ID", DEFAULT_ACCOUNT_ID)
     os.environ.setdefault("LOG_LEVEL", "WARNING")
 
@@ -124,7 +128,9 @@ def register_services() -> None:
     for name, service in services().items():
         app.SERVICE_HANDLERS[name] = service.handle
         router.SERVICE_PATTERNS[name] = {
-            "target_prefixes": prefixes[name], "host_patterns": [rf"{name}\."], "credential_scope": name,
+            "target_prefixes": prefixes[name],
+            "host_patterns": [rf"{name}\."],
+            "credential_scope": name,
         }
         # Without a namespace MiniStack only authenticates the call; JsonService authorizes it on its own resources.
         iam_actions.SERVICE_TO_IAM_NAMESPACE.pop(name, None)

@@ -8,22 +8,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
+from local_estate import (
+    ACCOUNT,
+    REGION,
+    ROOT,
+    LocalAws,
+    Person,
+    PlaybookFailed,
+    Repository,
+    execution_of_push,
+    playbook,
+)
 
-from local_aws.cli import put_user
-
-ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".work" / "demo"
 DATA = WORK / "local_aws"
-REGION = "eu-central-1"
-ACCOUNT = "123456789012"
 REPOSITORY = "acme/infrastructure"
 STACK = "network"
 INDENT = "    "
@@ -32,43 +35,44 @@ INDENT = "    "
 def main() -> int:
     """Run the demo; 0 when the VPC is there."""
     started = time.monotonic()
+    aws = LocalAws(DATA)
     if WORK.exists():
-        local_aws("down")
+        aws.command("down")
         shutil.rmtree(WORK)
     WORK.mkdir(parents=True, mode=0o700)
     try:
         step("Local AWS starts on this machine. IAM is enforced as on AWS; nothing leaves the machine.")
-        endpoint = json.loads(local_aws("up", "--port", "0", "--detach"))["endpoint_url"]
-        repository = make_repository()
-        local_aws("map-repository", REPOSITORY, str(repository))
+        aws.start()
+        repository = Repository(WORK)
+        aws.command("map-repository", REPOSITORY, str(repository.bare))
 
         step("The account's owner makes two users: one may install the pipelines, one may run them. No more.")
         vars_file = write_vars()
-        people = {name: make_user(endpoint, name, policy) for name, policy in policies(vars_file).items()}
+        people = {name: aws.person(name, policy) for name, policy in policies(vars_file).items()}
 
         step("ansible-playbook site.yml: state bucket, lock, key, roles, build projects, pipelines.")
-        playbook("site.yml", vars_file, people["installer"])
+        run("site.yml", vars_file, people["installer"])
 
         step("Somebody completes the connection to the Git host. On AWS that is one click in the console.")
-        local_aws("complete-connection", "github")
+        aws.command("complete-connection", "github")
 
         step("git push: the Terraform code in tf/ goes to the repository, and that starts the pipeline.")
-        commit = push(repository)
-        execution = wait_for_push(people["operator"], commit)
+        shutil.copytree(ROOT / "tf", repository.clone / STACK, ignore=shutil.ignore_patterns(".terraform"))
+        commit = repository.push("Add the network")
+        execution = execution_of_push(people["operator"], f"gitops-{STACK}", commit)
+        print(f"{INDENT}commit {commit[:12]} started execution {execution}")
 
         step("ansible-playbook run.yml follows the pipeline. It approves what the plan shows.")
-        playbook(
-            "run.yml", vars_file, people["operator"], f"stack={STACK}", f"execution_id={execution}", "approve=true"
-        )
+        run("run.yml", vars_file, people["operator"], stack=STACK, execution_id=execution, approve="true")
 
         step("ansible-playbook site.yml again: nothing is left to change.")
-        playbook("site.yml", vars_file, people["installer"])
+        run("site.yml", vars_file, people["installer"])
 
-        summary(endpoint, people, execution, vars_file, started)
+        summary(aws, people, execution, vars_file, started)
         return 0
     finally:
         if os.environ.get("KEEP") != "1":
-            local_aws("down")
+            aws.command("down")
 
 
 def step(text: str) -> None:
@@ -77,54 +81,10 @@ def step(text: str) -> None:
     print(f"\n{bold}==> {text}{plain}", flush=True)
 
 
-def local_aws(*arguments: str) -> str:
-    """A command of local AWS; what it printed."""
-    command = [sys.executable, "-m", "local_aws", arguments[0], "--data", str(DATA), *arguments[1:]]
-    return subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
-
-
-def git(*arguments: str, cwd: Path) -> str:
-    """A git command, independent of the caller's configuration."""
-    identity = ["-c", "user.name=Demo", "-c", "user.email=demo@example.com", "-c", "commit.gpgsign=false"]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    clean |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    command = ["git", *identity, *arguments]
-    return subprocess.run(command, check=True, cwd=cwd, env=clean, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
-def make_repository() -> Path:
-    """An empty bare repository: it stands for the one at the Git host."""
-    repository = WORK / "repository.git"
-    git("init", "--quiet", "--bare", "--initial-branch=main", str(repository), cwd=WORK)
-    return repository
-
-
-def push(repository: Path) -> str:
-    """Commits tf/ and pushes it; the commit's id."""
-    clone = WORK / "clone"
-    git("init", "--quiet", "--initial-branch=main", str(clone), cwd=WORK)
-    shutil.copytree(ROOT / "tf", clone / STACK, ignore=shutil.ignore_patterns(".terraform"))
-    git("add", "--all", cwd=clone)
-    git("commit", "--quiet", "--message=Add the network", cwd=clone)
-    git("push", "--quiet", str(repository), "main", cwd=clone)
-    return git("rev-parse", "HEAD", cwd=clone)
-
-
 def policies(vars_file: Path) -> dict[str, dict[str, Any]]:
     """The policies of the two users, as the collection renders them."""
-    playbook("policies.yml", vars_file, {}, f"account_id={ACCOUNT}", f"directory={WORK / 'policies'}", quiet=True)
+    run("policies.yml", vars_file, None, quiet=True, account_id=ACCOUNT, directory=str(WORK / "policies"))
     return {name: json.loads((WORK / "policies" / f"{name}.json").read_text()) for name in ("installer", "operator")}
-
-
-def make_user(endpoint: str, name: str, policy: dict[str, Any]) -> dict[str, str]:
-    """A user with this policy; the environment of a process that acts as this user."""
-    key = put_user(endpoint, name, policy)
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        "AWS_REGION": REGION,
-    }
 
 
 def write_vars() -> Path:
@@ -134,51 +94,20 @@ def write_vars() -> Path:
     return vars_file
 
 
-def playbook(name: str, vars_file: Path, person: dict[str, str], *variables: str, quiet: bool = False) -> None:
+def run(name: str, vars_file: Path, person: Person | None, *, quiet: bool = False, **variables: str) -> None:
     """Runs a playbook as one of the two users, its output indented."""
-    pairs = dict(variable.split("=", 1) for variable in variables)
-    command = ["ansible-playbook", name, "-e", f"@{vars_file}", "-e", json.dumps(pairs)]
-    environment = {
-        **os.environ,
-        **person,
+    settings = {
+        # Only what changed, and what a person should read.
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
+        "ANSIBLE_DISPLAY_OK_HOSTS": "false",
         "ANSIBLE_FORCE_COLOR": "1" if sys.stdout.isatty() else "0",
-        "PYTHONUNBUFFERED": "1",
     }
-    process = subprocess.Popen(
-        command, cwd=ROOT / "playbooks", env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip() and not quiet:
-            print(f"{INDENT}{line.rstrip()}", flush=True)
-    if process.wait() != 0:
-        raise SystemExit(f"\n{name} failed, see above. Local AWS's log: {DATA / 'server.log'}")
-
-
-def client(service: str, person: dict[str, str]) -> Any:
-    """A boto3 client that acts as one of the users."""
-    return boto3.client(
-        service,
-        endpoint_url=person["AWS_ENDPOINT_URL"],
-        region_name=REGION,
-        aws_access_key_id=person["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=person["AWS_SECRET_ACCESS_KEY"],
-        config=Config(proxies={}),
-    )
-
-
-def wait_for_push(operator: dict[str, str], commit: str) -> str:
-    """The id of the execution that the push started."""
-    pipelines = client("codepipeline", operator)
-    for _second in range(60):
-        for execution in pipelines.list_pipeline_executions(pipelineName=f"gitops-{STACK}")["pipelineExecutionSummaries"]:
-            revisions = [revision.get("revisionId") for revision in execution.get("sourceRevisions", [])]
-            if commit in revisions:
-                print(f"{INDENT}commit {commit[:12]} started execution {execution['pipelineExecutionId']}")
-                return str(execution["pipelineExecutionId"])
-        time.sleep(1)
-    raise SystemExit("The push started no execution within a minute.")
+    try:
+        for line in playbook(name, vars_file, person, variables, settings=settings):
+            if line.strip() and not quiet:
+                print(f"{INDENT}{line.rstrip()}", flush=True)
+    except PlaybookFailed:
+        raise SystemExit(f"\n{name} failed, see above. Local AWS's log: {DATA / 'server.log'}") from None
 
 
 ONLOOKER = {
@@ -193,20 +122,19 @@ ONLOOKER = {
 }
 
 
-def summary(
-    endpoint: str, people: dict[str, dict[str, str]], execution: str, vars_file: Path, started: float
-) -> None:
+def summary(aws: LocalAws, people: dict[str, Person], execution: str, vars_file: Path, started: float) -> None:
     """What was built, read from local AWS itself, and what to do next."""
-    people["onlooker"] = make_user(endpoint, "onlooker", ONLOOKER)
+    people["onlooker"] = aws.person("onlooker", ONLOOKER)
     bucket, key = f"gitops-{ACCOUNT}-{REGION}-state", f"{STACK}/terraform.tfstate"
-    state = client("s3", people["onlooker"]).get_object(Bucket=bucket, Key=key)
+    state = people["onlooker"].client("s3").get_object(Bucket=bucket, Key=key)
     outputs = json.loads(state["Body"].read())["outputs"]
-    ec2 = client("ec2", people["onlooker"])
+    ec2 = people["onlooker"].client("ec2")
     vpc = ec2.describe_vpcs(VpcIds=[outputs["vpc_id"]["value"]])["Vpcs"][0]
     subnets = ec2.describe_subnets(SubnetIds=outputs["subnet_ids"]["value"])["Subnets"]
-    locks = client("dynamodb", people["onlooker"]).scan(TableName="gitops-lock")["Items"]
+    locks = people["onlooker"].client("dynamodb").scan(TableName="gitops-lock")["Items"]
     held = [item for item in locks if "Info" in item]
-    details = client("codepipeline", people["operator"]).list_action_executions(
+    pipelines = people["operator"].client("codepipeline")
+    details = pipelines.list_action_executions(
         pipelineName=f"gitops-{STACK}", filter={"pipelineExecutionId": execution}
     )["actionExecutionDetails"]
 
@@ -228,21 +156,20 @@ def summary(
         print(f"{INDENT}      README.md          the same on a real account: your vars file, one command")
 
 
-def look_around(people: dict[str, dict[str, str]], vars_file: Path) -> None:
+def look_around(people: dict[str, Person], vars_file: Path) -> None:
     """How to go on with a local AWS that keeps running."""
     data, vars_path = DATA.relative_to(ROOT), vars_file.relative_to(ROOT)
     print(f"\n{INDENT}Local AWS keeps running. To look around as one of the users, in a shell:")
     for name, person in people.items():
         print(f"\n{INDENT}# {name}")
-        print(INDENT + "export " + " ".join(f"{key}={value}" for key, value in person.items()))
+        print(INDENT + "export " + " ".join(f"{key}={value}" for key, value in person.environment().items()))
     print(f"\n{INDENT}# then, for example (operator, operator, installer):")
-    for command in (
-        f"cd playbooks && ../.work/venv/bin/ansible-playbook run.yml -e @../{vars_path} -e stack={STACK} -e approve=true",
-        f"cd playbooks && ../.work/venv/bin/ansible-playbook destroy.yml -e @../{vars_path} -e stack={STACK} "
-        f"-e confirm={STACK} -e approve=true",
-        f"cd playbooks && ../.work/venv/bin/ansible-playbook teardown.yml -e @../{vars_path} -e confirm=gitops",
+    for playbook_and_variables in (
+        f"run.yml -e @../{vars_path} -e stack={STACK} -e approve=true",
+        f"destroy.yml -e @../{vars_path} -e stack={STACK} -e confirm={STACK} -e approve=true",
+        f"teardown.yml -e @../{vars_path} -e confirm=gitops",
     ):
-        print(f"{INDENT}{command}")
+        print(f"{INDENT}cd playbooks && ../.work/venv/bin/ansible-playbook {playbook_and_variables}")
     print(f"\n{INDENT}# to stop it")
     print(f"{INDENT}.work/venv/bin/python -m local_aws down --data {data}")
 

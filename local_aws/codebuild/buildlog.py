@@ -114,7 +114,7 @@ def batches(events: list[Event]) -> Iterable[list[Event]]:
     size = 0
     for time_ms, message in events:
         for start in range(0, max(len(message), 1), _MAX_MESSAGE_BYTES // 4):
-            part = message[start:start + _MAX_MESSAGE_BYTES // 4]
+            part = message[start : start + _MAX_MESSAGE_BYTES // 4]
             part_size = len(part.encode("utf-8", "replace")) + _EVENT_OVERHEAD
             if batch and (len(batch) == _MAX_EVENTS or size + part_size > _MAX_BATCH_BYTES):
                 yield batch
@@ -145,7 +145,8 @@ def cloudwatch_sink(role_client: Callable[[str], object], group: str, stream: st
     def put(events: list[Event]) -> None:
         # A fresh client: a build may outlive the credentials it started with.
         role_client("logs").put_log_events(  # type: ignore[attr-defined]
-            logGroupName=group, logStreamName=stream,
+            logGroupName=group,
+            logStreamName=stream,
             logEvents=[{"timestamp": time_ms, "message": message} for time_ms, message in events],
         )
 

@@ -61,7 +61,9 @@ def effective_project(project: dict[str, Any], request: dict[str, Any]) -> dict[
     """The project with the overrides of a StartBuild request. Raises AwsError InvalidInputException."""
     result = copy.deepcopy(project)
     for members, target in (
-        (_OVERRIDES, result), (_SOURCE_OVERRIDES, result["source"]), (_ENVIRONMENT_OVERRIDES, result["environment"])
+        (_OVERRIDES, result),
+        (_SOURCE_OVERRIDES, result["source"]),
+        (_ENVIRONMENT_OVERRIDES, result["environment"]),
     ):
         for override, member in members.items():
             if override in request:
@@ -78,8 +80,9 @@ def effective_project(project: dict[str, Any], request: dict[str, Any]) -> dict[
     return result
 
 
-def new_build(project: dict[str, Any], build_uuid: str, number: int, initiator: str, account_id: str, region: str,
-              now: float) -> dict[str, Any]:
+def new_build(
+    project: dict[str, Any], build_uuid: str, number: int, initiator: str, account_id: str, region: str, now: float
+) -> dict[str, Any]:
     """The record of a build that was just submitted, from its effective project."""
     name = project["name"]
     build_id = f"{name}:{build_uuid}"
@@ -156,7 +159,7 @@ def logs_location(project: dict[str, Any], build_uuid: str, account_id: str, reg
         "groupName": group,
         "streamName": stream,
         "deepLink": f"https://console.aws.amazon.com/cloudwatch/home?region={region}"
-                    f"#logsV2:log-groups/log-group/{encoded[0]}/log-events/{encoded[1]}",
+        f"#logsV2:log-groups/log-group/{encoded[0]}/log-events/{encoded[1]}",
         "cloudWatchLogsArn": f"arn:aws:logs:{region}:{account_id}:log-group:{group}:log-stream:{stream}",
         **location,
     }
@@ -208,11 +211,13 @@ def _additional_information(build: dict[str, Any]) -> dict[str, Any]:
         "source": {key: source[key] for key in ("buildspec", "location", "type") if key in source},
         "source-version": build.get("sourceVersion") or "",
         "artifact": {
-            key: value for key, value in (
+            key: value
+            for key, value in (
                 ("location", build["artifacts"].get("location", "")),
                 ("md5sum", build["artifacts"].get("md5sum")),
                 ("sha256sum", build["artifacts"].get("sha256sum")),
-            ) if value is not None
+            )
+            if value is not None
         },
         "environment": {
             "image": environment["image"],
@@ -223,8 +228,8 @@ def _additional_information(build: dict[str, Any]) -> dict[str, Any]:
             "environment-variables": environment.get("environmentVariables", []),
         },
         "logs": {
-            key: build["logs"][member] for key, member in
-            (("group-name", "groupName"), ("stream-name", "streamName"), ("deep-link", "deepLink"))
+            key: build["logs"][member]
+            for key, member in (("group-name", "groupName"), ("stream-name", "streamName"), ("deep-link", "deepLink"))
             if member in build["logs"]
         },
         "phases": [_event_phase(phase) for phase in build["phases"]],

@@ -192,9 +192,7 @@ def _phases(value: Any, ignored: list[str]) -> dict[str, Phase]:
     phases: dict[str, Phase] = {}
     for name, body in _mapping(value, "phases").items():
         if name.upper() not in PHASES or name != name.lower():
-            raise BuildspecError(
-                f"Invalid buildspec phase name: {name}. Expecting: build,install,post_build,pre_build"
-            )
+            raise BuildspecError(f"Invalid buildspec phase name: {name}. Expecting: build,install,post_build,pre_build")
         phase = _mapping(body, f"phases/{name}")
         commands = _strings(phase.get("commands"), f"phases/{name}/commands")
         finally_commands = _strings(phase.get("finally"), f"phases/{name}/finally")

@@ -39,8 +39,11 @@ class RoleSession:
             held = self._credentials
             if held is None or held.expiration - datetime.now(UTC) < _RENEW_BEFORE:
                 held = self._credentials = identity.assume_service_role(
-                    self.role_arn, "codebuild.amazonaws.com", self._session_name,
-                    source_arn=self._project_arn, source_account=self._account_id,
+                    self.role_arn,
+                    "codebuild.amazonaws.com",
+                    self._session_name,
+                    source_arn=self._project_arn,
+                    source_account=self._account_id,
                 )
                 self._clients = {}
             return held
@@ -77,13 +80,16 @@ class CredentialsEndpoint:
                 except Exception as error:
                     self._answer(500, {"code": "InternalError", "message": str(error)})
                     return
-                self._answer(200, {
-                    "AccessKeyId": credentials.access_key_id,
-                    "SecretAccessKey": credentials.secret_access_key,
-                    "Token": credentials.session_token,
-                    "Expiration": credentials.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                    "RoleArn": role.role_arn,
-                })
+                self._answer(
+                    200,
+                    {
+                        "AccessKeyId": credentials.access_key_id,
+                        "SecretAccessKey": credentials.secret_access_key,
+                        "Token": credentials.session_token,
+                        "Expiration": credentials.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                        "RoleArn": role.role_arn,
+                    },
+                )
 
             def _answer(self, status: int, content: dict[str, str]) -> None:
                 body = json.dumps(content).encode()

@@ -27,8 +27,9 @@ class VariableError(Exception):
         self.message = message
 
 
-def user_variables(spec: Buildspec, environment: dict[str, Any], client: Callable[[str], Any],
-                   note: Callable[[str], None]) -> tuple[dict[str, str], list[str]]:
+def user_variables(
+    spec: Buildspec, environment: dict[str, Any], client: Callable[[str], Any], note: Callable[[str], None]
+) -> tuple[dict[str, str], list[str]]:
     """The variables that people defined, and the values among them that are secret.
 
     A variable of the build request or the project wins over the buildspec's of the same name. environment is the
@@ -67,7 +68,7 @@ def _parameters(wanted: dict[str, str], client: Callable[[str], Any]) -> dict[st
     names = sorted(set(wanted.values()))
     values: dict[str, str] = {}
     for start in range(0, len(names), _PARAMETERS_PER_CALL):
-        part = names[start:start + _PARAMETERS_PER_CALL]
+        part = names[start : start + _PARAMETERS_PER_CALL]
         try:
             answer = client("ssm").get_parameters(Names=part, WithDecryption=True)
         except ClientError as error:
@@ -113,12 +114,15 @@ def client_error_text(error: ClientError) -> str:
     answer: Any = error.response
     metadata = answer.get("ResponseMetadata", {})
     host = f", host id: {metadata['HostId']}" if metadata.get("HostId") else ""
-    return (f"{answer['Error'].get('Code')}: {answer['Error'].get('Message')}\n\t"
-            f"status code: {metadata.get('HTTPStatusCode')}, request id: {metadata.get('RequestId', '')}{host}")
+    return (
+        f"{answer['Error'].get('Code')}: {answer['Error'].get('Message')}\n\t"
+        f"status code: {metadata.get('HTTPStatusCode')}, request id: {metadata.get('RequestId', '')}{host}"
+    )
 
 
-def codebuild_variables(build: dict[str, Any], region: str, source: Path,
-                        secondary_sources: dict[str, Path]) -> dict[str, str]:
+def codebuild_variables(
+    build: dict[str, Any], region: str, source: Path, secondary_sources: dict[str, Path]
+) -> dict[str, str]:
     """The CODEBUILD_ variables of a build."""
     account_id = build["arn"].split(":")[4]
     variables = {
@@ -128,7 +132,7 @@ def codebuild_variables(build: dict[str, Any], region: str, source: Path,
         "CODEBUILD_BUILD_NUMBER": str(build["buildNumber"]),
         "CODEBUILD_BUILD_SUCCEEDING": "1",
         "CODEBUILD_BUILD_URL": f"https://{region}.console.aws.amazon.com/codesuite/codebuild/{account_id}/projects/"
-                               f"{build['projectName']}/build/{build['id']}/?region={region}",
+        f"{build['projectName']}/build/{build['id']}/?region={region}",
         "CODEBUILD_CI": "true",
         "CODEBUILD_INITIATOR": build["initiator"],
         "CODEBUILD_KMS_KEY_ID": build["encryptionKey"],
@@ -144,8 +148,17 @@ def codebuild_variables(build: dict[str, Any], region: str, source: Path,
     return variables
 
 
-def process_environment(user: dict[str, str], codebuild: dict[str, str], *, region: str, home: Path, temporary: Path,
-                        path: Path, endpoint_url: str, credentials_url: str) -> dict[str, str]:
+def process_environment(
+    user: dict[str, str],
+    codebuild: dict[str, str],
+    *,
+    region: str,
+    home: Path,
+    temporary: Path,
+    path: Path,
+    endpoint_url: str,
+    credentials_url: str,
+) -> dict[str, str]:
     """The whole environment of a build's shell; nothing of this process's own environment is in it."""
     fixed = {
         "PATH": str(path),

@@ -16,9 +16,21 @@ ACCOUNT_BUILD_LIMIT = 60
 """Concurrent builds that an account may have, AWS's default quota for a small Linux environment."""
 
 _CREATE_MEMBERS = (
-    "description", "sourceVersion", "serviceRole", "timeoutInMinutes", "queuedTimeoutInMinutes", "encryptionKey",
-    "tags", "vpcConfig", "logsConfig", "fileSystemLocations", "buildBatchConfig", "concurrentBuildLimit",
-    "autoRetryLimit", "secondarySourceVersions", "cache",
+    "description",
+    "sourceVersion",
+    "serviceRole",
+    "timeoutInMinutes",
+    "queuedTimeoutInMinutes",
+    "encryptionKey",
+    "tags",
+    "vpcConfig",
+    "logsConfig",
+    "fileSystemLocations",
+    "buildBatchConfig",
+    "concurrentBuildLimit",
+    "autoRetryLimit",
+    "secondarySourceVersions",
+    "cache",
 )
 _REMOVED_BY_EMPTY = ("sourceVersion", "vpcConfig", "logsConfig", "buildBatchConfig", "fileSystemLocations")
 
@@ -61,8 +73,9 @@ def created(request: dict[str, Any], account_id: str, region: str, now: float) -
     return project
 
 
-def updated(project: dict[str, Any], request: dict[str, Any], account_id: str, region: str,
-            now: float) -> dict[str, Any]:
+def updated(
+    project: dict[str, Any], request: dict[str, Any], account_id: str, region: str, now: float
+) -> dict[str, Any]:
     """The project after an UpdateProject request: members that are given replace the whole member."""
     changed = copy.deepcopy(project)
     _apply(changed, request, account_id, region)
@@ -160,8 +173,10 @@ def _check(project: dict[str, Any], account_id: str) -> None:
     if limit is not None and limit < 1:
         raise invalid("Project-level concurrent build limit must be greater than 0.")
     if limit is not None and limit > ACCOUNT_BUILD_LIMIT:
-        raise invalid(f"Project-level concurrent build limit cannot exceed the account-level concurrent build limit "
-                      f"of {ACCOUNT_BUILD_LIMIT}.")
+        raise invalid(
+            f"Project-level concurrent build limit cannot exceed the account-level concurrent build limit "
+            f"of {ACCOUNT_BUILD_LIMIT}."
+        )
     keys = [tag.get("key") for tag in project["tags"]]
     if len(keys) != len(set(keys)):
         raise invalid("Invalid tags: duplicate tag keys are not allowed")

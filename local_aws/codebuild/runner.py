@@ -51,8 +51,9 @@ class Runner:
 
     minute_seconds = 60.0
 
-    def __init__(self, record: BuildRecord, project: dict[str, Any], role: RoleSession,
-                 pipeline: PipelineContext | None = None) -> None:
+    def __init__(
+        self, record: BuildRecord, project: dict[str, Any], role: RoleSession, pipeline: PipelineContext | None = None
+    ) -> None:
         self._record = record
         self._project = project
         self._role = role
@@ -236,8 +237,9 @@ class Runner:
                 )
             else:
                 secondary[artifact.name] = self._source_directory(output)
-                self._download(artifact.bucket, artifact.key, None, secondary[artifact.name],
-                               f"secondary source {artifact.name}")
+                self._download(
+                    artifact.bucket, artifact.key, None, secondary[artifact.name], f"secondary source {artifact.name}"
+                )
         return secondary
 
     @staticmethod
@@ -253,8 +255,7 @@ class Runner:
         self._download_project_source(item, directory, versions.get(identifier), f"secondary source {identifier}")
         return directory
 
-    def _download_project_source(self, source: dict[str, Any], directory: Path, version: str | None,
-                                 what: str) -> None:
+    def _download_project_source(self, source: dict[str, Any], directory: Path, version: str | None, what: str) -> None:
         if source["type"] == "NO_SOURCE":
             return
         if source["type"] != "S3":
@@ -284,7 +285,7 @@ class Runner:
             client = self._role.client("s3")
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
-                    name = item["Key"][len(prefix):]
+                    name = item["Key"][len(prefix) :]
                     if not name or name.endswith("/"):
                         continue
                     target = artifacts.inside(directory, name)
@@ -326,19 +327,26 @@ class Runner:
         build = self._record.snapshot()
         try:
             user, secret_values = environment.user_variables(
-                self._spec, build["environment"], self._role.client, self._log.container)
+                self._spec, build["environment"], self._role.client, self._log.container
+            )
         except environment.VariableError as error:
             raise PhaseFailure(error.code, error.message) from error
         self._log.mask(secret_values)
         variables = environment.process_environment(
-            user, environment.codebuild_variables(build, self._role.region, source, secondary),
-            region=self._role.region, home=directories["home"], temporary=directories["tmp"],
-            path=directories["bin"], endpoint_url=identity.endpoint_url(), credentials_url=self._endpoint.url,
+            user,
+            environment.codebuild_variables(build, self._role.region, source, secondary),
+            region=self._role.region,
+            home=directories["home"],
+            temporary=directories["tmp"],
+            path=directories["bin"],
+            endpoint_url=identity.endpoint_url(),
+            credentials_url=self._endpoint.url,
         )
         name = Path(self._spec.shell).name if self._spec.shell else "sh"
         with self._shell_lock:
-            self._shell = Shell([str(directories["bin"] / name)], variables, source, directories["session"],
-                                self._log.output)
+            self._shell = Shell(
+                [str(directories["bin"] / name)], variables, source, directories["session"], self._log.output
+            )
 
     # --- INSTALL to POST_BUILD ----------------------------------------------------------------------------------------
 
@@ -418,13 +426,18 @@ class Runner:
                 digest = artifacts.pack(files, archive)
                 self._put(archive, output.bucket, output.key, secondary, encrypted=True)
             if secondary is None:
-                self._record.set(artifacts={
-                    "location": f"arn:aws:s3:::{output.bucket}/{output.key}",
-                    "md5sum": digest.md5, "sha256sum": digest.sha256, "encryptionDisabled": False,
-                })
+                self._record.set(
+                    artifacts={
+                        "location": f"arn:aws:s3:::{output.bucket}/{output.key}",
+                        "md5sum": digest.md5,
+                        "sha256sum": digest.sha256,
+                        "encryptionDisabled": False,
+                    }
+                )
 
-    def _upload_to_s3(self, target: dict[str, Any], spec: buildspec.ArtifactSpec | None,
-                      secondary: str | None) -> dict[str, Any]:
+    def _upload_to_s3(
+        self, target: dict[str, Any], spec: buildspec.ArtifactSpec | None, secondary: str | None
+    ) -> dict[str, Any]:
         files = self._collect(spec, secondary)
         assert spec is not None  # _collect has refused None
         assert self._shell is not None

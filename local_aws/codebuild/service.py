@@ -90,7 +90,8 @@ class CodeBuildService(JsonService):
         with self._lock:
             return [
                 (account_id, region, project["arn"], {tag["key"]: tag.get("value", "") for tag in project["tags"]})
-                for (account_id, region), store in self._stores.items() for project in store.projects.values()
+                for (account_id, region), store in self._stores.items()
+                for project in store.projects.values()
             ]
 
     # --- projects -----------------------------------------------------------------------------------------------------
@@ -113,7 +114,8 @@ class CodeBuildService(JsonService):
             authorize_pass_role(caller, request["serviceRole"], _PRINCIPAL)
         with self._lock:
             project = projects.updated(
-                self._project(request["name"], caller), request, caller.account_id, caller.region, time.time())
+                self._project(request["name"], caller), request, caller.account_id, caller.region, time.time()
+            )
         self._check_trust(project, caller)
         with self._lock:
             self._store(caller).projects[project["name"]] = project
@@ -166,8 +168,11 @@ class CodeBuildService(JsonService):
             else:
                 project.pop("publicProjectAlias", None)
             project["lastModified"] = time.time()
-            return {"projectArn": project["arn"], "projectVisibility": project["projectVisibility"],
-                    "publicProjectAlias": project.get("publicProjectAlias")}
+            return {
+                "projectArn": project["arn"],
+                "projectVisibility": project["projectVisibility"],
+                "publicProjectAlias": project.get("publicProjectAlias"),
+            }
 
     def invalidate_project_cache(self, request: Request, caller: Caller) -> dict[str, Any]:
         """InvalidateProjectCache; builds here keep none."""
@@ -184,8 +189,9 @@ class CodeBuildService(JsonService):
             if project["source"]["type"] not in _GIT_SOURCES[:-1]:
                 raise invalid(f"Webhooks are not supported for source type {project['source']['type']}")
             if "webhook" in project:
-                raise AwsError("ResourceAlreadyExistsException",
-                               f"Webhook already exists for project: {project['name']}")
+                raise AwsError(
+                    "ResourceAlreadyExistsException", f"Webhook already exists for project: {project['name']}"
+                )
             location = project["source"]["location"].removesuffix(".git").removeprefix("https://")
             host, _, path = location.partition("/")
             webhook = {
@@ -194,9 +200,18 @@ class CodeBuildService(JsonService):
                 "lastModifiedSecret": time.time(),
                 "status": "ACTIVE",
             }
-            webhook |= {key: copy.deepcopy(request[key]) for key in (
-                "branchFilter", "filterGroups", "buildType", "manualCreation", "scopeConfiguration",
-                "pullRequestBuildPolicy") if key in request}
+            webhook |= {
+                key: copy.deepcopy(request[key])
+                for key in (
+                    "branchFilter",
+                    "filterGroups",
+                    "buildType",
+                    "manualCreation",
+                    "scopeConfiguration",
+                    "pullRequestBuildPolicy",
+                )
+                if key in request
+            }
             project["webhook"] = webhook
             # The secret is shown once, to whom creates the webhook by hand.
             secret = {"secret": secrets.token_urlsafe(32)} if request.get("manualCreation") else {}
@@ -311,8 +326,11 @@ class CodeBuildService(JsonService):
     def _list_builds(self, request: Request, caller: Caller, project_name: str | None) -> dict[str, Any]:
         with self._lock:
             # Insertion order is the order of their start.
-            ids = [build_id for build_id in self._store(caller).builds
-                   if project_name is None or build_id.rpartition(":")[0] == project_name]
+            ids = [
+                build_id
+                for build_id in self._store(caller).builds
+                if project_name is None or build_id.rpartition(":")[0] == project_name
+            ]
         if request.get("sortOrder", "DESCENDING") == "DESCENDING":
             ids.reverse()
         return _page(ids, request.get("nextToken"), "ids")
@@ -333,13 +351,15 @@ class CodeBuildService(JsonService):
                     deleted.append(build.record.snapshot()["arn"])
         return {"buildsDeleted": deleted, "buildsNotDeleted": kept}
 
-    def start_for_pipeline(self, request: Request, pipeline: PipelineContext,
-                           credentials: identity.Credentials) -> str:
+    def start_for_pipeline(self, request: Request, pipeline: PipelineContext, credentials: identity.Credentials) -> str:
         """See the module's function of the same name."""
         caller = identity.caller(credentials, pipeline.region)
         request = validate(service_model("codebuild").operation_model("StartBuild"), request, self.validation_error)
-        authorize(caller, "codebuild:StartBuild",
-                  projects.project_arn(request["projectName"], pipeline.account_id, pipeline.region))
+        authorize(
+            caller,
+            "codebuild:StartBuild",
+            projects.project_arn(request["projectName"], pipeline.account_id, pipeline.region),
+        )
         initiator = pipeline.initiator or f"codepipeline/{pipeline.pipeline_name}"
         with self._lock:
             build: str = self._start(request, caller, initiator, pipeline)["id"]
@@ -348,30 +368,41 @@ class CodeBuildService(JsonService):
     def shutdown(self) -> None:
         """Stop every build that runs; called when the server stops."""
         with self._lock:
-            running = [build for store in self._stores.values() for build in store.builds.values()
-                       if not build.record.completed.is_set()]
+            running = [
+                build
+                for store in self._stores.values()
+                for build in store.builds.values()
+                if not build.record.completed.is_set()
+            ]
         for build in running:
             build.runner.stop()
         for build in running:
             build.record.completed.wait(5)
 
-    def _start(self, request: Request, caller: Caller, initiator: str,
-               pipeline: PipelineContext | None) -> dict[str, Any]:
+    def _start(
+        self, request: Request, caller: Caller, initiator: str, pipeline: PipelineContext | None
+    ) -> dict[str, Any]:
         """Start a build with the lock held; returns its record."""
         store = self._store(caller)
         project = self._project(request["projectName"], caller)
         effective = builds.effective_project(project, request)
         if pipeline is None and effective["source"]["type"] == "CODEPIPELINE":
-            raise invalid("Invalid project source: a project with source type CODEPIPELINE is started by CodePipeline; "
-                          "to start it by hand, override the source and artifact types")
+            raise invalid(
+                "Invalid project source: a project with source type CODEPIPELINE is started by CodePipeline; "
+                "to start it by hand, override the source and artifact types"
+            )
         self._check_limits(store, project)
         number = store.numbers[project["name"]] = store.numbers.get(project["name"], 0) + 1
         build_uuid = str(uuid.uuid4())
-        data = builds.new_build(
-            effective, build_uuid, number, initiator, caller.account_id, caller.region, time.time())
+        data = builds.new_build(effective, build_uuid, number, initiator, caller.account_id, caller.region, time.time())
         record = BuildRecord(data, _publisher(caller.account_id, caller.region))
-        role = RoleSession(effective["serviceRole"], f"AWSCodeBuild-{build_uuid}", project_arn=project["arn"],
-                           account_id=caller.account_id, region=caller.region)
+        role = RoleSession(
+            effective["serviceRole"],
+            f"AWSCodeBuild-{build_uuid}",
+            project_arn=project["arn"],
+            account_id=caller.account_id,
+            region=caller.region,
+        )
         runner = Runner(record, effective, role, pipeline)
         store.builds[data["id"]] = _Build(record, runner, request, pipeline is not None)
         record.submit()
@@ -380,15 +411,20 @@ class CodeBuildService(JsonService):
         return snapshot
 
     def _check_limits(self, store: _Store, project: dict[str, Any]) -> None:
-        running = [_project_of(build_id) for build_id, build in store.builds.items()
-                   if not build.record.completed.is_set()]
+        running = [
+            _project_of(build_id) for build_id, build in store.builds.items() if not build.record.completed.is_set()
+        ]
         limit = project.get("concurrentBuildLimit")
         if limit is not None and running.count(project["name"]) >= limit:
-            raise AwsError("AccountLimitExceededException",
-                           f"Cannot have more than {limit} builds in queue for the project {project['name']}")
+            raise AwsError(
+                "AccountLimitExceededException",
+                f"Cannot have more than {limit} builds in queue for the project {project['name']}",
+            )
         if len(running) >= projects.ACCOUNT_BUILD_LIMIT:
-            raise AwsError("AccountLimitExceededException",
-                           f"Cannot have more than {projects.ACCOUNT_BUILD_LIMIT} builds in queue for the account")
+            raise AwsError(
+                "AccountLimitExceededException",
+                f"Cannot have more than {projects.ACCOUNT_BUILD_LIMIT} builds in queue for the account",
+            )
 
     # --- stores -------------------------------------------------------------------------------------------------------
 
@@ -414,8 +450,12 @@ class CodeBuildService(JsonService):
         """AWS assumes the role when a project is created or changed, and refuses it when it can't."""
         try:
             identity.assume_service_role(
-                project["serviceRole"], _PRINCIPAL, "AWSCodeBuild",
-                source_arn=project["arn"], source_account=caller.account_id)
+                project["serviceRole"],
+                _PRINCIPAL,
+                "AWSCodeBuild",
+                source_arn=project["arn"],
+                source_account=caller.account_id,
+            )
         except AwsError as error:
             raise invalid(
                 "CodeBuild is not authorized to perform: sts:AssumeRole on service role. Please verify that: 1) The "
@@ -460,7 +500,7 @@ def _page(items: list[str], token: str | None, member: str) -> dict[str, Any]:
             start = int(base64.urlsafe_b64decode(token.encode()).decode())
         except ValueError:
             raise invalid("Invalid token: the provided nextToken is not valid") from None
-    page: dict[str, Any] = {member: items[start:start + _PAGE]}
+    page: dict[str, Any] = {member: items[start : start + _PAGE]}
     if start + _PAGE < len(items):
         page["nextToken"] = base64.urlsafe_b64encode(str(start + _PAGE).encode()).decode()
     return page

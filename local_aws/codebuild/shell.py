@@ -45,8 +45,14 @@ class Shell:
     files; output receives what commands write to stdout and stderr.
     """
 
-    def __init__(self, argv: list[str], environment: Mapping[str, str], directory: Path, work: Path,
-                 output: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        argv: list[str],
+        environment: Mapping[str, str],
+        directory: Path,
+        work: Path,
+        output: Callable[[bytes], None],
+    ) -> None:
         self._argv = argv
         self.environment = dict(environment)
         self._directory = directory
@@ -120,8 +126,12 @@ class Shell:
             # A session of its own, so that everything it started can be killed at once.
             process = subprocess.Popen(
                 ["/bin/sh", "-c", f'exec {_CHANNEL}>&1; exec "$@"', "sh", *self._argv],
-                stdin=subprocess.PIPE, stdout=write_end, stderr=write_end, cwd=self._directory,
-                env=self.environment, start_new_session=True,
+                stdin=subprocess.PIPE,
+                stdout=write_end,
+                stderr=write_end,
+                cwd=self._directory,
+                env=self.environment,
+                start_new_session=True,
             )
         finally:
             os.close(write_end)
@@ -186,15 +196,15 @@ class Shell:
             while data := pipe.read(65536):
                 held += data
                 while match := pattern.search(held):
-                    self._emit(held[:match.start()])
-                    held = held[match.end():]
+                    self._emit(held[: match.start()])
+                    held = held[match.end() :]
                     if token == self._token:
                         self._status = int(match.group(1))
                         self._reported.set()
                 # Keep back what may be the start of a report that is cut in two.
                 keep = _possible_prefix(held, token)
-                self._emit(held[:len(held) - keep])
-                held = held[len(held) - keep:]
+                self._emit(held[: len(held) - keep])
+                held = held[len(held) - keep :]
         self._emit(held)
 
     def _emit(self, data: bytes) -> None:
@@ -218,7 +228,7 @@ class Shell:
 def _possible_prefix(data: bytes, token: bytes) -> int:
     """How many of the last bytes may belong to a report that has not arrived completely."""
     start = data.rfind(token)
-    if (start >= 0 and data[start + len(token):].isdigit()) or data.endswith(token):
+    if (start >= 0 and data[start + len(token) :].isdigit()) or data.endswith(token):
         return len(data) - start
     for length in range(min(len(token) - 1, len(data)), 0, -1):
         if data.endswith(token[:length]):

@@ -63,8 +63,10 @@ class Job:
 
     def new_outputs(self) -> list[StoredArtifact]:
         """A place in the artifact bucket for each output artifact."""
-        return [artifacts.new_location(self.pipeline, self.execution, item["name"])
-                for item in self.run.action["outputArtifacts"]]
+        return [
+            artifacts.new_location(self.pipeline, self.execution, item["name"])
+            for item in self.run.action["outputArtifacts"]
+        ]
 
     def upload(self, content: Path, revision: str) -> None:
         """Store a zip as the action's one output artifact."""
@@ -95,7 +97,8 @@ def bucket_failure(bucket: str, error: ClientError) -> ActionFailedError:
         return ActionFailedError(
             "PermissionError",
             "The service role or action role doesn't have the permissions required to access the Amazon S3 bucket "
-            f"named {bucket}. Update the IAM role permissions, and then try again. Error: Amazon S3:{code}:{message}")
+            f"named {bucket}. Update the IAM role permissions, and then try again. Error: Amazon S3:{code}:{message}",
+        )
     return ActionFailedError("ConfigurationError", f"Amazon S3 bucket {bucket}: {code}: {message}")
 
 
@@ -108,23 +111,31 @@ class ConnectionSource(Action):
         connection = self._usable(job, arn, full_name)
         repository = codeconnections.repositories().get(full_name)
         if repository is None:
-            raise ActionFailedError("ConfigurationError", f"Unable to find the repository {full_name} through the "
-                                    f"connection {arn} (local AWS knows the repositories that map-repository named)")
+            raise ActionFailedError(
+                "ConfigurationError",
+                f"Unable to find the repository {full_name} through the "
+                f"connection {arn} (local AWS knows the repositories that map-repository named)",
+            )
         if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
-            raise ActionFailedError("ConfigurationError", "OutputArtifactFormat CODEBUILD_CLONE_REF is not part of "
-                                    "local AWS; use CODE_ZIP")
+            raise ActionFailedError(
+                "ConfigurationError", "OutputArtifactFormat CODEBUILD_CLONE_REF is not part of local AWS; use CODE_ZIP"
+            )
         override = job.execution.overrides.get(action["name"])
         branch = override.branch if override and override.branch else configuration["BranchName"]
         commit = self._commit(repository, full_name, branch, override)
         job.run.revision = {
-            "revisionId": commit.id, "revisionSummary": json.dumps(
-                {"ProviderType": connection.provider_type, "CommitMessage": commit.message[:1500]}),
+            "revisionId": commit.id,
+            "revisionSummary": json.dumps(
+                {"ProviderType": connection.provider_type, "CommitMessage": commit.message[:1500]}
+            ),
             "created": now(),
         }
         job.run.external_id = commit.id
-        job.run.revision_url = (f"https://{job.pipeline.region}.console.aws.amazon.com/codesuite/settings/connections/"
-                                f"redirect?connectionArn={arn}&referenceType=COMMIT&FullRepositoryId={full_name}"
-                                f"&Commit={commit.id}")
+        job.run.revision_url = (
+            f"https://{job.pipeline.region}.console.aws.amazon.com/codesuite/settings/connections/"
+            f"redirect?connectionArn={arn}&referenceType=COMMIT&FullRepositoryId={full_name}"
+            f"&Commit={commit.id}"
+        )
         with tempfile.TemporaryDirectory(prefix="local-aws-source-") as directory:
             content = Path(directory) / "source.zip"
             git.archive(repository, commit.id, content)
@@ -132,10 +143,16 @@ class ConnectionSource(Action):
                 raise ActionFailedError("ConfigurationError", "The source artifact is larger than 7 GB")
             job.upload(content, commit.id)
         job.run.variables = {
-            "CommitId": commit.id, "BranchName": branch, "FullRepositoryName": full_name,
-            "CommitMessage": commit.message, "AuthorDate": commit.date, "AuthorId": commit.author,
-            "AuthorDisplayName": commit.author, "AuthorEmail": commit.email,
-            "ProviderType": connection.provider_type, "ConnectionArn": arn,
+            "CommitId": commit.id,
+            "BranchName": branch,
+            "FullRepositoryName": full_name,
+            "CommitMessage": commit.message,
+            "AuthorDate": commit.date,
+            "AuthorId": commit.author,
+            "AuthorDisplayName": commit.author,
+            "AuthorEmail": commit.email,
+            "ProviderType": connection.provider_type,
+            "ConnectionArn": arn,
         }
 
     @staticmethod
@@ -143,16 +160,22 @@ class ConnectionSource(Action):
         """The connection, if the role may use it and its owner completed it."""
         try:
             codeconnections.authorize_connection(
-                job.role.caller(), "UseConnection", arn, {"FullRepositoryId": full_name})
+                job.role.caller(), "UseConnection", arn, {"FullRepositoryId": full_name}
+            )
         except AwsError as error:
-            raise ActionFailedError("PermissionError", f"Unable to use Connection: {arn}. The provided role "
-                                    "does not have sufficient permissions.") from error
+            raise ActionFailedError(
+                "PermissionError",
+                f"Unable to use Connection: {arn}. The provided role does not have sufficient permissions.",
+            ) from error
         connection = codeconnections.SERVICE.find(arn, job.pipeline.account_id, job.pipeline.region)
         if connection is None:
             raise ActionFailedError("ConfigurationError", f"Connection {arn} was not found")
         if connection.status != "AVAILABLE":
-            raise ActionFailedError("ConfigurationError", f"Connection {arn} is not available: its status is "
-                                    f"{connection.status}. Complete it, and then try again.")
+            raise ActionFailedError(
+                "ConfigurationError",
+                f"Connection {arn} is not available: its status is "
+                f"{connection.status}. Complete it, and then try again.",
+            )
         return connection
 
     @staticmethod
@@ -163,8 +186,9 @@ class ConnectionSource(Action):
             return git.commit(repository, f"refs/heads/{branch}")
         except git.GitError as error:
             what = f"No commit [{override.value}]" if override else f"No Branch [{branch}]"
-            raise ActionFailedError("ConfigurationError",
-                                    f"{what} found for FullRepositoryName [{full_name}]") from error
+            raise ActionFailedError(
+                "ConfigurationError", f"{what} found for FullRepositoryName [{full_name}]"
+            ) from error
 
 
 class S3Source(Action):
@@ -180,8 +204,10 @@ class S3Source(Action):
         s3 = job.role.client("s3")
         try:
             if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
-                raise ActionFailedError("ConfigurationError", f"The Amazon S3 bucket {bucket} has no versioning. "
-                                        "Enable versioning on it, and then try again.")
+                raise ActionFailedError(
+                    "ConfigurationError",
+                    f"The Amazon S3 bucket {bucket} has no versioning. Enable versioning on it, and then try again.",
+                )
             found = s3.get_object(Bucket=bucket, Key=key, **arguments)
         except ClientError as error:
             raise bucket_failure(bucket, error) from error
@@ -192,11 +218,18 @@ class S3Source(Action):
                 for chunk in found["Body"].iter_chunks(1 << 20):
                     target.write(chunk)
             job.upload(content, version)
-        job.run.revision = {"revisionId": version, "created": now(),
-                            "revisionSummary": f"Amazon S3 version id: {version}"}
+        job.run.revision = {
+            "revisionId": version,
+            "created": now(),
+            "revisionSummary": f"Amazon S3 version id: {version}",
+        }
         job.run.external_id = version
-        job.run.variables = {"BucketName": bucket, "ObjectKey": key, "ETag": str(found["ETag"]).strip('"'),
-                             "VersionId": version}
+        job.run.variables = {
+            "BucketName": bucket,
+            "ObjectKey": key,
+            "ETag": str(found["ETag"]).strip('"'),
+            "VersionId": version,
+        }
 
 
 class Build(Action):
@@ -212,27 +245,38 @@ class Build(Action):
         request: dict[str, Any] = {"projectName": configuration["ProjectName"]}
         if "EnvironmentVariables" in configuration:
             request["environmentVariablesOverride"] = definition.environment_variables(
-                job.run.name, configuration["EnvironmentVariables"])
+                job.run.name, configuration["EnvironmentVariables"]
+            )
         outputs = job.new_outputs()
         key = job.store.get("encryptionKey")
         context = handover.PipelineContext(
-            pipeline_name=job.pipeline.name, execution_id=job.execution.id, stage_name=job.run.stage,
-            action_name=job.run.name, account_id=job.pipeline.account_id, region=job.pipeline.region,
+            pipeline_name=job.pipeline.name,
+            execution_id=job.execution.id,
+            stage_name=job.run.stage,
+            action_name=job.run.name,
+            account_id=job.pipeline.account_id,
+            region=job.pipeline.region,
             initiator=f"codepipeline/{job.pipeline.name}",
             input_artifacts=[_handed(handover.Artifact, item) for item in job.run.inputs],
             output_artifacts=[_handed(handover.Artifact, item) for item in outputs],
-            primary_source=configuration.get("PrimarySource", ""), kms_key_arn=key["id"] if key else None)
+            primary_source=configuration.get("PrimarySource", ""),
+            kms_key_arn=key["id"] if key else None,
+        )
         try:
             build_id = start_for_pipeline(request, context, job.role.credentials())
         except AwsError as error:
-            raise ActionFailedError("JobFailed", f"Error calling startBuild: {error.message} (Service: AWSCodeBuild; "
-                                    f"Status Code: {error.status}; Error Code: {error.code})") from error
+            raise ActionFailedError(
+                "JobFailed",
+                f"Error calling startBuild: {error.message} (Service: AWSCodeBuild; "
+                f"Status Code: {error.status}; Error Code: {error.code})",
+            ) from error
         except ClientError as error:
             raise ActionFailedError("JobFailed", f"Error calling startBuild: {error}") from error
         job.run.external_id = build_id
         job.run.external_url = (
             f"https://{job.pipeline.region}.console.aws.amazon.com/codesuite/codebuild/{job.pipeline.account_id}/"
-            f"projects/{configuration['ProjectName']}/build/{quote(build_id, safe='')}/?region={job.pipeline.region}")
+            f"projects/{configuration['ProjectName']}/build/{quote(build_id, safe='')}/?region={job.pipeline.region}"
+        )
         job.changed()
         build = self._wait(job, build_id)
         if build is None:
@@ -270,8 +314,10 @@ def _build_failure(build: dict[str, Any]) -> str:
     for phase in build.get("phases", []):
         for context in phase.get("contexts", []):
             if phase.get("phaseStatus") not in (None, "SUCCEEDED") and context.get("message"):
-                return (f"{text}. Phase: {phase['phaseType']}, Code: {context.get('statusCode', '')}, "
-                        f"Message: {context['message']}")
+                return (
+                    f"{text}. Phase: {phase['phaseType']}, Code: {context.get('statusCode', '')}, "
+                    f"Message: {context['message']}"
+                )
     return text
 
 
@@ -290,7 +336,8 @@ class ManualApproval(Action):
         with condition:
             while job.run.decision is None and not job.abandoned:
                 if not condition.wait(timeout=max(0.0, min(deadline - time.monotonic(), 3600))) and (
-                        time.monotonic() >= deadline):
+                    time.monotonic() >= deadline
+                ):
                     raise ActionFailedError("ApprovalTimedOut", f"The approval expired after {minutes} minutes")
             decision = job.run.decision
         if decision is None:
@@ -306,7 +353,10 @@ class ManualApproval(Action):
         region, name = job.pipeline.region, job.pipeline.name
         link = f"https://{region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{name}/view?region={region}"
         approval = {
-            "pipelineName": name, "stageName": job.run.stage, "actionName": job.run.name, "token": job.run.token,
+            "pipelineName": name,
+            "stageName": job.run.stage,
+            "actionName": job.run.name,
+            "token": job.run.token,
             "expires": (now() + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%MZ"),
             "externalEntityLink": job.configuration.get("ExternalEntityLink"),
             "approvalReviewLink": f"{link}#/{job.run.stage}/{job.run.name}/approve/{job.run.token}",
@@ -314,11 +364,15 @@ class ManualApproval(Action):
         }
         try:
             job.role.client("sns").publish(
-                TopicArn=topic, Subject=f"APPROVAL NEEDED: AWS CodePipeline {name} for action {job.run.name}"[:100],
-                Message=json.dumps({"region": region, "consoleLink": link, "approval": approval}))
+                TopicArn=topic,
+                Subject=f"APPROVAL NEEDED: AWS CodePipeline {name} for action {job.run.name}"[:100],
+                Message=json.dumps({"region": region, "consoleLink": link, "approval": approval}),
+            )
         except ClientError as error:
-            raise ActionFailedError("PermissionError", f"The approval message could not be sent to {topic}: "
-                                    f"{error.response['Error'].get('Message', error)}") from error
+            raise ActionFailedError(
+                "PermissionError",
+                f"The approval message could not be sent to {topic}: {error.response['Error'].get('Message', error)}",
+            ) from error
 
 
 class Unsupported(Action):
@@ -326,8 +380,9 @@ class Unsupported(Action):
 
     def run(self, job: Job) -> None:
         kind = job.run.action["actionTypeId"]
-        raise ActionFailedError("ConfigurationError", f"{kind['category']} actions of provider {kind['provider']} are "
-                                "not part of local AWS")
+        raise ActionFailedError(
+            "ConfigurationError", f"{kind['category']} actions of provider {kind['provider']} are not part of local AWS"
+        )
 
 
 ACTIONS: dict[tuple[str, str], Action] = {

@@ -33,25 +33,49 @@ PROVIDERS: dict[tuple[str, str], Provider] = {
     ("Source", "CodeStarSourceConnection"): Provider(
         ("ConnectionArn", "FullRepositoryId", "BranchName"),
         ("ConnectionArn", "FullRepositoryId", "BranchName", "OutputArtifactFormat", "DetectChanges"),
-        (0, 0), (1, 1)),
+        (0, 0),
+        (1, 1),
+    ),
     ("Source", "S3"): Provider(
         ("S3Bucket", "S3ObjectKey"),
-        ("S3Bucket", "S3ObjectKey", "PollForSourceChanges", "AllowOverrideForS3ObjectKey"), (0, 0), (1, 1)),
+        ("S3Bucket", "S3ObjectKey", "PollForSourceChanges", "AllowOverrideForS3ObjectKey"),
+        (0, 0),
+        (1, 1),
+    ),
     ("Source", "CodeCommit"): Provider(inputs=(0, 0), outputs=(1, 1)),
     ("Source", "ECR"): Provider(inputs=(0, 0), outputs=(1, 1)),
-    **{(category, "CodeBuild"): Provider(
-        ("ProjectName",),
-        ("ProjectName", "PrimarySource", "BatchEnabled", "CombineArtifacts", "EnvironmentVariables"), (1, 5), (0, 5))
-       for category in ("Build", "Test")},
+    **{
+        (category, "CodeBuild"): Provider(
+            ("ProjectName",),
+            ("ProjectName", "PrimarySource", "BatchEnabled", "CombineArtifacts", "EnvironmentVariables"),
+            (1, 5),
+            (0, 5),
+        )
+        for category in ("Build", "Test")
+    },
     ("Build", "ECRBuildAndPublish"): _ANY,
     ("Test", "DeviceFarm"): _ANY,
-    ("Approval", "Manual"): Provider(
-        (), ("NotificationArn", "CustomData", "ExternalEntityLink"), (0, 0), (0, 0)),
+    ("Approval", "Manual"): Provider((), ("NotificationArn", "CustomData", "ExternalEntityLink"), (0, 0), (0, 0)),
     ("Compute", "Commands"): _ANY,
     **{("Invoke", name): _ANY for name in ("Lambda", "StepFunctions", "InspectorScan", "CodePipeline")},
-    **{("Deploy", name): _ANY for name in (
-        "S3", "CloudFormation", "CloudFormationStackSet", "CloudFormationStackInstances", "CodeDeploy",
-        "CodeDeployToECS", "ECS", "ElasticBeanstalk", "AppConfig", "ServiceCatalog", "EKS", "EC2", "Lambda")},
+    **{
+        ("Deploy", name): _ANY
+        for name in (
+            "S3",
+            "CloudFormation",
+            "CloudFormationStackSet",
+            "CloudFormationStackInstances",
+            "CodeDeploy",
+            "CodeDeployToECS",
+            "ECS",
+            "ElasticBeanstalk",
+            "AppConfig",
+            "ServiceCatalog",
+            "EKS",
+            "EC2",
+            "Lambda",
+        )
+    },
 }
 
 
@@ -111,8 +135,9 @@ def _check_type(pipeline: dict[str, Any]) -> None:
 
 def _check_stages(stages: list[dict[str, Any]]) -> None:
     if len(stages) < 2:
-        raise _structure(f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a "
-                         "pipeline")
+        raise _structure(
+            f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline"
+        )
     if len(stages) > MAX_STAGES:
         raise AwsError("LimitExceededException", f"A pipeline can have at most {MAX_STAGES} stages")
     _unique([stage["name"] for stage in stages], "Stage names must be unique within a pipeline")
@@ -145,7 +170,8 @@ def _check_action(action: dict[str, Any], region: str) -> None:
         raise _declaration(
             f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: '{kind['owner']}', "
             f"Version: '{kind['version']}') in action '{name}' is not available in region "
-            f"{region.upper().replace('-', '_')}")
+            f"{region.upper().replace('-', '_')}"
+        )
     configuration = action["configuration"]
     for key in provider.required:
         if not configuration.get(key):
@@ -153,14 +179,18 @@ def _check_action(action: dict[str, Any], region: str) -> None:
     for key in configuration:
         if provider.keys is not None and key not in provider.keys:
             raise _declaration(f"Action configuration for action '{name}' contains unknown configuration '{key}'")
-    for what, artifacts, (low, high) in (("input", action["inputArtifacts"], provider.inputs),
-                                         ("output", action["outputArtifacts"], provider.outputs)):
+    for what, artifacts, (low, high) in (
+        ("input", action["inputArtifacts"], provider.inputs),
+        ("output", action["outputArtifacts"], provider.outputs),
+    ):
         if len(artifacts) < low:
-            raise _structure(f"Action {name} has {len(artifacts)} {what} artifacts, which is fewer than the minimum "
-                             f"of {low}")
+            raise _structure(
+                f"Action {name} has {len(artifacts)} {what} artifacts, which is fewer than the minimum of {low}"
+            )
         if len(artifacts) > high:
-            raise _structure(f"Action {name} has {len(artifacts)} {what} artifacts, which is more than the maximum "
-                             f"of {high}")
+            raise _structure(
+                f"Action {name} has {len(artifacts)} {what} artifacts, which is more than the maximum of {high}"
+            )
     if kind["provider"] == "CodeBuild":
         _check_build(action)
 
@@ -170,8 +200,10 @@ def _check_build(action: dict[str, Any]) -> None:
     inputs = [artifact["name"] for artifact in action["inputArtifacts"]]
     primary = configuration.get("PrimarySource")
     if len(inputs) > 1 and not primary:
-        raise _declaration(f"Action configuration for action '{name}' is missing required configuration "
-                           "'PrimarySource': the action has more than one input artifact")
+        raise _declaration(
+            f"Action configuration for action '{name}' is missing required configuration "
+            "'PrimarySource': the action has more than one input artifact"
+        )
     if primary and primary not in inputs:
         raise _declaration(f"PrimarySource '{primary}' of action '{name}' is not one of its input artifacts")
     if "EnvironmentVariables" in configuration:
@@ -185,12 +217,18 @@ def environment_variables(action: str, text: str) -> list[dict[str, str]]:
     except ValueError:
         parsed = None
     good = isinstance(parsed, list) and all(
-        isinstance(item, dict) and set(item) <= {"name", "value", "type"}
-        and isinstance(item.get("name"), str) and isinstance(item.get("value"), str)
-        and item.get("type", "PLAINTEXT") in ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER") for item in parsed)
+        isinstance(item, dict)
+        and set(item) <= {"name", "value", "type"}
+        and isinstance(item.get("name"), str)
+        and isinstance(item.get("value"), str)
+        and item.get("type", "PLAINTEXT") in ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
+        for item in parsed
+    )
     if not good:
-        raise _declaration(f"EnvironmentVariables of action '{action}' is not a JSON list of objects with name, value "
-                           "and type (PLAINTEXT, PARAMETER_STORE or SECRETS_MANAGER)")
+        raise _declaration(
+            f"EnvironmentVariables of action '{action}' is not a JSON list of objects with name, value "
+            "and type (PLAINTEXT, PARAMETER_STORE or SECRETS_MANAGER)"
+        )
     return list(parsed)
 
 
@@ -200,24 +238,31 @@ def _check_artifacts(stages: list[dict[str, Any]]) -> None:
         for action in stage["actions"]:
             for artifact in action["outputArtifacts"]:
                 if artifact["name"] in produced:
-                    raise _structure("Output Artifact Bundle name must be unique within the pipeline. "
-                                     f"{artifact['name']} has been used more than once.")
+                    raise _structure(
+                        "Output Artifact Bundle name must be unique within the pipeline. "
+                        f"{artifact['name']} has been used more than once."
+                    )
                 produced[artifact["name"]] = (number, action["runOrder"])
     for number, stage in enumerate(stages):
         for action in stage["actions"]:
             for artifact in action["inputArtifacts"]:
                 if artifact["name"] not in produced:
-                    raise _structure(f"Input Artifact Bundle {artifact['name']} in action {action['name']} is declared "
-                                     "0 times as output artifact. It should be declared exactly once.")
+                    raise _structure(
+                        f"Input Artifact Bundle {artifact['name']} in action {action['name']} is declared "
+                        "0 times as output artifact. It should be declared exactly once."
+                    )
                 if produced[artifact["name"]] >= (number, action["runOrder"]):
-                    raise _structure(f"Input Artifact Bundle {artifact['name']} in action {action['name']} must be the "
-                                     "output artifact of an action that runs before it")
+                    raise _structure(
+                        f"Input Artifact Bundle {artifact['name']} in action {action['name']} must be the "
+                        "output artifact of an action that runs before it"
+                    )
 
 
 def _check_variables(pipeline: dict[str, Any]) -> None:
     _unique([item["name"] for item in pipeline.get("variables", [])], "Pipeline variable names must be unique")
-    declared = [action["namespace"] for stage in pipeline["stages"] for action in stage["actions"]
-                if "namespace" in action]
+    declared = [
+        action["namespace"] for stage in pipeline["stages"] for action in stage["actions"] if "namespace" in action
+    ]
     _unique(declared, "Action namespaces must be unique within the pipeline")
     names = {item["name"] for item in pipeline.get("variables", [])}
     known: dict[str, tuple[int, int]] = {}
@@ -234,14 +279,16 @@ def _check_variables(pipeline: dict[str, Any]) -> None:
                     good = bool(name) and (
                         namespace == "codepipeline"
                         or (namespace == "variables" and name in names)
-                        or (namespace in known and known[namespace] < (number, action["runOrder"])))
+                        or (namespace in known and known[namespace] < (number, action["runOrder"]))
+                    )
                     if not good:
                         raise _declaration(
                             "Valid format for a pipeline execution variable reference is a namespace and a key "
                             "separated by a period (.). The following pipeline execution variables are referencing a "
                             f"namespace that does not exist. StageName=[{stage['name']}], "
                             f"ActionName=[{action['name']}], ActionConfigurationKey=[{key}], "
-                            f"VariableReferenceText=[{namespace}{'.' if name else ''}{name}]")
+                            f"VariableReferenceText=[{namespace}{'.' if name else ''}{name}]"
+                        )
 
 
 def _check_triggers(pipeline: dict[str, Any]) -> None:
@@ -250,8 +297,10 @@ def _check_triggers(pipeline: dict[str, Any]) -> None:
         git = trigger["gitConfiguration"]
         source = sources.get(git["sourceActionName"])
         if source is None or source["actionTypeId"]["provider"] != trigger["providerType"]:
-            raise _structure(f"The trigger's source action {git['sourceActionName']} is not a source action of "
-                             f"provider {trigger['providerType']}")
+            raise _structure(
+                f"The trigger's source action {git['sourceActionName']} is not a source action of "
+                f"provider {trigger['providerType']}"
+            )
         for push in git.get("push", []):
             if "tags" in push and ("branches" in push or "filePaths" in push):
                 raise _structure("A push filter has either tags, or branches and file paths")

@@ -13,28 +13,44 @@ from local_aws.codepipeline.model import ActionRun, Execution, Pipeline
 def pipeline_summary(pipeline: Pipeline) -> dict[str, Any]:
     """PipelineSummary."""
     declaration = pipeline.declaration
-    return {"name": pipeline.name, "version": declaration["version"], "created": pipeline.created,
-            "updated": pipeline.updated, "pipelineType": declaration["pipelineType"],
-            "executionMode": declaration["executionMode"]}
+    return {
+        "name": pipeline.name,
+        "version": declaration["version"],
+        "created": pipeline.created,
+        "updated": pipeline.updated,
+        "pipelineType": declaration["pipelineType"],
+        "executionMode": declaration["executionMode"],
+    }
 
 
 def execution(item: Execution) -> dict[str, Any]:
     """PipelineExecution."""
     return {
-        "pipelineName": item.declaration["name"], "pipelineVersion": item.version, "pipelineExecutionId": item.id,
-        "status": item.status, "statusSummary": item.status_summary,
+        "pipelineName": item.declaration["name"],
+        "pipelineVersion": item.version,
+        "pipelineExecutionId": item.id,
+        "status": item.status,
+        "statusSummary": item.status_summary,
         "artifactRevisions": list(item.revisions.values()),
         "variables": [{"name": name, "resolvedValue": value} for name, value in item.variables.items()],
-        "trigger": _trigger(item), "executionMode": item.mode, "executionType": "STANDARD",
+        "trigger": _trigger(item),
+        "executionMode": item.mode,
+        "executionType": "STANDARD",
     }
 
 
 def execution_summary(item: Execution) -> dict[str, Any]:
     """PipelineExecutionSummary."""
     return {
-        "pipelineExecutionId": item.id, "status": item.status, "statusSummary": item.status_summary,
-        "startTime": item.started, "lastUpdateTime": item.updated, "trigger": _trigger(item),
-        "sourceRevisions": list(item.revisions.values()), "executionMode": item.mode, "executionType": "STANDARD",
+        "pipelineExecutionId": item.id,
+        "status": item.status,
+        "statusSummary": item.status_summary,
+        "startTime": item.started,
+        "lastUpdateTime": item.updated,
+        "trigger": _trigger(item),
+        "sourceRevisions": list(item.revisions.values()),
+        "executionMode": item.mode,
+        "executionType": "STANDARD",
         "stopTrigger": {"reason": item.stop_reason} if item.stop_reason else None,
     }
 
@@ -47,20 +63,31 @@ def action_execution(run: ActionRun, region: str) -> dict[str, Any]:
     """ActionExecutionDetail."""
     action = run.action
     return {
-        "pipelineExecutionId": run.execution_id, "actionExecutionId": run.id, "pipelineVersion": run.pipeline_version,
-        "stageName": run.stage, "actionName": run.name, "startTime": run.started, "lastUpdateTime": run.updated,
-        "updatedBy": run.updated_by, "status": run.status,
+        "pipelineExecutionId": run.execution_id,
+        "actionExecutionId": run.id,
+        "pipelineVersion": run.pipeline_version,
+        "stageName": run.stage,
+        "actionName": run.name,
+        "startTime": run.started,
+        "lastUpdateTime": run.updated,
+        "updatedBy": run.updated_by,
+        "status": run.status,
         "input": {
-            "actionTypeId": action["actionTypeId"], "configuration": action["configuration"],
-            "resolvedConfiguration": run.configuration, "roleArn": action.get("roleArn"),
-            "region": action.get("region", region), "namespace": action.get("namespace"),
+            "actionTypeId": action["actionTypeId"],
+            "configuration": action["configuration"],
+            "resolvedConfiguration": run.configuration,
+            "roleArn": action.get("roleArn"),
+            "region": action.get("region", region),
+            "namespace": action.get("namespace"),
             "inputArtifacts": [item.described() for item in run.inputs],
         },
         "output": {
             "outputArtifacts": [item.described() for item in run.outputs],
             "executionResult": {
-                "externalExecutionId": run.external_id, "externalExecutionSummary": _summary(run),
-                "externalExecutionUrl": run.external_url or run.revision_url, "errorDetails": run.error,
+                "externalExecutionId": run.external_id,
+                "externalExecutionSummary": _summary(run),
+                "externalExecutionUrl": run.external_url or run.revision_url,
+                "errorDetails": run.error,
             },
             "outputVariables": run.variables,
         },
@@ -76,8 +103,10 @@ def _summary(run: ActionRun) -> str | None:
 def state(pipeline: Pipeline) -> dict[str, Any]:
     """GetPipelineStateOutput."""
     return {
-        "pipelineName": pipeline.name, "pipelineVersion": pipeline.declaration["version"],
-        "created": pipeline.created, "updated": pipeline.updated,
+        "pipelineName": pipeline.name,
+        "pipelineVersion": pipeline.declaration["version"],
+        "created": pipeline.created,
+        "updated": pipeline.updated,
         "stageStates": [_stage_state(pipeline, stage) for stage in pipeline.declaration["stages"]],
     }
 
@@ -85,8 +114,11 @@ def state(pipeline: Pipeline) -> dict[str, Any]:
 def _stage_state(pipeline: Pipeline, stage: dict[str, Any]) -> dict[str, Any]:
     name = stage["name"]
     transition = pipeline.transition(name)
-    waiting = [{"pipelineExecutionId": item.id, "status": "InProgress", "type": "STANDARD"}
-               for item in pipeline.waiting.get(name, []) if item.status != "Superseded"]
+    waiting = [
+        {"pipelineExecutionId": item.id, "status": "InProgress", "type": "STANDARD"}
+        for item in pipeline.waiting.get(name, [])
+        if item.status != "Superseded"
+    ]
     latest = pipeline.latest_in_stage.get(name)
     retried = latest is not None and (name in latest.retries or name in latest.automatic_retries)
     return {
@@ -94,18 +126,26 @@ def _stage_state(pipeline: Pipeline, stage: dict[str, Any]) -> dict[str, Any]:
         "inboundExecution": waiting[-1] if waiting else None,
         "inboundExecutions": waiting or None,
         "inboundTransitionState": {
-            "enabled": transition.enabled, "lastChangedBy": transition.changed_by,
-            "lastChangedAt": transition.changed_at, "disabledReason": transition.reason,
+            "enabled": transition.enabled,
+            "lastChangedBy": transition.changed_by,
+            "lastChangedAt": transition.changed_at,
+            "disabledReason": transition.reason,
         },
         "actionStates": [_action_state(pipeline, name, action) for action in stage["actions"]],
         "latestExecution": {
-            "pipelineExecutionId": latest.id, "status": latest.stage_status.get(name, "InProgress"),
-            "type": "STANDARD"} if latest else None,
+            "pipelineExecutionId": latest.id,
+            "status": latest.stage_status.get(name, "InProgress"),
+            "type": "STANDARD",
+        }
+        if latest
+        else None,
         "retryStageMetadata": {
             "autoStageRetryAttempt": latest.automatic_retries.get(name),
             "manualStageRetryAttempt": latest.retries.get(name),
             "latestRetryTrigger": "ManualStageRetry" if latest.retries.get(name) else "AutomatedStageRetry",
-        } if latest is not None and retried else None,
+        }
+        if latest is not None and retried
+        else None,
     }
 
 
@@ -115,12 +155,21 @@ def _action_state(pipeline: Pipeline, stage: str, action: dict[str, Any]) -> dic
     if run is None:
         return found
     found["latestExecution"] = {
-        "actionExecutionId": run.id, "status": run.status, "summary": _summary(run), "lastStatusChange": run.updated,
-        "token": run.token, "lastUpdatedBy": run.updated_by, "externalExecutionId": run.external_id,
-        "externalExecutionUrl": run.external_url, "errorDetails": run.error,
+        "actionExecutionId": run.id,
+        "status": run.status,
+        "summary": _summary(run),
+        "lastStatusChange": run.updated,
+        "token": run.token,
+        "lastUpdatedBy": run.updated_by,
+        "externalExecutionId": run.external_id,
+        "externalExecutionUrl": run.external_url,
+        "errorDetails": run.error,
     }
     found["entityUrl"], found["revisionUrl"] = run.entity_url, run.revision_url
     if run.revision is not None:
-        found["currentRevision"] = {"revisionId": run.revision["revisionId"], "created": run.revision["created"],
-                                    "revisionChangeId": run.revision["revisionId"][:100]}
+        found["currentRevision"] = {
+            "revisionId": run.revision["revisionId"],
+            "created": run.revision["created"],
+            "revisionChangeId": run.revision["revisionId"][:100],
+        }
     return found

@@ -21,22 +21,36 @@ logger = logging.getLogger("local_aws")
 
 MAX_QUEUED = 50
 """Executions that may wait in a pipeline of mode QUEUED or PARALLEL beside the running one."""
-_EVENT_STATES = {"Succeeded": "SUCCEEDED", "Failed": "FAILED", "Stopped": "STOPPED", "Superseded": "SUPERSEDED",
-                 "Cancelled": "CANCELED", "Abandoned": "ABANDONED"}
+_EVENT_STATES = {
+    "Succeeded": "SUCCEEDED",
+    "Failed": "FAILED",
+    "Stopped": "STOPPED",
+    "Superseded": "SUPERSEDED",
+    "Cancelled": "CANCELED",
+    "Abandoned": "ABANDONED",
+}
 
 
-def start(pipeline: Pipeline, trigger: Trigger, given: dict[str, str] | None = None,
-          overrides: dict[str, Revision] | None = None) -> Execution:
+def start(
+    pipeline: Pipeline,
+    trigger: Trigger,
+    given: dict[str, str] | None = None,
+    overrides: dict[str, Revision] | None = None,
+) -> Execution:
     """Start an execution. Raises AwsError ValidationException for a variable without a value, and the limit's code."""
     with pipeline.condition:
         declaration = pipeline.versions[pipeline.declaration["version"]]
         running = [item for item in pipeline.executions if item.status in RUNNING]
         if declaration["executionMode"] != "SUPERSEDED" and len(running) > MAX_QUEUED:
-            raise AwsError("ConcurrentPipelineExecutionsLimitExceededException",
-                           f"The pipeline has reached the limit of {MAX_QUEUED} concurrent executions")
+            raise AwsError(
+                "ConcurrentPipelineExecutionsLimitExceededException",
+                f"The pipeline has reached the limit of {MAX_QUEUED} concurrent executions",
+            )
         execution = Execution(declaration, trigger, _variables(declaration, given or {}), overrides or {})
-        execution.namespaces = {"variables": dict(execution.variables),
-                                "codepipeline": {"PipelineExecutionId": execution.id}}
+        execution.namespaces = {
+            "variables": dict(execution.variables),
+            "codepipeline": {"PipelineExecutionId": execution.id},
+        }
         pipeline.executions.append(execution)
     notices.pipeline_changed(pipeline, execution, "STARTED")
     _spawn(pipeline, execution, 0, None)
@@ -49,8 +63,10 @@ def _variables(declaration: dict[str, Any], given: dict[str, str]) -> dict[str, 
         raise AwsError("ValidationException", f"The pipeline does not declare the variables {', '.join(unknown)}")
     values = declared | given
     if missing := sorted(name for name, value in values.items() if value is None):
-        raise AwsError("ValidationException", "These pipeline variables have no default value and were not given one: "
-                                              f"{', '.join(missing)}")
+        raise AwsError(
+            "ValidationException",
+            f"These pipeline variables have no default value and were not given one: {', '.join(missing)}",
+        )
     return {name: str(value) for name, value in values.items()}
 
 
@@ -58,11 +74,16 @@ def stop(pipeline: Pipeline, execution: Execution, reason: str | None, *, abando
     """Stop an execution: after its running actions, or now, when they are abandoned. Raises AwsError as AWS does."""
     with pipeline.condition:
         if execution.status not in RUNNING:
-            raise AwsError("PipelineExecutionNotStoppableException",
-                           f"The pipeline execution {execution.id} is already in the state {execution.status}")
+            raise AwsError(
+                "PipelineExecutionNotStoppableException",
+                f"The pipeline execution {execution.id} is already in the state {execution.status}",
+            )
         if execution.stop_requested and not abandon:
-            raise AwsError("DuplicatedStopRequestException", "The pipeline execution is already in a Stopping state. "
-                           "You cannot ask to stop and wait again, but you can stop and abandon now.")
+            raise AwsError(
+                "DuplicatedStopRequestException",
+                "The pipeline execution is already in a Stopping state. "
+                "You cannot ask to stop and wait again, but you can stop and abandon now.",
+            )
         first = not execution.stop_requested
         execution.stop_requested, execution.status, execution.updated = True, "Stopping", now()
         execution.stop_reason = reason
@@ -90,14 +111,21 @@ def retry(pipeline: Pipeline, execution: Execution, stage_name: str, mode: str) 
         stage = next(item for item in execution.stages if item["name"] == stage_name)
         current = next((item for item in pipeline.declaration["stages"] if item["name"] == stage_name), None)
         if execution.mode != "PARALLEL" and pipeline.latest_in_stage.get(stage_name) is not execution:
-            raise AwsError("NotLatestPipelineExecutionException",
-                           f"The pipeline execution {execution.id} is not the latest in stage {stage_name}")
+            raise AwsError(
+                "NotLatestPipelineExecutionException",
+                f"The pipeline execution {execution.id} is not the latest in stage {stage_name}",
+            )
         if execution.status in RUNNING or execution.stage_status.get(stage_name) not in ("Failed", "Stopped"):
-            raise AwsError("StageNotRetryableException", f"Stage {stage_name} of the pipeline execution {execution.id} "
-                           "cannot be retried: it has no failed actions")
+            raise AwsError(
+                "StageNotRetryableException",
+                f"Stage {stage_name} of the pipeline execution {execution.id} "
+                "cannot be retried: it has no failed actions",
+            )
         if current != stage:
-            raise AwsError("StageNotRetryableException", f"Stage {stage_name} cannot be retried: the pipeline's "
-                           "structure changed since the execution")
+            raise AwsError(
+                "StageNotRetryableException",
+                f"Stage {stage_name} cannot be retried: the pipeline's structure changed since the execution",
+            )
         only = _unfinished(execution, stage) if mode == "FAILED_ACTIONS" else None
         execution.status, execution.status_summary, execution.updated = "InProgress", None, now()
         execution.stop_requested, execution.stop_reason = False, None
@@ -116,8 +144,9 @@ def _unfinished(execution: Execution, stage: dict[str, Any]) -> set[str]:
 
 
 def _spawn(pipeline: Pipeline, execution: Execution, first_stage: int, only: set[str] | None) -> None:
-    threading.Thread(target=_run, args=(pipeline, execution, first_stage, only), daemon=True,
-                     name=f"pipeline-{pipeline.name}").start()
+    threading.Thread(
+        target=_run, args=(pipeline, execution, first_stage, only), daemon=True, name=f"pipeline-{pipeline.name}"
+    ).start()
 
 
 def _run(pipeline: Pipeline, execution: Execution, first_stage: int, only: set[str] | None) -> None:
@@ -159,8 +188,9 @@ def _enter(pipeline: Pipeline, execution: Execution, stage: str) -> str:
                 if execution.stop_requested:
                     return "Stopped"
                 turn = execution.mode == "PARALLEL" or (
-                    not pipeline.inside.get(stage) and next(
-                        item for item in waiting if item.status != "Superseded") is execution)
+                    not pipeline.inside.get(stage)
+                    and next(item for item in waiting if item.status != "Superseded") is execution
+                )
                 if turn and pipeline.transition(stage).enabled:
                     break
                 pipeline.condition.wait()
@@ -182,8 +212,11 @@ def _stage(pipeline: Pipeline, execution: Execution, stage: dict[str, Any], only
     failure = stage.get("onFailure", {})
     if status == "Failed" and failure.get("result") == "RETRY" and not execution.automatic_retries.get(name):
         execution.automatic_retries[name] = 1
-        again = _unfinished(execution, stage) if failure.get("retryConfiguration", {}).get(
-            "retryMode", "ALL_ACTIONS") == "FAILED_ACTIONS" else None
+        again = (
+            _unfinished(execution, stage)
+            if failure.get("retryConfiguration", {}).get("retryMode", "ALL_ACTIONS") == "FAILED_ACTIONS"
+            else None
+        )
         status = _actions(pipeline, execution, stage, again)
     elif status == "Failed" and failure.get("result") == "ROLLBACK":
         execution.status_summary = "Rollback on failure is not part of local AWS; the stage stays failed."
@@ -204,14 +237,18 @@ def _actions(pipeline: Pipeline, execution: Execution, stage: dict[str, Any], on
     for order in sorted({action["runOrder"] for action in chosen}):
         if execution.stop_requested:
             return "Stopped"
-        group = [ActionRun(execution.id, execution.version, stage["name"], action)
-                 for action in chosen if action["runOrder"] == order]
+        group = [
+            ActionRun(execution.id, execution.version, stage["name"], action)
+            for action in chosen
+            if action["runOrder"] == order
+        ]
         with pipeline.condition:
             execution.runs.extend(group)
             pipeline.runs.extend(group)
         for run in group:
-            threading.Thread(target=_action, args=(pipeline, execution, run), daemon=True,
-                             name=f"action-{run.name}").start()
+            threading.Thread(
+                target=_action, args=(pipeline, execution, run), daemon=True, name=f"action-{run.name}"
+            ).start()
         states = _ended(pipeline, group)
         if "Failed" in states:
             return "Failed"
@@ -232,29 +269,42 @@ def _action(pipeline: Pipeline, execution: Execution, run: ActionRun) -> None:
     error: ActionFailedError | None = None
     try:
         run.inputs = [execution.artifacts[item["name"]] for item in run.action["inputArtifacts"]]
-        run.configuration = {key: variables.resolve(text, execution.namespaces)
-                             for key, text in run.action["configuration"].items()}
+        run.configuration = {
+            key: variables.resolve(text, execution.namespaces) for key, text in run.action["configuration"].items()
+        }
         notices.action_changed(pipeline, execution, run, "STARTED")
         if run.action.get("region", pipeline.region) != pipeline.region:
             raise ActionFailedError("ConfigurationError", "Actions in another region are not part of local AWS")
-        role = RoleSession(execution.declaration["roleArn"], pipeline.arn, pipeline.account_id, pipeline.region,
-                           execution.id, run.action.get("roleArn"))
+        role = RoleSession(
+            execution.declaration["roleArn"],
+            pipeline.arn,
+            pipeline.account_id,
+            pipeline.region,
+            execution.id,
+            run.action.get("roleArn"),
+        )
         actions.of(run.action).run(Job(pipeline, execution, run, role, lambda: _touch(pipeline, run)))
     except ActionFailedError as failure:
         error = failure
     except variables.UnresolvedError as reference:
         error = ActionFailedError(
-            "InvalidVariableReference", "The action failed because either the variable reference is not valid or the "
-            f"referenced variable has not yet been resolved. VariableReferenceText=[{reference}]")
+            "InvalidVariableReference",
+            "The action failed because either the variable reference is not valid or the "
+            f"referenced variable has not yet been resolved. VariableReferenceText=[{reference}]",
+        )
     except KeyError as missing:
         error = ActionFailedError("ConfigurationError", f"The input artifact {missing} was not produced")
     except AwsError as failure:
-        error = ActionFailedError("PermissionError" if failure.code.startswith(
-            ("Access", "InvalidStructure")) else failure.code, failure.message)
+        error = ActionFailedError(
+            "PermissionError" if failure.code.startswith(("Access", "InvalidStructure")) else failure.code,
+            failure.message,
+        )
     except ClientError as failure:
         answer = failure.response["Error"]
-        error = ActionFailedError("PermissionError" if answer["Code"].startswith("Access") else answer["Code"],
-                                  answer.get("Message", str(failure)))
+        error = ActionFailedError(
+            "PermissionError" if answer["Code"].startswith("Access") else answer["Code"],
+            answer.get("Message", str(failure)),
+        )
     except Exception:
         logger.exception("pipeline %s, action %s", pipeline.name, run.name)
         error = ActionFailedError("InternalError", "An internal error occurred in local AWS; see its log.")
@@ -272,7 +322,10 @@ def _action(pipeline: Pipeline, execution: Execution, run: ActionRun) -> None:
             if run.revision is not None:
                 for item in run.outputs:
                     execution.revisions[item.name] = run.revision | {
-                        "name": item.name, "revisionUrl": run.revision_url, "actionName": run.name}
+                        "name": item.name,
+                        "revisionUrl": run.revision_url,
+                        "actionName": run.name,
+                    }
     # The event goes out before the engine can move on, so that events keep AWS's order.
     status = "Failed" if error is not None else "Succeeded"
     notices.action_changed(pipeline, execution, run, _EVENT_STATES[status])

@@ -71,11 +71,13 @@ def pushed(full_name: str, path: Path, ref: str, old: str | None, new: str) -> N
     for pipeline in SERVICE.pipelines():
         for action in pipeline.declaration["stages"][0]["actions"]:
             if action["actionTypeId"]["provider"] != "CodeStarSourceConnection" or (
-                    action["configuration"]["FullRepositoryId"] != full_name):
+                action["configuration"]["FullRepositoryId"] != full_name
+            ):
                 continue
             trigger = _trigger(pipeline, action, path, ref, old, new)
             connection = codeconnections.SERVICE.find(
-                action["configuration"]["ConnectionArn"], pipeline.account_id, pipeline.region)
+                action["configuration"]["ConnectionArn"], pipeline.account_id, pipeline.region
+            )
             # Without the connection AWS hears of no push.
             if trigger is None or connection is None or connection.status != "AVAILABLE":
                 continue
@@ -86,13 +88,17 @@ def pushed(full_name: str, path: Path, ref: str, old: str | None, new: str) -> N
                 logger.warning("push to %s does not start %s: %s", full_name, pipeline.name, error.message)
 
 
-def _trigger(pipeline: Pipeline, action: dict[str, Any], path: Path, ref: str, old: str | None,
-             new: str) -> Trigger | None:
+def _trigger(
+    pipeline: Pipeline, action: dict[str, Any], path: Path, ref: str, old: str | None, new: str
+) -> Trigger | None:
     """The trigger a push is to a pipeline, or None."""
     configuration = action["configuration"]
     own_branch = ref == f"refs/heads/{configuration['BranchName']}"
-    git_filters = [item["gitConfiguration"] for item in pipeline.declaration.get("triggers", [])
-                   if item["gitConfiguration"]["sourceActionName"] == action["name"]]
+    git_filters = [
+        item["gitConfiguration"]
+        for item in pipeline.declaration.get("triggers", [])
+        if item["gitConfiguration"]["sourceActionName"] == action["name"]
+    ]
     if not git_filters:
         wanted = own_branch and configuration.get("DetectChanges", "true").lower() != "false"
         return Trigger("Webhook", configuration["ConnectionArn"]) if wanted else None
@@ -102,8 +108,12 @@ def _trigger(pipeline: Pipeline, action: dict[str, Any], path: Path, ref: str, o
         else:
             matched = any(_push_matches(item, path, ref, old, new) for item in filters["push"])
         if matched:
-            detail = {"connectionArn": configuration["ConnectionArn"], "ref": ref, "commitId": new,
-                      "fullRepositoryName": configuration["FullRepositoryId"]}
+            detail = {
+                "connectionArn": configuration["ConnectionArn"],
+                "ref": ref,
+                "commitId": new,
+                "fullRepositoryName": configuration["FullRepositoryId"],
+            }
             return Trigger("WebhookV2", json.dumps(detail))
     return None
 
@@ -160,10 +170,17 @@ def _objects(pipeline: Pipeline, known: dict[tuple[str, str], str]) -> None:
     for action in pipeline.declaration["stages"][0]["actions"]:
         configuration = action["configuration"]
         if action["actionTypeId"]["provider"] != "S3" or (
-                configuration.get("PollForSourceChanges", "true").lower() == "false"):
+            configuration.get("PollForSourceChanges", "true").lower() == "false"
+        ):
             continue
-        role = RoleSession(pipeline.declaration["roleArn"], pipeline.arn, pipeline.account_id, pipeline.region,
-                           "AWSCodePipeline-poll", action.get("roleArn"))
+        role = RoleSession(
+            pipeline.declaration["roleArn"],
+            pipeline.arn,
+            pipeline.account_id,
+            pipeline.region,
+            "AWSCodePipeline-poll",
+            action.get("roleArn"),
+        )
         try:
             found = role.client("s3").head_object(Bucket=configuration["S3Bucket"], Key=configuration["S3ObjectKey"])
         except (ClientError, AwsError):
@@ -176,5 +193,9 @@ def _objects(pipeline: Pipeline, known: dict[tuple[str, str], str]) -> None:
             try:
                 engine.start(pipeline, Trigger("PollForSourceChanges"))
             except AwsError as error:
-                logger.warning("a new version of %s does not start %s: %s", configuration["S3ObjectKey"],
-                               pipeline.name, error.message)
+                logger.warning(
+                    "a new version of %s does not start %s: %s",
+                    configuration["S3ObjectKey"],
+                    pipeline.name,
+                    error.message,
+                )

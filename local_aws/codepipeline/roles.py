@@ -20,8 +20,15 @@ _MARGIN = timedelta(minutes=10)
 class RoleSession:
     """The pipeline's role, or an action's role that the pipeline's role assumes, for one action execution."""
 
-    def __init__(self, role_arn: str, pipeline_arn: str, account_id: str, region: str, session_name: str,
-                 action_role_arn: str | None = None) -> None:
+    def __init__(
+        self,
+        role_arn: str,
+        pipeline_arn: str,
+        account_id: str,
+        region: str,
+        session_name: str,
+        action_role_arn: str | None = None,
+    ) -> None:
         self._role_arn, self._action_role_arn = role_arn, action_role_arn
         self._pipeline_arn, self._account_id, self._region = pipeline_arn, account_id, region
         self._session_name = session_name
@@ -54,16 +61,20 @@ class RoleSession:
         if self._action_role_arn is None or self._action_role_arn == self._role_arn:
             return credentials
         answer = identity.client("sts", credentials, self._region).assume_role(
-            RoleArn=self._action_role_arn, RoleSessionName=self._session_name)["Credentials"]
-        return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"],
-                           answer["Expiration"])
+            RoleArn=self._action_role_arn, RoleSessionName=self._session_name
+        )["Credentials"]
+        return Credentials(
+            answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], answer["Expiration"]
+        )
 
 
 def assume(role_arn: str, pipeline_arn: str, account_id: str, session_name: str) -> Credentials:
     """Credentials of a pipeline's role. Raises AwsError in CodePipeline's words when the role does not allow it."""
     try:
         return identity.assume_service_role(
-            role_arn, SERVICE_PRINCIPAL, session_name, source_arn=pipeline_arn, source_account=account_id)
+            role_arn, SERVICE_PRINCIPAL, session_name, source_arn=pipeline_arn, source_account=account_id
+        )
     except AwsError as error:
-        raise AwsError("InvalidStructureException",
-                       f"CodePipeline is not authorized to perform AssumeRole on role {role_arn}") from error
+        raise AwsError(
+            "InvalidStructureException", f"CodePipeline is not authorized to perform AssumeRole on role {role_arn}"
+        ) from error

@@ -30,8 +30,11 @@ class CodePipelineService(JsonService):
     def resource_arns(self, operation: str, request: dict[str, Any], caller: Caller) -> list[str]:
         base = f"arn:aws:codepipeline:{caller.region}:{caller.account_id}"
         declared = request.get("pipeline")
-        name = request.get("pipelineName") or request.get("name") or (
-            declared.get("name") if isinstance(declared, dict) else None)
+        name = (
+            request.get("pipelineName")
+            or request.get("name")
+            or (declared.get("name") if isinstance(declared, dict) else None)
+        )
         if isinstance(request.get("resourceArn"), str):
             return [request["resourceArn"]]
         if not isinstance(name, str):
@@ -61,9 +64,10 @@ class CodePipelineService(JsonService):
         with self._lock:
             key = (caller.account_id, caller.region, declaration["name"])
             if key in self._pipelines:
-                raise AwsError("PipelineNameInUseException",
-                               f"A pipeline with the name '{declaration['name']}' already exists in account "
-                               f"'{caller.account_id}'")
+                raise AwsError(
+                    "PipelineNameInUseException",
+                    f"A pipeline with the name '{declaration['name']}' already exists in account '{caller.account_id}'",
+                )
             if sum(item[:2] == key[:2] for item in self._pipelines) >= MAX_PIPELINES:
                 raise AwsError("LimitExceededException", f"The limit of {MAX_PIPELINES} pipelines is reached")
             declaration["version"] = 1
@@ -78,10 +82,13 @@ class CodePipelineService(JsonService):
         pipeline = self._pipeline(request["name"], caller)
         version = request.get("version", pipeline.declaration["version"])
         if version not in pipeline.versions:
-            raise AwsError("PipelineVersionNotFoundException",
-                           f"Pipeline '{pipeline.name}' does not have a version '{version}'")
-        return {"pipeline": pipeline.versions[version], "metadata": {
-            "pipelineArn": pipeline.arn, "created": pipeline.created, "updated": pipeline.updated}}
+            raise AwsError(
+                "PipelineVersionNotFoundException", f"Pipeline '{pipeline.name}' does not have a version '{version}'"
+            )
+        return {
+            "pipeline": pipeline.versions[version],
+            "metadata": {"pipelineArn": pipeline.arn, "created": pipeline.created, "updated": pipeline.updated},
+        }
 
     def update_pipeline(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """Replace the structure; the version goes up only when the structure is another one."""
@@ -111,8 +118,10 @@ class CodePipelineService(JsonService):
 
     def list_pipelines(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         with self._lock:
-            found = sorted((item for key, item in self._pipelines.items()
-                            if key[:2] == (caller.account_id, caller.region)), key=lambda item: item.name)
+            found = sorted(
+                (item for key, item in self._pipelines.items() if key[:2] == (caller.account_id, caller.region)),
+                key=lambda item: item.name,
+            )
         page, token = _page(found, request, 1000)
         return {"pipelines": [describe.pipeline_summary(item) for item in page], "nextToken": token}
 
@@ -127,8 +136,11 @@ class CodePipelineService(JsonService):
                     authorize_pass_role(caller, action["roleArn"], roles.SERVICE_PRINCIPAL)
                 if action["actionTypeId"]["provider"] == "CodeStarSourceConnection":
                     codeconnections.authorize_connection(
-                        caller, "PassConnection", action["configuration"]["ConnectionArn"],
-                        {"PassedToService": roles.SERVICE_PRINCIPAL})
+                        caller,
+                        "PassConnection",
+                        action["configuration"]["ConnectionArn"],
+                        {"PassedToService": roles.SERVICE_PRINCIPAL},
+                    )
         arn = f"arn:aws:codepipeline:{caller.region}:{caller.account_id}:{pipeline['name']}"
         roles.assume(pipeline["roleArn"], arn, caller.account_id, "AWSCodePipeline-check")
         return pipeline
@@ -176,8 +188,9 @@ class CodePipelineService(JsonService):
             overrides = {}
             for item in request.get("sourceRevisions", []):
                 if item["actionName"] not in sources:
-                    raise AwsError("ValidationException",
-                                   f"{item['actionName']} is not a source action of the pipeline")
+                    raise AwsError(
+                        "ValidationException", f"{item['actionName']} is not a source action of the pipeline"
+                    )
                 overrides[item["actionName"]] = Revision(item["revisionType"], item["revisionValue"])
             given = {item["name"]: item["value"] for item in request.get("variables", [])}
             execution = engine.start(pipeline, Trigger("StartPipelineExecution", caller.session_arn), given, overrides)
@@ -208,11 +221,16 @@ class CodePipelineService(JsonService):
         pipeline = self._pipeline(request["pipelineName"], caller)
         stage = request.get("filter", {}).get("succeededInStage", {}).get("stageName")
         with pipeline.condition:
-            found = [item for item in reversed(pipeline.executions)
-                     if stage is None or item.stage_status.get(stage) == "Succeeded"]
+            found = [
+                item
+                for item in reversed(pipeline.executions)
+                if stage is None or item.stage_status.get(stage) == "Succeeded"
+            ]
             page, token = _page(found, request, 100)
-            return {"pipelineExecutionSummaries": [describe.execution_summary(item) for item in page],
-                    "nextToken": token}
+            return {
+                "pipelineExecutionSummaries": [describe.execution_summary(item) for item in page],
+                "nextToken": token,
+            }
 
     def list_action_executions(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         pipeline = self._pipeline(request["pipelineName"], caller)
@@ -226,8 +244,10 @@ class CodePipelineService(JsonService):
             if latest and latest["startTimeRange"] == "Latest":
                 found = _newest(found)
             page, token = _page(found, request, 100)
-            return {"actionExecutionDetails": [describe.action_execution(item, pipeline.region) for item in page],
-                    "nextToken": token}
+            return {
+                "actionExecutionDetails": [describe.action_execution(item, pipeline.region) for item in page],
+                "nextToken": token,
+            }
 
     def get_pipeline_state(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         pipeline = self._pipeline(request["name"], caller)
@@ -240,8 +260,10 @@ class CodePipelineService(JsonService):
         pipeline = self._pipeline(request["pipelineName"], caller)
         stage = _stage(pipeline.declaration, request["stageName"])
         if request["actionName"] not in [action["name"] for action in stage["actions"]]:
-            raise AwsError("ActionNotFoundException", f"Action {request['actionName']} does not exist in stage "
-                                                      f"{request['stageName']}")
+            raise AwsError(
+                "ActionNotFoundException",
+                f"Action {request['actionName']} does not exist in stage {request['stageName']}",
+            )
         with pipeline.condition:
             runs = [run for run in pipeline.runs if (run.stage, run.name) == (stage["name"], request["actionName"])]
             run = next((item for item in runs if item.token == request["token"] and item.status == "InProgress"), None)
@@ -274,8 +296,10 @@ class CodePipelineService(JsonService):
         with self._lock:
             found = self._pipelines.get((caller.account_id, caller.region, name))
         if found is None:
-            raise AwsError("PipelineNotFoundException",
-                           f"Account '{caller.account_id}' does not have a pipeline with name '{name}'")
+            raise AwsError(
+                "PipelineNotFoundException",
+                f"Account '{caller.account_id}' does not have a pipeline with name '{name}'",
+            )
         return found
 
 

@@ -10,6 +10,7 @@ each, wherever the module runs (delegate_to, become and connections work as for 
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -23,6 +24,9 @@ display = Display()
 
 LAST_LINES = 10  # of the log, in the result
 
+# CodeBuild's own lines (which command it runs, which phase it enters), and empty ones: in the log, not on the screen.
+NOISE = re.compile(r"\[Container\] |\s*$")
+
 MARKS = {"Succeeded": "ok", "Failed": "FAILED", "InProgress": "runs", "Abandoned": "abandoned"}
 
 
@@ -33,15 +37,25 @@ class Progress:
         self._shown: dict[tuple[str, str], str] = {}
 
     def lines(self, result: dict[str, Any]) -> list[str]:
-        """What is new since the last look, as lines for a person: log lines first, then changes of actions."""
-        lines = [f"    | {line['text']}" for line in result.get("log_lines", [])]
+        """What is new since the last look, as lines for a person.
+
+        A build's log stands between the line that it runs and the line that it has ended.
+        """
+        log = [f"    | {line['text']}" for line in result.get("log_lines", []) if not NOISE.match(line["text"])]
+        logged = {line["build_id"] for line in result.get("log_lines", [])}
+        before: list[str] = []
+        after: list[str] = []
         for stage in result["execution"]["stages"]:
             for action in stage["actions"]:
-                key = (stage["name"], action["name"])
-                if self._shown.get(key) != action["status"]:
-                    self._shown[key] = action["status"]
-                    lines.append(f"  {stage['name']}: {self._words(action, result['execution'], stage['name'])}")
-        return lines
+                key, ended_now = (stage["name"], action["name"]), action["status"] != "InProgress"
+                if self._shown.get(key) == action["status"]:
+                    continue
+                if ended_now and action["build_id"] in logged and key not in self._shown:
+                    before.append(f"  {stage['name']}: {MARKS['InProgress']}")
+                self._shown[key] = action["status"]
+                line = f"  {stage['name']}: {self._words(action, result['execution'], stage['name'])}"
+                (after if (ended_now and logged) and (after or action["build_id"] in logged) else before).append(line)
+        return before + log + after
 
     def _words(self, action: dict[str, Any], execution: dict[str, Any], stage: str) -> str:
         waiting = execution["waiting_for_approval"]
@@ -66,7 +80,8 @@ class ActionModule(ActionBase):
         deadline = time.monotonic() + int(args.get("wait_timeout", 3600))
         args["wait"] = False
         result = self._look(args, task_vars)
-        changed, lines, progress = result.get("changed", False), [], Progress()
+        changed, progress = result.get("changed", False), Progress()
+        lines: list[dict[str, str]] = []
         while not result.get("failed") and "execution" in result:
             for line in progress.lines(result):
                 display.display(line)

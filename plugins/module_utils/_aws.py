@@ -89,7 +89,9 @@ class Aws:
         if len(work) < 2:
             return [function(item) for item in work]
         with ThreadPoolExecutor(max_workers=min(self.concurrency, len(work))) as pool:
-            return list(pool.map(function, work))
+            # Not pool.map, which drops the calls that wait when one raises.
+            futures = [pool.submit(function, item) for item in work]
+        return [future.result() for future in futures]
 
     def pages(self, service: str, operation: str, result_key: str, **arguments: Any) -> list[Any]:
         """All elements of a paginated list operation (`operation` in snake_case), as one list."""
@@ -99,7 +101,8 @@ class Aws:
 
 def error_code(error: BaseException) -> str:
     """AWS's error code of a ClientError, else ''."""
-    return getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    code: str = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    return code
 
 
 def absent(*codes: str) -> Callable[[BaseException], bool]:

@@ -13,6 +13,7 @@ what is compared with what, check mode, the diff, tags, bounded concurrency, par
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Callable
 
 try:
@@ -253,21 +254,22 @@ def check_items(kind: Kind, plural: str, items: list[Settings], state: str) -> l
 
 def apply(kind: Kind, step: Step) -> None:
     """Carries one step out. An error is kept in the step, so that the others' results are not lost."""
+    before, after, check_mode = step.before, step.after, kind.aws.check_mode
     try:
-        if step.action == "created" and step.after is not None:
-            missing = [option for option in kind.required if step.after.get(option) in (None, "", {}, [])]
+        if step.action == "created" and after is not None:
+            missing = [option for option in kind.required if after.get(option) in (None, "", {}, [])]
             if missing:
                 raise Refused(f"it does not exist yet, and to create it {', '.join(missing)} must be given")
-            if kind.aws.check_mode:
-                step.facts = kind.predict(step.after)
+            if check_mode:
+                step.facts = kind.predict(after)
             else:
-                step.facts = until_propagated(lambda: kind.create(step.after), kind.not_yet)
-        elif step.action == "updated" and not kind.aws.check_mode:
-            until_propagated(lambda: kind.update(step.before, step.after, step.changed), kind.not_yet)
-        elif step.action == "deleted":
-            kind.check_delete(step.before, step.item)
-            if not kind.aws.check_mode:
-                kind.delete(step.before, step.item)
+                step.facts = until_propagated(partial(kind.create, after), kind.not_yet)
+        elif step.action == "updated" and before is not None and after is not None and not check_mode:
+            until_propagated(partial(kind.update, before, after, step.changed), kind.not_yet)
+        elif step.action == "deleted" and before is not None:
+            kind.check_delete(before, step.item)
+            if not check_mode:
+                kind.delete(before, step.item)
     except (ClientError, BotoCoreError, Refused) as error:
         step.error = explain(error, f"{kind.noun} {step.name}")
 
@@ -311,7 +313,7 @@ def report(kind: Kind, plural: str, steps: list[Step]) -> dict[str, Any]:
     its `error`; `api_calls` counts the calls by operation.
     """
     changed = [step for step in steps if step.action != "unchanged" and not step.error]
-    settings = [step.before and step.before.settings if step.error else step.after for step in steps]
+    settings = [(step.before.settings if step.before else None) if step.error else step.after for step in steps]
     return {
         "changed": bool(changed),
         plural: [kind.public(each) for each in settings if each is not None],

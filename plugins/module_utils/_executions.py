@@ -75,7 +75,11 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
         "status": execution["status"],
         "status_summary": execution.get("statusSummary", ""),
         "source_revisions": [
-            {"name": each.get("name", ""), "revision_id": each.get("revisionId", ""), "summary": each.get("revisionSummary", "")}
+            {
+                "name": each.get("name", ""),
+                "revision_id": each.get("revisionId", ""),
+                "summary": each.get("revisionSummary", ""),
+            }
             for each in execution.get("artifactRevisions", [])
         ],
         "stages": stages,
@@ -115,7 +119,9 @@ def failure(execution: dict[str, Any]) -> str | None:
     return text
 
 
-def new_log_lines(aws: Aws, build_ids: list[str], cursors: dict[str, str]) -> tuple[list[dict[str, str]], dict[str, str]]:
+def new_log_lines(
+    aws: Aws, build_ids: list[str], cursors: dict[str, str]
+) -> tuple[list[dict[str, str]], dict[str, str]]:
     """The builds' log lines since the last look.
 
     Args:
@@ -143,9 +149,7 @@ def new_log_lines(aws: Aws, build_ids: list[str], cursors: dict[str, str]) -> tu
             }
             if build["id"] in cursors:
                 arguments["nextToken"] = cursors[build["id"]]
-            answer = read_or_none(
-                aws.client("logs").get_log_events, ("ResourceNotFoundException",), **arguments
-            )
+            answer = read_or_none(aws.client("logs").get_log_events, ("ResourceNotFoundException",), **arguments)
             if answer is None:
                 break
             lines += [

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 
-BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def bucket_name_problem(name: str) -> str | None:
     """S3's rules for names of general purpose buckets."""
-    if not BUCKET.match(name) or ".." in name or re.fullmatch(r"[\d.]+", name):
+    if not BUCKET.fullmatch(name) or ".." in name or re.fullmatch(r"[\d.]+", name):
         return (
             f"{name!r} is no valid bucket name: 3 to 63 characters of a-z, 0-9, hyphen and dot, "
             "beginning and ending with a letter or digit"

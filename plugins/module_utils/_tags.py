@@ -23,7 +23,8 @@ def to_dict(tags: list[dict[str, str]], key: str = "Key", value: str = "Value") 
 
 def to_list(tags: dict[str, str], key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
     """Tags as AWS's APIs take them, sorted by key."""
-    return ansible_dict_to_boto3_tag_list(dict(sorted(tags.items())), key, value)
+    listed: list[dict[str, str]] = ansible_dict_to_boto3_tag_list(dict(sorted(tags.items())), key, value)
+    return listed
 
 
 def tag_changes(before: dict[str, str], after: dict[str, str]) -> tuple[dict[str, str], list[str]]:

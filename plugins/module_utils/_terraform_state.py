@@ -40,7 +40,9 @@ def parse(content: bytes) -> dict[str, Any]:
             for instance in resource["instances"]
         ]
         outputs = {
-            name: output["value"] for name, output in (state.get("outputs") or {}).items() if not output.get("sensitive")
+            name: output["value"]
+            for name, output in (state.get("outputs") or {}).items()
+            if not output.get("sensitive")
         }
         return {
             "serial": state["serial"],

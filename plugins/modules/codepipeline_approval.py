@@ -45,7 +45,7 @@ attributes:
     support: none
     description: There is nothing to compare.
 author:
-  - Contributors to gitops.aws
+  - Contributors to gitops.aws (@gitops-aws)
 """
 
 EXAMPLES = r"""
@@ -79,7 +79,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refuse
 from ansible_collections.gitops.aws.plugins.module_utils._executions import answer_approval
 
 
-def main():
+def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "pipeline": {"type": "str", "required": True},

@@ -54,7 +54,6 @@ options:
     description: RV(log_cursors) of an earlier look; only log lines written since then are returned.
     type: dict
     default: {}
-    no_log: false
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -67,7 +66,7 @@ attributes:
     support: none
     description: There is nothing to compare.
 author:
-  - Contributors to gitops.aws
+  - Contributors to gitops.aws (@gitops-aws)
 """
 
 EXAMPLES = r"""
@@ -130,6 +129,7 @@ log_cursors:
 """
 
 import time
+from typing import Any
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -149,7 +149,9 @@ from ansible_collections.gitops.aws.plugins.module_utils._executions import (
 )
 
 
-def follow(aws, execution_id, params):
+def follow(
+    aws: Aws, execution_id: str, params: dict[str, Any]
+) -> tuple[dict[str, Any], list[dict[str, str]], dict[str, str], bool]:
     """Looks until the execution has ended, or for once; returns the execution, the log lines and the cursors."""
     lines, cursors = [], params["log_cursors"]
     deadline = time.monotonic() + params["wait_timeout"]
@@ -165,7 +167,7 @@ def follow(aws, execution_id, params):
         time.sleep(params["poll_interval"])
 
 
-def main():
+def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "pipeline": {"type": "str", "required": True},
@@ -198,7 +200,8 @@ def main():
     result = {"changed": started, "execution": execution, "log_lines": lines, "log_cursors": cursors}
     if late:
         module.fail_json(
-            msg=f"pipeline {pipeline}: execution {execution_id} is {execution['status']} after {params['wait_timeout']} s",
+            msg=f"pipeline {pipeline}: execution {execution_id} is {execution['status']} "
+            f"after {params['wait_timeout']} s",
             **result,
         )
     if params["wait"] and failure(execution):

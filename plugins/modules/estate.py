@@ -12,7 +12,7 @@ module: estate
 short_description: Check the settings and stacks of an estate before anything is called
 version_added: "0.1.0"
 description:
-  - Checks the input of M(gitops.aws.site#playbook) as a whole, fills in the defaults and returns both.
+  - Checks the input of the playbook C(gitops.aws.site) as a whole, fills in the defaults and returns both.
   - Calls nothing. Everything that is wrong is reported at once, each with the key, the value and what is allowed.
 options:
   settings:
@@ -36,7 +36,7 @@ attributes:
     support: none
     description: There is nothing to compare.
 author:
-  - Contributors to gitops.aws
+  - Contributors to gitops.aws (@gitops-aws)
 """
 
 EXAMPLES = r"""
@@ -76,7 +76,7 @@ except ImportError:
 from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check, misspelt
 
 
-def regions():
+def regions() -> list[str]:
     """The names of all regions that botocore knows, in all partitions."""
     session = botocore.session.get_session()
     return sorted(
@@ -88,7 +88,7 @@ def regions():
     )
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "settings": {"type": "raw", "required": True},
@@ -103,7 +103,9 @@ def main():
     problems = misspelt(module.params["variables"]) + problems
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
-        module.fail_json(msg=f"The input is wrong in {len(problems)} place(s); nothing was called.\n{lines}", problems=problems)
+        module.fail_json(
+            msg=f"The input is wrong in {len(problems)} place(s); nothing was called.\n{lines}", problems=problems
+        )
     module.exit_json(settings=settings, stacks=stacks)
 
 

@@ -36,7 +36,7 @@ attributes:
     support: none
     description: There is nothing to compare.
 author:
-  - Contributors to gitops.aws
+  - Contributors to gitops.aws (@gitops-aws)
 """
 
 EXAMPLES = r"""
@@ -104,6 +104,8 @@ unreadable:
       type: str
 """
 
+from typing import Any
+
 try:
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
@@ -117,7 +119,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import
 ABSENT = ("NoSuchKey", "NoSuchBucket", "404")
 
 
-def read(aws, bucket, key):
+def read(aws: Aws, bucket: str, key: str) -> dict[str, Any] | None:
     """One object as an entry of states, an entry of unreadable, or None where there is no such object."""
     answer = read_or_none(aws.client("s3").get_object, ABSENT, Bucket=bucket, Key=key)
     if answer is None:
@@ -135,7 +137,7 @@ def read(aws, bucket, key):
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},

@@ -119,7 +119,9 @@ def locks_out(policy: dict[str, Any], bucket_arn: str, caller_arn: str) -> list[
             applies = not _matches(caller_arn, _list(statement["NotPrincipal"].get("AWS", [])))
         else:
             account = caller_arn.split(":")[4]
-            applies = any(_matches(caller_arn, name) or name in (account, f"arn:aws:iam::{account}:root") for name in named)
+            applies = any(
+                _matches(caller_arn, name) or name in (account, f"arn:aws:iam::{account}:root") for name in named
+            )
         on_bucket = (
             not _matches(bucket_arn, statement["NotResource"])
             if "NotResource" in statement

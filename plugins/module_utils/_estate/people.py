@@ -26,7 +26,9 @@ def installer_policy(foundation: Foundation) -> dict[str, Any]:
     buckets = [names.bucket_arn(foundation, foundation[key]) for key in ("state_bucket", "artifact_bucket")]
     keys = [names.arn(foundation, "kms", "key/*")]
     own_roles = [names.arn(foundation, "iam", f"role/{name}-*", "")]
-    connections = [names.arn(foundation, service, "connection/*") for service in ("codeconnections", "codestar-connections")]
+    connections = [
+        names.arn(foundation, service, "connection/*") for service in ("codeconnections", "codestar-connections")
+    ]
     services = ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]
     return document(
         [
@@ -91,7 +93,9 @@ def installer_policy(foundation: Foundation) -> dict[str, Any]:
             ),
             # teardown.yml reads which resources the states still hold, and empties the buckets.
             allow(
-                "Objects", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject"], [f"{arn}/*" for arn in buckets]
+                "Objects",
+                ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject"],
+                [f"{arn}/*" for arn in buckets],
             ),
             allow(
                 "LockTable",
@@ -178,7 +182,10 @@ def installer_policy(foundation: Foundation) -> dict[str, Any]:
             ),
             allow(
                 "Projects",
-                [f"codebuild:{action}" for action in ("BatchGetProjects", "CreateProject", "DeleteProject", "UpdateProject")],
+                [
+                    f"codebuild:{action}"
+                    for action in ("BatchGetProjects", "CreateProject", "DeleteProject", "UpdateProject")
+                ],
                 [names.arn(foundation, "codebuild", f"project/{name}-*")],
             ),
             allow(

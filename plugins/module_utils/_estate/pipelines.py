@@ -21,14 +21,19 @@ AWS_CONFIG = ".gitops-aws-config"
 
 # An AWS profile whose credentials are always those of the build's role, whatever else the environment holds: with
 # credentials from Parameter Store only the providers use these, the state is still written by the role.
-STATE_PROFILE = """\
+_CREDENTIALS_URL = "${AWS_CONTAINER_CREDENTIALS_FULL_URI:-http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}"
+_RENAME = r"s/\"Token\"/\"SessionToken\"/; s/{/{\"Version\": 1, /"
+STATE_PROFILE = f"""\
 [profile state]
-credential_process = sh -c 'wget -qO- "${AWS_CONTAINER_CREDENTIALS_FULL_URI:-http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}" | sed "s/\\"Token\\"/\\"SessionToken\\"/; s/{/{\\"Version\\": 1, /"'
+credential_process = sh -c 'wget -qO- "{_CREDENTIALS_URL}" | sed "{_RENAME}"'
 """
 
 
 def backend_arguments(foundation: Foundation, stack: Stack) -> str:
-    """The arguments of `terraform init`. Encryption takes all three together: encrypt, the key's ARN, bucket default."""
+    """The arguments of `terraform init`.
+
+    Encryption takes all three together: encrypt, the key's full ARN, and the bucket's default.
+    """
     backend = {
         "bucket": foundation["state_bucket"],
         "key": stack["state_key"],

@@ -69,7 +69,9 @@ def artifacts(foundation: Foundation, pipelines: list[str]) -> list[Statement]:
     return [
         allow("ArtifactObjects", ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], objects),
         allow(
-            "ArtifactBucket", ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket"], [bucket]
+            "ArtifactBucket",
+            ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket"],
+            [bucket],
         ),
     ]
 

@@ -30,7 +30,12 @@ SETTINGS: dict[str, Any] = {
     "create_lock_table": {"type": "bool", "default": True},
     "kms_key_arn": {"type": "str"},
     "log_retention_in_days": {"type": "int", "default": 365},
-    "locking": {"type": "list", "elements": "str", "choices": ["dynamodb", "lockfile"], "default": ["dynamodb", "lockfile"]},
+    "locking": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["dynamodb", "lockfile"],
+        "default": ["dynamodb", "lockfile"],
+    },
     "state_bucket_policy_statements": {"type": "list", "elements": "dict", "default": []},
     "connection": {"type": "str"},
     "connection_provider": {
@@ -137,7 +142,9 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
     if settings["region"] not in regions:
         near = difflib.get_close_matches(settings["region"], regions, 3)
         hint = f"; near it are {', '.join(near)}" if near else ""
-        found.append(f"{path}.region: {settings['region']!r} is no AWS region{hint}. Allowed is a name like eu-central-1")
+        found.append(
+            f"{path}.region: {settings['region']!r} is no AWS region{hint}. Allowed is a name like eu-central-1"
+        )
     for key in ("state_bucket", "artifact_bucket"):
         problem = bucket_name_problem(settings[key]) if settings[key] else None
         if problem:
@@ -145,12 +152,24 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
         if not settings[f"create_{key}"] and not settings[key]:
             found.append(f"{path}.{key}: must be given, because create_{key} is false")
     if settings["state_bucket"] and settings["state_bucket"] == settings["artifact_bucket"]:
-        found.append(f"{path}.artifact_bucket: {settings['artifact_bucket']!r} is also the state bucket; they must differ")
+        found.append(
+            f"{path}.artifact_bucket: {settings['artifact_bucket']!r} is also the state bucket; they must differ"
+        )
     if not settings["create_lock_table"] and not settings["lock_table"]:
         found.append(f"{path}.lock_table: must be given, because create_lock_table is false")
     if not settings["locking"]:
         found.append(f"{path}.locking: [] leaves the state without a lock; allowed are dynamodb, lockfile or both")
-    found += must_match(f"{path}.kms_key_arn", settings["kms_key_arn"], KEY_ARN, "the full ARN of a key (an alias is not enough for Terraform's backend)")
+    found += must_match(
+        f"{path}.kms_key_arn",
+        settings["kms_key_arn"],
+        KEY_ARN,
+        "the full ARN of a key (an alias is not enough for Terraform's backend)",
+    )
+    if not settings["connection"] and not settings["connection_arn"]:
+        found.append(
+            f"{path}.connection: must be given: a name for the connection to the Git host "
+            "(or connection_arn, if there is one already)"
+        )
     if settings["connection"] and len(settings["connection"]) > 32:
         found.append(f"{path}.connection: {settings['connection']!r} is longer than 32 characters")
     return found + statements(f"{path}.state_bucket_policy_statements", settings["state_bucket_policy_statements"])
@@ -161,10 +180,15 @@ def check_stack(stack: dict[str, Any], path: str, prefix: str) -> Found:
     found = must_match(f"{path}.name", stack["name"], NAME, NAME_ALLOWED)
     room = ROLE_NAME_LIMIT - len(f"{prefix}-{LONGEST_SUFFIX}")
     if len(stack["name"]) > room:
-        found.append(f"{path}.name: {stack['name']!r} has {len(stack['name'])} characters; with the name {prefix!r} before it at most {room} are allowed")
+        found.append(
+            f"{path}.name: {stack['name']!r} has {len(stack['name'])} characters; "
+            f"with the name {prefix!r} before it at most {room} are allowed"
+        )
     found += must_match(f"{path}.repository", stack["repository"], REPOSITORY, "owner/name, as in acme/infrastructure")
     found += must_match(f"{path}.branch", stack["branch"], BRANCH, "a branch name as Git takes it")
-    found += must_match(f"{path}.terraform_version", stack["terraform_version"], VERSION, "a full version such as 1.11.4")
+    found += must_match(
+        f"{path}.terraform_version", stack["terraform_version"], VERSION, "a full version such as 1.11.4"
+    )
     if stack["path"].startswith("/") or ".." in stack["path"].split("/"):
         found.append(f"{path}.path: {stack['path']!r} must be a folder inside the repository, relative to its root")
     if not 5 <= stack["timeout_in_minutes"] <= 480:
@@ -215,28 +239,41 @@ def check(settings: Any, stacks: Any, regions: list[str]) -> tuple[dict[str, Any
     if not isinstance(stacks, list):
         return complete, [], [*found, f"stacks: {stacks!r} must be a list"]
     result = []
-    seen: dict[str, int] = {}
-    keys: dict[str, str] = {}
     for index, given in enumerate(stacks):
-        label = given.get("name") if isinstance(given, dict) else None
-        path = f"stacks[{index}]" + (f" ({label})" if label else "")
+        path = path_of(index, given)
         stack, wrong = typed(given, STACK, path)
         if not wrong:
-            given_path = stack["path"]
+            wrong = check_stack(stack, path, complete.get("name", ""))
             fill_in(stack, complete.get("name", ""))
-            wrong = check_stack({**stack, "path": given_path}, path, complete.get("name", ""))
-            name = stack["name"]
-            if name in seen:
-                wrong.append(f"{path}.name: {name!r} is also the name of stacks[{seen[name]}]; names must differ")
-            elif stack["state_key"] in keys:
-                wrong.append(f"{path}.state_key: {stack['state_key']!r} is also the state of stack {keys[stack['state_key']]}; two stacks must not share a state")
-            seen.setdefault(name, index)
-            keys.setdefault(stack["state_key"], name)
-            if not (complete.get("connection") or complete.get("connection_arn")):
-                wrong.append("settings.connection: a name for the connection to the Git host must be given (or connection_arn of one that exists)")
         found += wrong
         result.append(stack)
-    return complete, result, list(dict.fromkeys(found))
+    return complete, result, list(dict.fromkeys(found + check_shared(result)))
+
+
+def path_of(index: int, stack: Any) -> str:
+    """Where a stack stands in the input, with its name to find it by."""
+    name = stack.get("name") if isinstance(stack, dict) else None
+    return f"stacks[{index}]" + (f" ({name})" if name else "")
+
+
+def check_shared(stacks: list[dict[str, Any]]) -> Found:
+    """Names and states that two stacks share."""
+    found = []
+    names: dict[str, int] = {}
+    keys: dict[str, str] = {}
+    for index, stack in enumerate(stacks):
+        path, name, key = path_of(index, stack), stack.get("name"), stack.get("state_key")
+        if name in names:
+            found.append(f"{path}.name: {name!r} is also the name of stacks[{names[name]}]; names must differ")
+        elif key in keys:
+            found.append(
+                f"{path}.state_key: {key!r} is also the state of stack {keys[key]}; two stacks must not share a state"
+            )
+        if name:
+            names.setdefault(name, index)
+        if name and key:
+            keys.setdefault(key, name)
+    return found
 
 
 VARIABLES = ("gitops_parameters", "gitops_settings", "gitops_stacks")

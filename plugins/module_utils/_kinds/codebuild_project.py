@@ -353,7 +353,7 @@ class CodebuildProject(Kind):
             ("file_system_locations", "identifier"),
         ):
             if name in result:
-                result[name] = sorted(result[name], key=lambda each, by=identifier: each.get(by, ""))
+                result[name] = _sorted_by(identifier, result[name])
         if str(result.get("encryption_key", "")).endswith(":alias/aws/s3"):
             result["encryption_key"] = "alias/aws/s3"
         logs = result.get("logs_config", {})
@@ -381,7 +381,8 @@ class CodebuildProject(Kind):
         settings = dict(settings)
         if "tags" in settings:
             settings["tags"] = to_list(settings["tags"], "key", "value")
-        return to_request(input_shape(self.client, "CreateProject"), settings)
+        request: dict[str, Any] = to_request(input_shape(self.client, "CreateProject"), settings)
+        return request
 
     def create(self, after: Settings) -> dict[str, Any]:
         return {"arn": self.client.create_project(**self._request(after))["project"]["arn"]}
@@ -423,6 +424,10 @@ def _normalise_environment(environment: Settings) -> None:
     if "registry_credential" in environment:
         environment["registry_credential"].setdefault("credential_provider", "SECRETS_MANAGER")
     environment.get("docker_server", {}).pop("status", None)  # in AWS's answers only
+
+
+def _sorted_by(identifier: str, elements: list[Settings]) -> list[Settings]:
+    return sorted(elements, key=lambda element: str(element.get(identifier, "")))
 
 
 def _fold(value: Settings, defaults: Settings, project: str) -> Settings:

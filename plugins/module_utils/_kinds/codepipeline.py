@@ -239,7 +239,7 @@ class Codepipeline(Kind):
         return found
 
     def normalise(self, settings: Settings) -> Settings:
-        result = without_empty(settings)
+        result: Settings = without_empty(settings)
         if "tags" in settings:
             result["tags"] = settings["tags"]
         for store in (result.get("artifact_store", {}), *result.get("artifact_stores", {}).values()):
@@ -300,7 +300,9 @@ class Codepipeline(Kind):
 
     def _declaration(self, settings: Settings) -> dict[str, Any]:
         shape = input_shape(self.client, "CreatePipeline").members["pipeline"]
-        return to_request(shape, {name: value for name, value in settings.items() if name != "tags"})
+        declared = {name: value for name, value in settings.items() if name != "tags"}
+        request: dict[str, Any] = to_request(shape, declared)
+        return request
 
     def create(self, after: Settings) -> dict[str, Any]:
         arguments: dict[str, Any] = {"pipeline": self._declaration(after)}

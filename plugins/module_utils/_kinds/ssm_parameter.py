@@ -88,7 +88,8 @@ class SsmParameter(Kind):
         )
 
     def _values(self, names: list[str]) -> list[dict[str, Any]]:
-        return self.client.get_parameters(Names=names, WithDecryption=True)["Parameters"]
+        found: list[dict[str, Any]] = self.client.get_parameters(Names=names, WithDecryption=True)["Parameters"]
+        return found
 
     def _tags(self, name: str) -> dict[str, str]:
         return to_dict(self.client.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"])
@@ -119,7 +120,8 @@ class SsmParameter(Kind):
             arguments["Description"] = after["description"]
         if after.get("tier"):
             arguments["Tier"] = after["tier"]
-        return self.client.put_parameter(**arguments)["Version"]
+        version: int = self.client.put_parameter(**arguments)["Version"]
+        return version
 
     def delete(self, before: Resource, item: Settings) -> None:
         self.client.delete_parameter(Name=item["name"])

@@ -27,7 +27,7 @@ class Runner:
         return self.case.new(self.world, uuid.uuid4().hex[:8], **options)
 
     def run(self, *items: Item, **arguments: Any) -> dict[str, Any]:
-        return self.account.run(self.case.module, **{self.case.plural: list(items)}, **arguments)
+        return self.account.run(self.case.module, **{**arguments, self.case.plural: list(items)})
 
     def delete(self, *items: Item, **arguments: Any) -> dict[str, Any]:
         keys = [{self.case.key: item[self.case.key], **(self.case.deletion or {})} for item in items]

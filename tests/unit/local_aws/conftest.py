@@ -35,8 +35,9 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     assert started.returncode == 0, started.stderr
     try:
         admin = json.loads(command("create-admin", "--data", str(data)).stdout)
-        yield LocalAws(json.loads(started.stdout)["endpoint_url"], data,
-                       Keys(admin["AccessKeyId"], admin["SecretAccessKey"]))
+        yield LocalAws(
+            json.loads(started.stdout)["endpoint_url"], data, Keys(admin["AccessKeyId"], admin["SecretAccessKey"])
+        )
     finally:
         command("down", "--data", str(data))
 
@@ -56,8 +57,9 @@ def repository(local_aws: LocalAws, tmp_path: Path) -> Repository:
 @pytest.fixture(scope="session")
 def connection(local_aws: LocalAws) -> str:
     """An available connection; its ARN."""
-    arn: str = local_aws.client("codeconnections").create_connection(
-        ConnectionName="shared", ProviderType="GitHub")["ConnectionArn"]
+    arn: str = local_aws.client("codeconnections").create_connection(ConnectionName="shared", ProviderType="GitHub")[
+        "ConnectionArn"
+    ]
     local_aws.post("/_local/connections/complete", connection_name="shared")
     return arn
 
@@ -71,19 +73,30 @@ def artifact_bucket(local_aws: LocalAws) -> str:
 
 
 @pytest.fixture
-def create(local_aws: LocalAws, repository: Repository, connection: str,
-           artifact_bucket: str) -> Callable[..., Running]:
+def create(
+    local_aws: LocalAws, repository: Repository, connection: str, artifact_bucket: str
+) -> Callable[..., Running]:
     """Make a pipeline Source -> Approve on the repository; keyword arguments replace parts of it."""
 
-    def made(statements: list[dict[str, Any]] | None = None, source: dict[str, Any] | None = None,
-             approval: dict[str, Any] | None = None, store: dict[str, Any] | None = None, **more: Any) -> Running:
+    def made(
+        statements: list[dict[str, Any]] | None = None,
+        source: dict[str, Any] | None = None,
+        approval: dict[str, Any] | None = None,
+        store: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> Running:
         name = unique("pipe")
         role = unique("role")
-        enough = [allow("codeconnections:UseConnection", connection),
-                  allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{artifact_bucket}/*")]
+        enough = [
+            allow("codeconnections:UseConnection", connection),
+            allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{artifact_bucket}/*"),
+        ]
         arn = local_aws.role(role, "codepipeline.amazonaws.com", *(enough if statements is None else statements))
         declaration = {
-            "name": name, "roleArn": arn, "pipelineType": "V2", "executionMode": "QUEUED",
+            "name": name,
+            "roleArn": arn,
+            "pipelineType": "V2",
+            "executionMode": "QUEUED",
             "artifactStore": {"type": "S3", "location": artifact_bucket} | (store or {}),
             "stages": [
                 {"name": "Source", "actions": [source or source_action(connection, repository.full_name)]},

@@ -49,9 +49,14 @@ class LocalAws:
         """A client; the administrator's unless other keys are given."""
         keys = keys or self.admin
         return _SESSION.create_client(
-            service, region_name=region, endpoint_url=self.endpoint_url, aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key, aws_session_token=keys.session_token,
-            config=Config(proxies={}, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **config))
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=keys.access_key_id,
+            aws_secret_access_key=keys.secret_access_key,
+            aws_session_token=keys.session_token,
+            config=Config(proxies={}, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **config),
+        )
 
     def post(self, path: str, /, **content: str) -> dict[str, Any]:
         """An administrative call under /_local/."""
@@ -71,23 +76,28 @@ class LocalAws:
         made = cli.put_user(self.endpoint_url, name, {"Version": "2012-10-17", "Statement": list(statements)})
         return Keys(made["AccessKeyId"], made["SecretAccessKey"])
 
-    def role(self, name: str, service: str, *statements: dict[str, Any],
-             condition: dict[str, Any] | None = None) -> str:
+    def role(
+        self, name: str, service: str, *statements: dict[str, Any], condition: dict[str, Any] | None = None
+    ) -> str:
         """A role a service may assume, with exactly these statements; its ARN."""
         iam = self.client("iam")
         trust: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
         if condition:
             trust["Condition"] = condition
-        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(
-            {"Version": "2012-10-17", "Statement": [trust]}))["Role"]["Arn"]
+        arn: str = iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )["Role"]["Arn"]
         self.policy(name, *statements)
         return arn
 
     def policy(self, role: str, *statements: dict[str, Any]) -> None:
         """Replace what a role may do."""
         if statements:
-            self.client("iam").put_role_policy(RoleName=role, PolicyName="test", PolicyDocument=json.dumps(
-                {"Version": "2012-10-17", "Statement": list(statements)}))
+            self.client("iam").put_role_policy(
+                RoleName=role,
+                PolicyName="test",
+                PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}),
+            )
 
     def calls(self) -> list[dict[str, Any]]:
         """The call log so far."""
@@ -96,8 +106,14 @@ class LocalAws:
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run python -m local_aws."""
-    return subprocess.run([sys.executable, "-m", "local_aws", *arguments], cwd=ROOT, text=True, capture_output=True,
-                          check=False, timeout=90)
+    return subprocess.run(
+        [sys.executable, "-m", "local_aws", *arguments],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=90,
+    )
 
 
 def allow(actions: str | list[str], resources: str | list[str] = "*", **more: Any) -> dict[str, Any]:
@@ -122,10 +138,16 @@ def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
 
 def git(*arguments: str, cwd: Path) -> str:
     """Run git as a fixed author."""
-    who = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada",
-           "GIT_COMMITTER_EMAIL": "ada@example.com", "GIT_CONFIG_GLOBAL": os.devnull}
-    return subprocess.run(["git", *arguments], cwd=cwd, text=True, capture_output=True, check=True,
-                          env=os.environ | who).stdout.strip()
+    who = {
+        "GIT_AUTHOR_NAME": "Ada",
+        "GIT_AUTHOR_EMAIL": "ada@example.com",
+        "GIT_COMMITTER_NAME": "Ada",
+        "GIT_COMMITTER_EMAIL": "ada@example.com",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
+    return subprocess.run(
+        ["git", *arguments], cwd=cwd, text=True, capture_output=True, check=True, env=os.environ | who
+    ).stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -166,12 +188,16 @@ class Running:
 
     def first(self) -> str:
         """The execution that creation started."""
-        return str(self.api.list_pipeline_executions(pipelineName=self.name)
-                   ["pipelineExecutionSummaries"][-1]["pipelineExecutionId"])
+        return str(
+            self.api.list_pipeline_executions(pipelineName=self.name)["pipelineExecutionSummaries"][-1][
+                "pipelineExecutionId"
+            ]
+        )
 
     def execution(self, execution_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.api.get_pipeline_execution(
-            pipelineName=self.name, pipelineExecutionId=execution_id)["pipelineExecution"]
+            pipelineName=self.name, pipelineExecutionId=execution_id
+        )["pipelineExecution"]
         return found
 
     def ends(self, execution_id: str) -> str:
@@ -179,8 +205,9 @@ class Running:
 
     def actions(self, execution_id: str) -> dict[str, dict[str, Any]]:
         """Details of the newest run of each action of an execution."""
-        details = self.api.list_action_executions(
-            pipelineName=self.name, filter={"pipelineExecutionId": execution_id})["actionExecutionDetails"]
+        details = self.api.list_action_executions(pipelineName=self.name, filter={"pipelineExecutionId": execution_id})[
+            "actionExecutionDetails"
+        ]
         return {item["actionName"]: item for item in reversed(details)}
 
     def stage(self, name: str) -> dict[str, Any]:
@@ -202,13 +229,20 @@ class Running:
         return str(eventually(waiting))
 
     def answer(self, token: str, status: str = "Approved", summary: str = "fine", stage: str = "Approve") -> None:
-        self.api.put_approval_result(pipelineName=self.name, stageName=stage, actionName="Ok", token=token,
-                                     result={"status": status, "summary": summary})
+        self.api.put_approval_result(
+            pipelineName=self.name,
+            stageName=stage,
+            actionName="Ok",
+            token=token,
+            result={"status": status, "summary": summary},
+        )
 
 
 def source_action(connection: str, full_name: str, **configuration: str) -> dict[str, Any]:
     return {
-        "name": "Checkout", "namespace": "src", "outputArtifacts": [{"name": "SourceOutput"}],
+        "name": "Checkout",
+        "namespace": "src",
+        "outputArtifacts": [{"name": "SourceOutput"}],
         "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeStarSourceConnection", "version": "1"},
         "configuration": {"ConnectionArn": connection, "FullRepositoryId": full_name, "BranchName": "main"}
         | configuration,
@@ -216,5 +250,8 @@ def source_action(connection: str, full_name: str, **configuration: str) -> dict
 
 
 def approval_action(**configuration: str) -> dict[str, Any]:
-    return {"name": "Ok", "configuration": configuration,
-            "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}
+    return {
+        "name": "Ok",
+        "configuration": configuration,
+        "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"},
+    }

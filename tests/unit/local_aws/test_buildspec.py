@@ -90,13 +90,18 @@ def test_everything_is_read() -> None:
     assert spec.shell == "/bin/sh"
 
 
-@pytest.mark.parametrize(("text", "reference"), [
-    ("name", SecretReference("name")),
-    ("name:key", SecretReference("name", "key")),
-    ("name:key:AWSCURRENT:v1", SecretReference("name", "key", "AWSCURRENT", "v1")),
-    ("arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-a1:key",
-     SecretReference("arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-a1", "key")),
-])
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("name", SecretReference("name")),
+        ("name:key", SecretReference("name", "key")),
+        ("name:key:AWSCURRENT:v1", SecretReference("name", "key", "AWSCURRENT", "v1")),
+        (
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-a1:key",
+            SecretReference("arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-a1", "key"),
+        ),
+    ],
+)
 def test_secret_references(text: str, reference: SecretReference) -> None:
     assert buildspec.secret_reference(text) == reference
 
@@ -115,35 +120,56 @@ def test_a_command_that_yaml_reads_as_a_mapping_is_refused_with_its_lines() -> N
               - echo fine
               - echo a: b
     """)
-    assert message == ("Expected Commands[1] to be of string type: found subkeys instead at line 6, "
-                       "value of the key tag on line 5 might be empty")
+    assert message == (
+        "Expected Commands[1] to be of string type: found subkeys instead at line 6, "
+        "value of the key tag on line 5 might be empty"
+    )
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("", "YAML file is empty"),
-    ("phases: {build: {commands: [x]}}", "Missing required key: version"),
-    ("version: 0.3\nphases: {build: {commands: [x]}}", "Unsupported buildspec version: 0.3"),
-    ("version: 0.2", "Missing required key: phases"),
-    ("version: 0.2\nphases: {pre-build: {commands: [x]}}",
-     "Invalid buildspec phase name: pre-build. Expecting: build,install,post_build,pre_build"),
-    ("version: 0.2\nphases: {build: {}}", "No commands found for phase name: build"),
-    ("version: 0.2\nphases: {build: {commands: [x], on-failure: RETRY}}", "Invalid on-failure value"),
-    ("version: 0.2\nenv: {variables: {a-b: x}}\nphases: {build: {commands: [x]}}",
-     "Invalid environment variable name: a-b"),
-    ("version: 0.2\nenv: {exported-variables: ['$(id)']}\nphases: {build: {commands: [x]}}",
-     "Invalid exported variable name"),
-    ("version: 0.2\nenv: {shell: zsh}\nphases: {build: {commands: [x]}}", "Invalid shell: zsh"),
-    ("version: 0.2\nphases: {build: {commands: [x]}}\nartifacts: {name: x}", "Missing required key: artifacts/files"),
-    ("version: 0.2\nphases: build: x", "mapping values are not allowed"),
-    ("- a\n- b", "Expected the buildspec to be a mapping"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "YAML file is empty"),
+        ("phases: {build: {commands: [x]}}", "Missing required key: version"),
+        ("version: 0.3\nphases: {build: {commands: [x]}}", "Unsupported buildspec version: 0.3"),
+        ("version: 0.2", "Missing required key: phases"),
+        (
+            "version: 0.2\nphases: {pre-build: {commands: [x]}}",
+            "Invalid buildspec phase name: pre-build. Expecting: build,install,post_build,pre_build",
+        ),
+        ("version: 0.2\nphases: {build: {}}", "No commands found for phase name: build"),
+        ("version: 0.2\nphases: {build: {commands: [x], on-failure: RETRY}}", "Invalid on-failure value"),
+        (
+            "version: 0.2\nenv: {variables: {a-b: x}}\nphases: {build: {commands: [x]}}",
+            "Invalid environment variable name: a-b",
+        ),
+        (
+            "version: 0.2\nenv: {exported-variables: ['$(id)']}\nphases: {build: {commands: [x]}}",
+            "Invalid exported variable name",
+        ),
+        ("version: 0.2\nenv: {shell: zsh}\nphases: {build: {commands: [x]}}", "Invalid shell: zsh"),
+        (
+            "version: 0.2\nphases: {build: {commands: [x]}}\nartifacts: {name: x}",
+            "Missing required key: artifacts/files",
+        ),
+        ("version: 0.2\nphases: build: x", "mapping values are not allowed"),
+        ("- a\n- b", "Expected the buildspec to be a mapping"),
+    ],
+)
 def test_what_is_refused(text: str, message: str) -> None:
     assert message in refused(text)
 
 
-@pytest.mark.parametrize(("text", "inline"), [
-    ("version: 0.2\nphases: {}", True), ("version: 0.2", True), ("{version: 0.2}", True),
-    ("buildspec.yml", False), ("buildspecs/buildspec_plan.yml", False), ("", False),
-])
+@pytest.mark.parametrize(
+    ("text", "inline"),
+    [
+        ("version: 0.2\nphases: {}", True),
+        ("version: 0.2", True),
+        ("{version: 0.2}", True),
+        ("buildspec.yml", False),
+        ("buildspecs/buildspec_plan.yml", False),
+        ("", False),
+    ],
+)
 def test_inline_or_path(text: str, inline: bool) -> None:
     assert buildspec.is_inline(text) is inline

@@ -36,9 +36,12 @@ class Demo:
 
     def request(self, buildspec: str = ECHO, role: str | None = None, **members: Any) -> dict[str, Any]:
         return {
-            "name": unique("project"), "source": {"type": "NO_SOURCE", "buildspec": buildspec},
-            "artifacts": {"type": "NO_ARTIFACTS"}, "environment": ENVIRONMENT,
-            "serviceRole": role or self.role(LOGS), **members,
+            "name": unique("project"),
+            "source": {"type": "NO_SOURCE", "buildspec": buildspec},
+            "artifacts": {"type": "NO_ARTIFACTS"},
+            "environment": ENVIRONMENT,
+            "serviceRole": role or self.role(LOGS),
+            **members,
         }
 
     def project(self, buildspec: str = ECHO, *statements: dict[str, Any], **members: Any) -> dict[str, Any]:
@@ -67,7 +70,8 @@ class Demo:
 
     def log(self, build: dict[str, Any]) -> str:
         answer = self.aws.client("logs").get_log_events(
-            logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"], startFromHead=True)
+            logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"], startFromHead=True
+        )
         return "".join(event["message"] for event in answer["events"])
 
     def context(self, build: dict[str, Any], phase: str) -> dict[str, str]:
@@ -108,29 +112,51 @@ def test_a_project_with_what_aws_adds(demo: Demo) -> None:
         "arn": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{request['name']}",
         "source": {**request["source"], "insecureSsl": False},
         "artifacts": {"type": "NO_ARTIFACTS"},
-        "environment": {**ENVIRONMENT, "environmentVariables": [], "privilegedMode": False,
-                        "imagePullCredentialsType": "CODEBUILD"},
+        "environment": {
+            **ENVIRONMENT,
+            "environmentVariables": [],
+            "privilegedMode": False,
+            "imagePullCredentialsType": "CODEBUILD",
+        },
         "serviceRole": request["serviceRole"],
-        "cache": {"type": "NO_CACHE"}, "timeoutInMinutes": 60, "queuedTimeoutInMinutes": 480,
+        "cache": {"type": "NO_CACHE"},
+        "timeoutInMinutes": 60,
+        "queuedTimeoutInMinutes": 480,
         "encryptionKey": f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/s3",
-        "badge": {"badgeEnabled": False}, "projectVisibility": "PRIVATE",
-        "secondarySources": [], "secondarySourceVersions": [], "secondaryArtifacts": [], "tags": [],
+        "badge": {"badgeEnabled": False},
+        "projectVisibility": "PRIVATE",
+        "secondarySources": [],
+        "secondarySourceVersions": [],
+        "secondaryArtifacts": [],
+        "tags": [],
     }
 
 
 def test_codepipeline_artifacts_are_named_after_the_project(demo: Demo) -> None:
     project = demo.project(source={"type": "CODEPIPELINE", "buildspec": "b.yml"}, artifacts={"type": "CODEPIPELINE"})
     assert project["artifacts"] == {
-        "type": "CODEPIPELINE", "name": project["name"], "packaging": "NONE", "encryptionDisabled": False}
+        "type": "CODEPIPELINE",
+        "name": project["name"],
+        "packaging": "NONE",
+        "encryptionDisabled": False,
+    }
     assert "CodePipeline" in refused("InvalidInputException", demo.codebuild.start_build, projectName=project["name"])
 
 
 def test_update_replaces_what_is_given_and_leaves_the_rest(demo: Demo) -> None:
-    project = demo.project(description="one", concurrentBuildLimit=1, tags=[{"key": "a", "value": "b"}],
-                           vpcConfig={"vpcId": "vpc-1", "subnets": ["subnet-1"], "securityGroupIds": ["sg-1"]})
+    project = demo.project(
+        description="one",
+        concurrentBuildLimit=1,
+        tags=[{"key": "a", "value": "b"}],
+        vpcConfig={"vpcId": "vpc-1", "subnets": ["subnet-1"], "securityGroupIds": ["sg-1"]},
+    )
     changed = demo.codebuild.update_project(
-        name=project["name"], environment={**ENVIRONMENT, "environmentVariables": [{"name": "A", "value": "b"}]},
-        concurrentBuildLimit=-1, vpcConfig={}, timeoutInMinutes=7)["project"]
+        name=project["name"],
+        environment={**ENVIRONMENT, "environmentVariables": [{"name": "A", "value": "b"}]},
+        concurrentBuildLimit=-1,
+        vpcConfig={},
+        timeoutInMinutes=7,
+    )["project"]
     assert changed["environment"]["environmentVariables"] == [{"name": "A", "value": "b", "type": "PLAINTEXT"}]
     assert changed["timeoutInMinutes"] == 7
     assert changed["description"] == "one"
@@ -165,18 +191,25 @@ def test_projects_are_listed_in_pages_of_a_hundred(demo: Demo, local_aws: LocalA
     assert codebuild.list_projects(sortBy="NAME", sortOrder="DESCENDING")["projects"][0] == names[-1]
     assert codebuild.list_projects(sortBy="CREATED_TIME")["projects"][0] == names[-1]
     assert "length less than or equal to 100" in refused(
-        "InvalidInputException", codebuild.batch_get_projects, names=names)
+        "InvalidInputException", codebuild.batch_get_projects, names=names
+    )
 
 
-@pytest.mark.parametrize(("members", "message"), [
-    ({"name": "-bad"}, "regular expression pattern"),
-    ({"timeoutInMinutes": 4}, "greater than or equal to 5"),
-    ({"artifacts": {"type": "CODEPIPELINE"}}, "must both be CODEPIPELINE"),
-    ({"source": {"type": "NO_SOURCE", "buildspec": "buildspec.yml"}}, "requires a non-empty inline buildspec"),
-    ({"concurrentBuildLimit": 61}, "cannot exceed the account-level concurrent build limit of 60"),
-    ({"serviceRole": "arn:aws:iam::999999999999:role/x"}, "does not match caller's account"),
-    ({"serviceRole": f"arn:aws:iam::{ACCOUNT}:role/none"}, "not authorized to perform: sts:AssumeRole on service role"),
-])
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"name": "-bad"}, "regular expression pattern"),
+        ({"timeoutInMinutes": 4}, "greater than or equal to 5"),
+        ({"artifacts": {"type": "CODEPIPELINE"}}, "must both be CODEPIPELINE"),
+        ({"source": {"type": "NO_SOURCE", "buildspec": "buildspec.yml"}}, "requires a non-empty inline buildspec"),
+        ({"concurrentBuildLimit": 61}, "cannot exceed the account-level concurrent build limit of 60"),
+        ({"serviceRole": "arn:aws:iam::999999999999:role/x"}, "does not match caller's account"),
+        (
+            {"serviceRole": f"arn:aws:iam::{ACCOUNT}:role/none"},
+            "not authorized to perform: sts:AssumeRole on service role",
+        ),
+    ],
+)
 def test_projects_that_are_refused(demo: Demo, members: dict[str, Any], message: str) -> None:
     unchecked = demo.aws.client("codebuild", parameter_validation=False)
     assert message in refused("InvalidInputException", unchecked.create_project, **demo.request(**members))
@@ -185,26 +218,43 @@ def test_projects_that_are_refused(demo: Demo, members: dict[str, Any], message:
 def test_the_service_role_must_trust_codebuild_for_this_project(demo: Demo, local_aws: LocalAws) -> None:
     not_ours = local_aws.role(unique("lambda"), "lambda.amazonaws.com")
     assert "sts:AssumeRole" in refused(
-        "InvalidInputException", demo.codebuild.create_project, **demo.request(role=not_ours))
+        "InvalidInputException", demo.codebuild.create_project, **demo.request(role=not_ours)
+    )
     name = unique("project")
     for source, account in (("other", ACCOUNT), (name, "999999999999")):
-        role = demo.role(condition={
-            "ArnEquals": {"aws:SourceArn": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{source}"},
-            "StringEquals": {"aws:SourceAccount": account}})
+        role = demo.role(
+            condition={
+                "ArnEquals": {"aws:SourceArn": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{source}"},
+                "StringEquals": {"aws:SourceAccount": account},
+            }
+        )
         refused("InvalidInputException", demo.codebuild.create_project, **demo.request(role=role, name=name))
-    role = demo.role(LOGS, condition={
-        "ArnEquals": {"aws:SourceArn": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{name}"},
-        "StringEquals": {"aws:SourceAccount": ACCOUNT}})
+    role = demo.role(
+        LOGS,
+        condition={
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{name}"},
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        },
+    )
     project = demo.codebuild.create_project(**demo.request(role=role, name=name))["project"]
     assert demo.build(project)["buildStatus"] == "SUCCEEDED"
     # A trust policy that is narrowed later fails the next build.
-    local_aws.client("iam").update_assume_role_policy(RoleName=role.rpartition("/")[2], PolicyDocument=json.dumps({
-        "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))
+    local_aws.client("iam").update_assume_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+                ],
+            }
+        ),
+    )
     build = demo.build(project)
     assert build["buildStatus"] == "FAILED"
     assert demo.context(build, "PROVISIONING")["message"] == (
-        f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}")
+        f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}"
+    )
 
 
 def test_pass_role_and_the_projects_arn_are_authorized(demo: Demo, local_aws: LocalAws) -> None:
@@ -215,15 +265,19 @@ def test_pass_role_and_the_projects_arn_are_authorized(demo: Demo, local_aws: Lo
     codebuild = local_aws.client("codebuild", keys)
     message = refused("AccessDeniedException", codebuild.create_project, **demo.request(role=role, name=name))
     assert f"is not authorized to perform: iam:PassRole on resource: {role}" in message
-    keys = local_aws.user(unique("user"), allow("codebuild:*", arn), allow(
-        "iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": CODEBUILD}}))
+    keys = local_aws.user(
+        unique("user"),
+        allow("codebuild:*", arn),
+        allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": CODEBUILD}}),
+    )
     codebuild = local_aws.client("codebuild", keys)
     codebuild.create_project(**demo.request(role=role, name=name))
     build = codebuild.start_build(projectName=name)["build"]
     assert codebuild.batch_get_builds(ids=[build["id"]])["builds"]
     other = demo.project()
     for call, arguments in (
-        (codebuild.batch_get_projects, {"names": [name, other["name"]]}), (codebuild.list_projects, {}),
+        (codebuild.batch_get_projects, {"names": [name, other["name"]]}),
+        (codebuild.list_projects, {}),
         (codebuild.start_build, {"projectName": other["name"]}),
         (codebuild.batch_get_builds, {"ids": [f"{other['name']}:x"]}),
     ):
@@ -254,14 +308,16 @@ def test_webhooks_policies_visibility_and_cache(demo: Demo) -> None:
     assert public["publicProjectAlias"]
     demo.codebuild.invalidate_project_cache(projectName=name)
     # A git source is stored, but a build of it says that it can't be fetched here.
-    assert "source type GITHUB is not part of local AWS" in demo.context(
-        demo.build(project), "DOWNLOAD_SOURCE")["message"]
+    assert (
+        "source type GITHUB is not part of local AWS" in demo.context(demo.build(project), "DOWNLOAD_SOURCE")["message"]
+    )
 
 
 def test_tags_are_seen_by_the_tagging_api(demo: Demo, local_aws: LocalAws) -> None:
     project = demo.project(tags=[{"key": "stack", "value": unique("tagged")}])
     found = local_aws.client("resourcegroupstaggingapi").get_resources(
-        TagFilters=[{"Key": "stack", "Values": [project["tags"][0]["value"]]}])["ResourceTagMappingList"]
+        TagFilters=[{"Key": "stack", "Values": [project["tags"][0]["value"]]}]
+    )["ResourceTagMappingList"]
     assert [item["ResourceARN"] for item in found] == [project["arn"]]
 
 
@@ -269,11 +325,15 @@ def test_tags_are_seen_by_the_tagging_api(demo: Demo, local_aws: LocalAws) -> No
 
 
 def test_a_build_its_record_and_its_log(demo: Demo, local_aws: LocalAws) -> None:
-    project = demo.project(logsConfig={"cloudWatchLogs": {
-        "status": "ENABLED", "groupName": unique("group"), "streamName": "prefix"}})
+    project = demo.project(
+        logsConfig={"cloudWatchLogs": {"status": "ENABLED", "groupName": unique("group"), "streamName": "prefix"}}
+    )
     first = demo.build(project)
-    second = demo.build(project, buildspecOverride="version: 0.2\nphases: {build: {commands: [echo $WHO]}}",
-                        environmentVariablesOverride=[{"name": "WHO", "value": "override"}])
+    second = demo.build(
+        project,
+        buildspecOverride="version: 0.2\nphases: {build: {commands: [echo $WHO]}}",
+        environmentVariablesOverride=[{"name": "WHO", "value": "override"}],
+    )
     assert (first["buildStatus"], second["buildStatus"]) == ("SUCCEEDED", "SUCCEEDED")
     assert (first["buildNumber"], second["buildNumber"]) == (1, 2)
     assert first["initiator"] == local_aws.client("sts").get_caller_identity()["Arn"].rpartition("/")[2]
@@ -300,8 +360,11 @@ def test_no_call_of_a_build_is_roots(demo: Demo, local_aws: LocalAws) -> None:
     session = f"AWSCodeBuild-{build['id'].partition(':')[2]}"
     actions = {call["action"] for call in local_aws.calls() if call["principal_arn"].endswith(session)}
     assert actions == {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
-    assert not [call for call in local_aws.calls()
-                if "local-aws-service" in call["user_agent"] and call["principal_arn"].endswith(":root")]
+    assert not [
+        call
+        for call in local_aws.calls()
+        if "local-aws-service" in call["user_agent"] and call["principal_arn"].endswith(":root")
+    ]
 
 
 def test_the_log_can_be_followed_and_a_build_stopped_with_a_limit_of_one(demo: Demo) -> None:
@@ -334,15 +397,21 @@ def test_a_role_without_logs_fails_as_on_aws(demo: Demo) -> None:
     assert context["statusCode"] == "ACCESS_DENIED"
     assert context["message"].startswith(
         f"Service role {role} does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams for build "
-        f"{build['arn']}. Error message: User: ")
+        f"{build['arn']}. Error message: User: "
+    )
 
 
 def test_an_idempotency_token_starts_one_build(demo: Demo) -> None:
     project = demo.project()
     token = unique("token")
     assert demo.start(project, idempotencyToken=token) == demo.start(project, idempotencyToken=token)
-    refused("InvalidInputException", demo.codebuild.start_build, projectName=project["name"], idempotencyToken=token,
-            timeoutInMinutesOverride=9)
+    refused(
+        "InvalidInputException",
+        demo.codebuild.start_build,
+        projectName=project["name"],
+        idempotencyToken=token,
+        timeoutInMinutesOverride=9,
+    )
 
 
 PARAMETERS = """
@@ -385,14 +454,20 @@ def test_parameters_and_secrets_are_read_with_the_role_and_masked(demo: Demo, lo
     assert build["buildStatus"] == "SUCCEEDED"
     assert "\nfirst=*** second=*** password=***\n" in demo.log(build)
     assert build["exportedEnvironmentVariables"] == [{"name": "FIRST", "value": "***"}]
-    calls = [call for call in local_aws.calls()
-             if call["action"] == "ssm:GetParameters" and call["principal_arn"].endswith(build["id"].partition(":")[2])]
+    calls = [
+        call
+        for call in local_aws.calls()
+        if call["action"] == "ssm:GetParameters" and call["principal_arn"].endswith(build["id"].partition(":")[2])
+    ]
     assert len(calls) == 1
 
-    missing = demo.build(project, environmentVariablesOverride=[
-        {"name": "FIRST", "value": f"/{prefix}/none", "type": "PARAMETER_STORE"}])
+    missing = demo.build(
+        project, environmentVariablesOverride=[{"name": "FIRST", "value": f"/{prefix}/none", "type": "PARAMETER_STORE"}]
+    )
     assert demo.context(missing, "DOWNLOAD_SOURCE") == {
-        "statusCode": "Decrypted Variables Error", "message": f"parameter does not exist: /{prefix}/none"}
+        "statusCode": "Decrypted Variables Error",
+        "message": f"parameter does not exist: /{prefix}/none",
+    }
 
 
 def zipped(files: dict[str, str]) -> bytes:
@@ -422,17 +497,23 @@ def test_sources_and_artifacts_in_s3(demo: Demo, local_aws: LocalAws, bucket: st
     project = demo.project(
         source={"type": "S3", "location": f"{bucket}/in/source.zip", "buildspec": "b.yml"},
         secondarySources=[{"type": "S3", "location": f"{bucket}/more/", "sourceIdentifier": "more"}],
-        artifacts={"type": "S3", "location": bucket, "path": "out", "name": "a.zip", "packaging": "ZIP",
-                   "namespaceType": "BUILD_ID"},
+        artifacts={
+            "type": "S3",
+            "location": bucket,
+            "path": "out",
+            "name": "a.zip",
+            "packaging": "ZIP",
+            "namespaceType": "BUILD_ID",
+        },
         secondaryArtifacts=[{"type": "S3", "location": bucket, "name": "plain", "artifactIdentifier": "second"}],
-        encryptionKey=key)
+        encryptionKey=key,
+    )
     build = demo.build(project)
     context = demo.context(build, "DOWNLOAD_SOURCE")
     assert context["statusCode"] == "CLIENT_ERROR"
     assert context["message"].startswith("AccessDenied: ")
     assert "status code: 403, request id: " in context["message"]
-    assert context["message"].endswith(
-        f" for primary source and source version arn:aws:s3:::{bucket}/in/source.zip")
+    assert context["message"].endswith(f" for primary source and source version arn:aws:s3:::{bucket}/in/source.zip")
 
     role = project["serviceRole"].rpartition("/")[2]
     read = [LOGS, allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*"), allow("s3:ListBucket", f"arn:aws:s3:::{bucket}")]
@@ -441,8 +522,12 @@ def test_sources_and_artifacts_in_s3(demo: Demo, local_aws: LocalAws, bucket: st
     assert demo.context(build, "UPLOAD_ARTIFACTS")["statusCode"] == "CLIENT_ERROR"
     assert demo.context(build, "UPLOAD_ARTIFACTS")["message"].startswith("AccessDenied: ")
 
-    local_aws.policy(role, *read, allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
-                     allow(["kms:GenerateDataKey", "kms:Decrypt"], key))
+    local_aws.policy(
+        role,
+        *read,
+        allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
+        allow(["kms:GenerateDataKey", "kms:Decrypt"], key),
+    )
     build = demo.build(project)
     assert build["buildStatus"] == "SUCCEEDED", build["phases"]
     uuid = build["id"].partition(":")[2]
@@ -458,7 +543,9 @@ def test_sources_and_artifacts_in_s3(demo: Demo, local_aws: LocalAws, bucket: st
     assert demo.context(missing, "DOWNLOAD_SOURCE")["message"].endswith("none.yml: no such file or directory")
     nothing = demo.build(project, buildspecOverride=ECHO + "\nartifacts: {files: ['*.none']}")
     assert demo.context(nothing, "UPLOAD_ARTIFACTS") == {
-        "statusCode": "CLIENT_ERROR", "message": "no matching artifact paths found"}
+        "statusCode": "CLIENT_ERROR",
+        "message": "no matching artifact paths found",
+    }
 
 
 def test_state_changes_reach_eventbridge(demo: Demo, local_aws: LocalAws) -> None:
@@ -467,12 +554,34 @@ def test_state_changes_reach_eventbridge(demo: Demo, local_aws: LocalAws) -> Non
     name = unique("events")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({
-        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
-                                                "Action": "sqs:SendMessage", "Resource": arn}]})})
-    bus.put_rule(Name=name, EventPattern=json.dumps({
-        "source": ["aws.codebuild"], "detail-type": ["CodeBuild Build State Change"],
-        "detail": {"project-name": [project["name"]]}}))
+    sqs.set_queue_attributes(
+        QueueUrl=url,
+        Attributes={
+            "Policy": json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "events.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": arn,
+                        }
+                    ],
+                }
+            )
+        },
+    )
+    bus.put_rule(
+        Name=name,
+        EventPattern=json.dumps(
+            {
+                "source": ["aws.codebuild"],
+                "detail-type": ["CodeBuild Build State Change"],
+                "detail": {"project-name": [project["name"]]},
+            }
+        ),
+    )
     bus.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     build = demo.build(project)
     received: list[dict[str, Any]] = []
@@ -493,9 +602,17 @@ def test_state_changes_reach_eventbridge(demo: Demo, local_aws: LocalAws) -> Non
 def provider_mirror() -> Path | None:
     """A directory that holds the AWS provider as <registry>/hashicorp/aws, if the machine has one."""
     chosen = os.environ.get("TF_MIRROR")
-    roots = [Path(chosen)] if chosen else [
-        Path.home() / ".terraform.d/plugins", Path("/usr/share/terraform/plugins"),
-        Path("/usr/local/share/terraform/plugins"), *Path("/opt").glob("*"), *Path("/usr/share").glob("*")]
+    roots = (
+        [Path(chosen)]
+        if chosen
+        else [
+            Path.home() / ".terraform.d/plugins",
+            Path("/usr/share/terraform/plugins"),
+            Path("/usr/local/share/terraform/plugins"),
+            *Path("/opt").glob("*"),
+            *Path("/usr/share").glob("*"),
+        ]
+    )
     return next((root for root in roots if any(root.glob("*/hashicorp/aws"))), None)
 
 
@@ -531,24 +648,37 @@ output "vpc_id" { value = aws_vpc.this.id }
 
 
 @pytest.mark.skipif(provider_mirror() is None, reason="no provider mirror: set TF_MIRROR")
-def test_terraform_applies_as_the_service_role(
-        demo: Demo, local_aws: LocalAws, bucket: str, tmp_path: Path) -> None:
+def test_terraform_applies_as_the_service_role(demo: Demo, local_aws: LocalAws, bucket: str, tmp_path: Path) -> None:
     (tmp_path / "terraformrc").write_text(
-        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{provider_mirror()}"\n  }}\n}}\n')
+        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{provider_mirror()}"\n  }}\n}}\n'
+    )
     state = unique("state")
     objects = f"arn:aws:s3:::{state}/demo/terraform.tfstate"
     s3 = local_aws.client("s3")
     s3.create_bucket(Bucket=state, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=bucket, Key="s.zip", Body=zipped({"main.tf": MAIN_TF % state, "buildspec.yml": TERRAFORM}))
     project = demo.project(
-        "", allow("s3:GetObject", f"arn:aws:s3:::{bucket}/s.zip"), allow("s3:ListBucket", f"arn:aws:s3:::{state}"),
+        "",
+        allow("s3:GetObject", f"arn:aws:s3:::{bucket}/s.zip"),
+        allow("s3:ListBucket", f"arn:aws:s3:::{state}"),
         allow(["s3:GetObject", "s3:PutObject"], objects),
         allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{objects}.tflock"),
-        allow(["ec2:CreateVpc", "ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:DescribeNetworkAcls",
-               "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups"]),
+        allow(
+            [
+                "ec2:CreateVpc",
+                "ec2:DescribeVpcs",
+                "ec2:DescribeVpcAttribute",
+                "ec2:DescribeNetworkAcls",
+                "ec2:DescribeRouteTables",
+                "ec2:DescribeSecurityGroups",
+            ]
+        ),
         source={"type": "S3", "location": f"{bucket}/s.zip"},
-        environment={**ENVIRONMENT, "environmentVariables": [
-            {"name": "TF_CLI_CONFIG_FILE", "value": str(tmp_path / "terraformrc")}]})
+        environment={
+            **ENVIRONMENT,
+            "environmentVariables": [{"name": "TF_CLI_CONFIG_FILE", "value": str(tmp_path / "terraformrc")}],
+        },
+    )
     started = time.time()
     build = demo.ended(demo.start(project), 60)
     assert build["buildStatus"] == "SUCCEEDED", demo.log(build)
@@ -560,4 +690,5 @@ def test_terraform_applies_as_the_service_role(
     calls = [call for call in local_aws.calls() if call["time"] >= started and "Terraform" in call["user_agent"]]
     assert calls
     assert {call["principal_arn"].rpartition("/")[2] for call in calls} == {
-        f"AWSCodeBuild-{build['id'].partition(':')[2]}"}
+        f"AWSCodeBuild-{build['id'].partition(':')[2]}"
+    }

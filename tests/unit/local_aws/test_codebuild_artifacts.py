@@ -16,12 +16,26 @@ from local_aws.codebuild.artifacts import ArtifactError
 from local_aws.codebuild.buildspec import ArtifactSpec
 
 
-@pytest.mark.parametrize(("name", "glob", "expected"), [
-    ("a.txt", "*", True), ("d/a.txt", "*", False), ("d/a.txt", "d/*", True), ("d/e/a.txt", "d/*", False),
-    ("a.txt", "**/*", True), ("d/e/.hidden", "**/*", True), ("d/e/a.txt", "d/**", True), ("d/a.txt", "**/a.txt", True),
-    ("a.txt", "./a.txt", True), ("a.txt", "?.txt", True), ("b.txt", "[!a].txt", True), ("a.txt", "[!a].txt", False),
-    ("a+b", "a+b", True), ("aab", "a+b", False), ("plan.tfplan", "*.tf", False),
-])
+@pytest.mark.parametrize(
+    ("name", "glob", "expected"),
+    [
+        ("a.txt", "*", True),
+        ("d/a.txt", "*", False),
+        ("d/a.txt", "d/*", True),
+        ("d/e/a.txt", "d/*", False),
+        ("a.txt", "**/*", True),
+        ("d/e/.hidden", "**/*", True),
+        ("d/e/a.txt", "d/**", True),
+        ("d/a.txt", "**/a.txt", True),
+        ("a.txt", "./a.txt", True),
+        ("a.txt", "?.txt", True),
+        ("b.txt", "[!a].txt", True),
+        ("a.txt", "[!a].txt", False),
+        ("a+b", "a+b", True),
+        ("aab", "a+b", False),
+        ("plan.tfplan", "*.tf", False),
+    ],
+)
 def test_globs(name: str, glob: str, expected: bool) -> None:
     assert artifacts.matches(name, glob) is expected
 
@@ -36,13 +50,16 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("spec", "names"), [
-    (ArtifactSpec(("**/*",)), ["README.md", "tf/.terraform/big", "tf/main.tf", "tf/modules/vpc/main.tf"]),
-    (ArtifactSpec(("**/*",), "tf", exclude_paths=(".terraform/**/*",)), ["main.tf", "modules/vpc/main.tf"]),
-    (ArtifactSpec(("*.md", "tf/main.tf"), discard_paths=True), ["README.md", "main.tf"]),
-    (ArtifactSpec(("*",), "t*"), ["main.tf"]),
-    (ArtifactSpec(("*",), "."), ["README.md"]),
-])
+@pytest.mark.parametrize(
+    ("spec", "names"),
+    [
+        (ArtifactSpec(("**/*",)), ["README.md", "tf/.terraform/big", "tf/main.tf", "tf/modules/vpc/main.tf"]),
+        (ArtifactSpec(("**/*",), "tf", exclude_paths=(".terraform/**/*",)), ["main.tf", "modules/vpc/main.tf"]),
+        (ArtifactSpec(("*.md", "tf/main.tf"), discard_paths=True), ["README.md", "main.tf"]),
+        (ArtifactSpec(("*",), "t*"), ["main.tf"]),
+        (ArtifactSpec(("*",), "."), ["README.md"]),
+    ],
+)
 def test_collect(tree: Path, spec: ArtifactSpec, names: list[str]) -> None:
     assert list(artifacts.collect(spec, tree)) == names
 

@@ -38,8 +38,10 @@ phases:
 
 def build_action(project: str, inputs: list[str], outputs: list[str], **configuration: str) -> dict[str, Any]:
     return {
-        "name": project, "namespace": f"NS{outputs[0] if outputs else 'Last'}",
-        "inputArtifacts": [{"name": name} for name in inputs], "outputArtifacts": [{"name": name} for name in outputs],
+        "name": project,
+        "namespace": f"NS{outputs[0] if outputs else 'Last'}",
+        "inputArtifacts": [{"name": name} for name in inputs],
+        "outputArtifacts": [{"name": name} for name in outputs],
         "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"},
         "configuration": {"ProjectName": project, **configuration},
     }
@@ -58,32 +60,70 @@ class Stack:
         build_arn = aws.role(self.build_role, "codebuild.amazonaws.com", self.logs, self.objects, self.kms)
         for suffix, text in (("plan", PLAN), ("apply", APPLY)):
             aws.client("codebuild").create_project(
-                name=f"{self.name}-{suffix}", source={"type": "CODEPIPELINE", "buildspec": text},
-                artifacts={"type": "CODEPIPELINE"}, serviceRole=build_arn, encryptionKey=self.key,
-                environment={"type": "LINUX_CONTAINER", "image": "hashicorp/terraform:1.11",
-                             "computeType": "BUILD_GENERAL1_SMALL"})
+                name=f"{self.name}-{suffix}",
+                source={"type": "CODEPIPELINE", "buildspec": text},
+                artifacts={"type": "CODEPIPELINE"},
+                serviceRole=build_arn,
+                encryptionKey=self.key,
+                environment={
+                    "type": "LINUX_CONTAINER",
+                    "image": "hashicorp/terraform:1.11",
+                    "computeType": "BUILD_GENERAL1_SMALL",
+                },
+            )
         self.pipeline = [
-            self.objects, self.kms, allow("codeconnections:UseConnection", connection),
-            allow(["codebuild:StartBuild", "codebuild:BatchGetBuilds"],
-                  f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{self.name}-*"),
+            self.objects,
+            self.kms,
+            allow("codeconnections:UseConnection", connection),
+            allow(
+                ["codebuild:StartBuild", "codebuild:BatchGetBuilds"],
+                f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{self.name}-*",
+            ),
         ]
         pipeline_arn = aws.role(self.pipeline_role, "codepipeline.amazonaws.com", *self.pipeline)
         self.api = aws.client("codepipeline")
         counts = f'[{{"name":"COUNTS","value":"#{{NSPlanOutput.COUNTS}}"}},{{"name":"PIPELINE","value":"{self.name}"}}]'
         self.declaration = {
-            "name": self.name, "roleArn": pipeline_arn, "pipelineType": "V2", "executionMode": "QUEUED",
+            "name": self.name,
+            "roleArn": pipeline_arn,
+            "pipelineType": "V2",
+            "executionMode": "QUEUED",
             "artifactStore": {"type": "S3", "location": bucket, "encryptionKey": {"type": "KMS", "id": self.key}},
             "stages": [
-                {"name": "Source", "actions": [{
-                    "name": "Checkout", "outputArtifacts": [{"name": "SourceOutput"}],
-                    "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeStarSourceConnection",
-                                     "version": "1"},
-                    "configuration": {"ConnectionArn": connection, "FullRepositoryId": repository.full_name,
-                                      "BranchName": "main", "DetectChanges": "false"}}]},
+                {
+                    "name": "Source",
+                    "actions": [
+                        {
+                            "name": "Checkout",
+                            "outputArtifacts": [{"name": "SourceOutput"}],
+                            "actionTypeId": {
+                                "category": "Source",
+                                "owner": "AWS",
+                                "provider": "CodeStarSourceConnection",
+                                "version": "1",
+                            },
+                            "configuration": {
+                                "ConnectionArn": connection,
+                                "FullRepositoryId": repository.full_name,
+                                "BranchName": "main",
+                                "DetectChanges": "false",
+                            },
+                        }
+                    ],
+                },
                 {"name": "Plan", "actions": [build_action(f"{self.name}-plan", ["SourceOutput"], ["PlanOutput"])]},
-                {"name": "Apply", "actions": [build_action(
-                    f"{self.name}-apply", ["SourceOutput", "PlanOutput"], [], PrimarySource="SourceOutput",
-                    EnvironmentVariables=counts)]},
+                {
+                    "name": "Apply",
+                    "actions": [
+                        build_action(
+                            f"{self.name}-apply",
+                            ["SourceOutput", "PlanOutput"],
+                            [],
+                            PrimarySource="SourceOutput",
+                            EnvironmentVariables=counts,
+                        )
+                    ],
+                },
             ],
         }
 
@@ -91,8 +131,9 @@ class Stack:
         """Run the pipeline to its end; details of each action, and the status under ""."""
         if "created" not in self.__dict__:
             self.created = self.api.create_pipeline(pipeline=self.declaration)
-            execution = self.api.list_pipeline_executions(
-                pipelineName=self.name)["pipelineExecutionSummaries"][0]["pipelineExecutionId"]
+            execution = self.api.list_pipeline_executions(pipelineName=self.name)["pipelineExecutionSummaries"][0][
+                "pipelineExecutionId"
+            ]
         else:
             execution = self.api.start_pipeline_execution(name=self.name)["pipelineExecutionId"]
 
@@ -102,8 +143,9 @@ class Stack:
             return text if text in ("Succeeded", "Failed", "Stopped") else None
 
         ended = eventually(status, 30)
-        details = self.api.list_action_executions(
-            pipelineName=self.name, filter={"pipelineExecutionId": execution})["actionExecutionDetails"]
+        details = self.api.list_action_executions(pipelineName=self.name, filter={"pipelineExecutionId": execution})[
+            "actionExecutionDetails"
+        ]
         return {"": ended, **{item["actionName"].rpartition("-")[2]: item for item in details}}
 
 
@@ -123,7 +165,8 @@ def message(action: dict[str, Any]) -> str:
 
 
 def test_artifacts_travel_from_build_to_build(
-        stack: Callable[[], Stack], local_aws: LocalAws, repository: Repository) -> None:
+    stack: Callable[[], Stack], local_aws: LocalAws, repository: Repository
+) -> None:
     made = stack()
     ended = made.run()
     assert ended[""] == "Succeeded", ended
@@ -141,8 +184,11 @@ def test_artifacts_travel_from_build_to_build(
     assert build["initiator"] == f"codepipeline/{made.name}"
     assert build["resolvedSourceVersion"] == commit
     assert build["sourceVersion"].startswith(f"arn:aws:s3:::{made.bucket}/")
-    writers = {call["principal_arn"].split("/")[1] for call in local_aws.calls()
-               if call["action"] == "s3:PutObject" and location["key"] in call["resource"]}
+    writers = {
+        call["principal_arn"].split("/")[1]
+        for call in local_aws.calls()
+        if call["action"] == "s3:PutObject" and location["key"] in call["resource"]
+    }
     assert writers == {made.build_role}
 
 

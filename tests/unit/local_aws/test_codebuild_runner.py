@@ -50,11 +50,18 @@ class Build:
     def __init__(self, spec: str, **overrides: Any) -> None:
         trusted = overrides.pop("trusted", True)
         request = {
-            "name": "demo", "source": {"type": "NO_SOURCE", "buildspec": textwrap.dedent(spec)},
-            "artifacts": {"type": "NO_ARTIFACTS"}, "serviceRole": ROLE,
-            "environment": {"type": "LINUX_CONTAINER", "computeType": "BUILD_GENERAL1_SMALL",
-                            "image": "hashicorp/terraform:1.11", **overrides.pop("environment", {})},
-            "logsConfig": {"cloudWatchLogs": {"status": "DISABLED"}}, **overrides,
+            "name": "demo",
+            "source": {"type": "NO_SOURCE", "buildspec": textwrap.dedent(spec)},
+            "artifacts": {"type": "NO_ARTIFACTS"},
+            "serviceRole": ROLE,
+            "environment": {
+                "type": "LINUX_CONTAINER",
+                "computeType": "BUILD_GENERAL1_SMALL",
+                "image": "hashicorp/terraform:1.11",
+                **overrides.pop("environment", {}),
+            },
+            "logsConfig": {"cloudWatchLogs": {"status": "DISABLED"}},
+            **overrides,
         }
         project = projects.created(request, ACCOUNT, REGION, 1.0)
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -108,9 +115,21 @@ def test_a_build_that_succeeds() -> None:
     """).run()
     assert build.result["buildStatus"] == "SUCCEEDED"
     assert build.result["buildComplete"] is True
-    assert list(build.statuses.items()) == [(phase, "SUCCEEDED") for phase in (
-        "SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD",
-        "UPLOAD_ARTIFACTS", "FINALIZING")] + [("COMPLETED", "")]
+    assert list(build.statuses.items()) == [
+        (phase, "SUCCEEDED")
+        for phase in (
+            "SUBMITTED",
+            "QUEUED",
+            "PROVISIONING",
+            "DOWNLOAD_SOURCE",
+            "INSTALL",
+            "PRE_BUILD",
+            "BUILD",
+            "POST_BUILD",
+            "UPLOAD_ARTIFACTS",
+            "FINALIZING",
+        )
+    ] + [("COMPLETED", "")]
     assert build.output == ["hello 010 kept!", "/", 'PLAN="$PLAN second"', "", "no newline"]
     assert build.result["exportedEnvironmentVariables"] == [{"name": "PLAN", "value": "first second"}]
     assert "Running command cd /; NOT_EXPORTED=kept" in build.log
@@ -128,11 +147,13 @@ def test_events() -> None:
     assert information["build-complete"] is True
     assert information["initiator"] == "alice"
     assert information["environment"]["image"] == "hashicorp/terraform:1.11"
-    phases = {detail["completed-phase"]: detail for kind, detail in build.events
-              if kind == "CodeBuild Build Phase Change"}
+    phases = {
+        detail["completed-phase"]: detail for kind, detail in build.events if kind == "CodeBuild Build Phase Change"
+    }
     assert phases["BUILD"]["completed-phase-status"] == "FAILED"
     assert phases["BUILD"]["completed-phase-context"] == (
-        "[COMMAND_EXECUTION_ERROR: Error while executing command: false. Reason: exit status 1]")
+        "[COMMAND_EXECUTION_ERROR: Error while executing command: false. Reason: exit status 1]"
+    )
 
 
 def test_a_failing_build_phase_is_followed_by_post_build() -> None:
@@ -156,19 +177,25 @@ def test_a_failing_build_phase_is_followed_by_post_build() -> None:
     assert "Phase context status code: COMMAND_EXECUTION_ERROR Message: Error while executing command" in build.log
 
 
-@pytest.mark.parametrize(("phase", "on_failure", "ran"), [
-    ("install", "", ["always"]),
-    ("pre_build", "", ["always"]),
-    ("pre_build", "on-failure: CONTINUE,", ["always", "build", "post"]),
-    ("install", "on-failure: CONTINUE,", ["always", "build", "post"]),
-    ("build", "", ["always", "post"]),
-    ("build", "on-failure: CONTINUE,", ["always", "post"]),
-    ("build", "on-failure: ABORT,", ["always"]),
-    ("post_build", "", ["build", "always"]),
-])
+@pytest.mark.parametrize(
+    ("phase", "on_failure", "ran"),
+    [
+        ("install", "", ["always"]),
+        ("pre_build", "", ["always"]),
+        ("pre_build", "on-failure: CONTINUE,", ["always", "build", "post"]),
+        ("install", "on-failure: CONTINUE,", ["always", "build", "post"]),
+        ("build", "", ["always", "post"]),
+        ("build", "on-failure: CONTINUE,", ["always", "post"]),
+        ("build", "on-failure: ABORT,", ["always"]),
+        ("post_build", "", ["build", "always"]),
+    ],
+)
 def test_what_follows_a_failure(phase: str, on_failure: str, ran: list[str]) -> None:
-    phases = {"build": "commands: [echo build]", "post_build": "commands: [echo post]",
-              phase: f"{on_failure} commands: ['false'], finally: [echo always]"}
+    phases = {
+        "build": "commands: [echo build]",
+        "post_build": "commands: [echo post]",
+        phase: f"{on_failure} commands: ['false'], finally: [echo always]",
+    }
     text = "\n".join(f"  {name}: {{{body}}}" for name, body in phases.items())
     build = Build(f"version: 0.2\nphases:\n{text}\n").run()
     assert build.result["buildStatus"] == "FAILED"
@@ -233,18 +260,23 @@ def test_the_terraform_binary_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp
     assert build.output == ["Terraform v9.8.7"]
     assert "asks for version 1.11; local AWS runs terraform 9.8.7" in build.log
     monkeypatch.setenv("TERRAFORM_BINARY", str(tmp_path / "none"))
-    assert "found no terraform" in Build("version: 0.2\nphases: {build: {commands: [ls]}}").run().context(
-        "PROVISIONING")["message"]
+    assert (
+        "found no terraform"
+        in Build("version: 0.2\nphases: {build: {commands: [ls]}}").run().context("PROVISIONING")["message"]
+    )
 
 
 def test_nothing_of_the_servers_environment_reaches_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVER_SECRET", "leaked")
     monkeypatch.setenv("LOCAL_AWS_TERRAFORMRC", "/somewhere/terraformrc")
-    build = Build("""
+    build = Build(
+        """
         version: 0.2
         phases:
           build: {commands: [env, 'ls -ld $CODEBUILD_SRC_DIR/../../../..', 'touch $HOME/x $TMPDIR/x x']}
-    """, environment={"environmentVariables": [{"name": "FROM_PROJECT", "value": "p"}]}).run()
+    """,
+        environment={"environmentVariables": [{"name": "FROM_PROJECT", "value": "p"}]},
+    ).run()
     assert build.result["buildStatus"] == "SUCCEEDED"
     variables = dict(line.split("=", 1) for line in build.output if "=" in line)
     assert "leaked" not in build.log
@@ -263,11 +295,14 @@ def test_nothing_of_the_servers_environment_reaches_the_build(monkeypatch: pytes
 
 
 def test_the_projects_variable_wins_over_the_buildspecs() -> None:
-    build = Build("""
+    build = Build(
+        """
         version: 0.2
         env: {variables: {A: buildspec, B: buildspec}, parameter-store: {C: /never/read}}
         phases: {build: {commands: [echo $A $B $C]}}
-    """, environment={"environmentVariables": [{"name": name, "value": "project"} for name in ("A", "C")]}).run()
+    """,
+        environment={"environmentVariables": [{"name": name, "value": "project"} for name in ("A", "C")]},
+    ).run()
     assert build.output == ["project buildspec project"]
 
 
@@ -335,10 +370,13 @@ def test_a_background_process_does_not_outlive_the_build() -> None:
     assert not _alive(int(build.output[0]))
 
 
-@pytest.mark.parametrize(("image", "message"), [
-    ("aws/codebuild/amazonlinux-x86_64-standard:5.0", "pull access denied for aws/codebuild/amazonlinux"),
-    ("alpine:3", "pull access denied for alpine"),
-])
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("aws/codebuild/amazonlinux-x86_64-standard:5.0", "pull access denied for aws/codebuild/amazonlinux"),
+        ("alpine:3", "pull access denied for alpine"),
+    ],
+)
 def test_other_images_cannot_be_pulled(image: str, message: str) -> None:
     build = Build("version: 0.2\nphases: {build: {commands: [ls]}}", environment={"image": image}).run()
     assert build.result["buildStatus"] == "FAILED"
@@ -350,8 +388,9 @@ def test_other_images_cannot_be_pulled(image: str, message: str) -> None:
 
 
 def test_another_version_of_terraform_is_said() -> None:
-    build = Build("version: 0.2\nphases: {build: {commands: [ls]}}",
-                  environment={"image": "docker.io/hashicorp/terraform:0.12.1"}).run()
+    build = Build(
+        "version: 0.2\nphases: {build: {commands: [ls]}}", environment={"image": "docker.io/hashicorp/terraform:0.12.1"}
+    ).run()
     assert build.result["buildStatus"] == "SUCCEEDED"
     assert "asks for version 0.12.1; local AWS runs terraform 1." in build.log
 
@@ -359,7 +398,8 @@ def test_another_version_of_terraform_is_said() -> None:
 def test_a_role_that_codebuild_may_not_assume() -> None:
     build = Build("version: 0.2\nphases: {build: {commands: [ls]}}", trusted=False).run()
     assert build.context("PROVISIONING")["message"] == (
-        f"CodeBuild is not authorized to perform: sts:AssumeRole on {ROLE}")
+        f"CodeBuild is not authorized to perform: sts:AssumeRole on {ROLE}"
+    )
 
 
 def test_a_buildspec_that_is_wrong() -> None:

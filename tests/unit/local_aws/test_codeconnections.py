@@ -23,8 +23,12 @@ def test_a_connection_from_pending_to_deleted(service: str, local_aws: LocalAws)
     assert arn.startswith(f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/")
     assert made["Tags"] == [{"Key": "a", "Value": "1"}]
     assert api.get_connection(ConnectionArn=arn)["Connection"] == {
-        "ConnectionName": name, "ConnectionArn": arn, "ProviderType": "GitHub", "OwnerAccountId": ACCOUNT,
-        "ConnectionStatus": "PENDING"}
+        "ConnectionName": name,
+        "ConnectionArn": arn,
+        "ProviderType": "GitHub",
+        "OwnerAccountId": ACCOUNT,
+        "ConnectionStatus": "PENDING",
+    }
     assert local_aws.command("complete-connection", name) == {"connection_arns": [arn]}
     assert api.get_connection(ConnectionArn=arn)["Connection"]["ConnectionStatus"] == "AVAILABLE"
     api.tag_resource(ResourceArn=arn, Tags=[{"Key": "b", "Value": "2"}])
@@ -37,8 +41,10 @@ def test_a_connection_from_pending_to_deleted(service: str, local_aws: LocalAws)
 
 def test_connections_are_listed_in_pages(local_aws: LocalAws) -> None:
     api = local_aws.client("codeconnections", region="us-west-2")
-    arns = [api.create_connection(ConnectionName=unique("c"), ProviderType=provider)["ConnectionArn"]
-            for provider in ("GitHub", "GitLab", "GitHub")]
+    arns = [
+        api.create_connection(ConnectionName=unique("c"), ProviderType=provider)["ConnectionArn"]
+        for provider in ("GitHub", "GitLab", "GitHub")
+    ]
     first = api.list_connections(MaxResults=2)
     rest = api.list_connections(MaxResults=2, NextToken=first["NextToken"])
     assert [item["ConnectionArn"] for item in first["Connections"] + rest["Connections"]] == arns
@@ -56,11 +62,14 @@ def test_bad_requests(local_aws: LocalAws) -> None:
         api.create_connection(ConnectionName="x")
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ({"full_name": "no-owner", "path": "/"}, "is not a repository name"),
-    ({"full_name": "a/b", "path": "/does/not/exist"}, "is not a Git repository"),
-    ({"full_name": "a/b"}, "path is missing"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"full_name": "no-owner", "path": "/"}, "is not a repository name"),
+        ({"full_name": "a/b", "path": "/does/not/exist"}, "is not a Git repository"),
+        ({"full_name": "a/b"}, "path is missing"),
+    ],
+)
 def test_bad_repositories_are_refused(content: dict[str, str], message: str, local_aws: LocalAws) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         local_aws.post("/_local/repositories", **content)

@@ -39,9 +39,13 @@ def role(local_aws: LocalAws) -> str:
 def minimal(role: str) -> dict[str, Any]:
     """The least a pipeline needs; its source fails, which these tests do not mind."""
     return {
-        "name": unique("pipe"), "roleArn": role, "artifactStore": {"type": "S3", "location": "a-bucket"},
-        "stages": [{"name": "Source", "actions": [source_action(CONNECTION, "example/none")]},
-                   {"name": "Approve", "actions": [approval_action()]}],
+        "name": unique("pipe"),
+        "roleArn": role,
+        "artifactStore": {"type": "S3", "location": "a-bucket"},
+        "stages": [
+            {"name": "Source", "actions": [source_action(CONNECTION, "example/none")]},
+            {"name": "Approve", "actions": [approval_action()]},
+        ],
     }
 
 
@@ -66,25 +70,41 @@ def test_server_defaults_are_folded_in(api: Any, minimal: dict[str, Any]) -> Non
     expected = copy.deepcopy(minimal) | {"version": 1, "executionMode": "SUPERSEDED", "pipelineType": "V1"}
     expected["stages"][0]["actions"][0] |= {"runOrder": 1, "inputArtifacts": []}
     expected["stages"][1]["actions"][0] |= {
-        "runOrder": 1, "configuration": {}, "inputArtifacts": [], "outputArtifacts": []}
+        "runOrder": 1,
+        "configuration": {},
+        "inputArtifacts": [],
+        "outputArtifacts": [],
+    }
     assert found["pipeline"] == created["pipeline"] == expected
     assert found["metadata"]["pipelineArn"] == f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{minimal['name']}"
-    report = ParamValidator().validate(found["pipeline"], service_model("codepipeline").shape_for(
-        "PipelineDeclaration"))
+    report = ParamValidator().validate(
+        found["pipeline"], service_model("codepipeline").shape_for("PipelineDeclaration")
+    )
     assert not report.has_errors()
 
 
 def test_v2_fields_are_kept(api: Any, minimal: dict[str, Any]) -> None:
     minimal |= {
-        "pipelineType": "V2", "executionMode": "QUEUED", "variables": [{"name": "who", "description": "somebody"}],
-        "triggers": [{"providerType": "CodeStarSourceConnection", "gitConfiguration": {
-            "sourceActionName": "Checkout", "push": [{"branches": {"includes": ["main"]}}],
-            "pullRequest": [{"events": ["OPEN"], "branches": {"includes": ["main"]}}]}}]}
+        "pipelineType": "V2",
+        "executionMode": "QUEUED",
+        "variables": [{"name": "who", "description": "somebody"}],
+        "triggers": [
+            {
+                "providerType": "CodeStarSourceConnection",
+                "gitConfiguration": {
+                    "sourceActionName": "Checkout",
+                    "push": [{"branches": {"includes": ["main"]}}],
+                    "pullRequest": [{"events": ["OPEN"], "branches": {"includes": ["main"]}}],
+                },
+            }
+        ],
+    }
     minimal["stages"][1] |= {"onFailure": {"result": "ROLLBACK"}, "blockers": []}
     minimal["stages"][1]["actions"][0]["timeoutInMinutes"] = 10
     created = api.create_pipeline(pipeline=minimal)["pipeline"]
     assert {key: created[key] for key in ("pipelineType", "executionMode", "variables", "triggers")} == {
-        key: minimal[key] for key in ("pipelineType", "executionMode", "variables", "triggers")}
+        key: minimal[key] for key in ("pipelineType", "executionMode", "variables", "triggers")
+    }
     assert created["stages"][1]["onFailure"] == {"result": "ROLLBACK"}
     assert created["stages"][1]["actions"][0]["timeoutInMinutes"] == 10
 
@@ -104,9 +124,12 @@ def test_names_are_unique_and_must_exist(api: Any, minimal: dict[str, Any]) -> N
     assert code(api.create_pipeline, pipeline=minimal)[0] == "PipelineNameInUseException"
     api.delete_pipeline(name=minimal["name"])
     api.delete_pipeline(name=minimal["name"])
-    for call, arguments in ((api.get_pipeline, {"name": minimal["name"]}), (api.update_pipeline, {"pipeline": minimal}),
-                            (api.get_pipeline_state, {"name": minimal["name"]}),
-                            (api.start_pipeline_execution, {"name": minimal["name"]})):
+    for call, arguments in (
+        (api.get_pipeline, {"name": minimal["name"]}),
+        (api.update_pipeline, {"pipeline": minimal}),
+        (api.get_pipeline_state, {"name": minimal["name"]}),
+        (api.start_pipeline_execution, {"name": minimal["name"]}),
+    ):
         assert code(call, **arguments)[0] == "PipelineNotFoundException"
 
 
@@ -133,7 +156,8 @@ def test_tags(local_aws: LocalAws, api: Any, minimal: dict[str, Any]) -> None:
     api.untag_resource(resourceArn=arn, tagKeys=["a"])
     assert api.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "b", "value": minimal["name"]}]
     found = local_aws.client("resourcegroupstaggingapi").get_resources(
-        TagFilters=[{"Key": "b", "Values": [minimal["name"]]}])["ResourceTagMappingList"]
+        TagFilters=[{"Key": "b", "Values": [minimal["name"]]}]
+    )["ResourceTagMappingList"]
     assert [item["ResourceARN"] for item in found] == [arn]
     assert code(api.list_tags_for_resource, resourceArn=arn + "x")[0] == "ResourceNotFoundException"
     many = [{"key": f"k{number}", "value": ""} for number in range(50)]
@@ -178,46 +202,87 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return apply
 
 
-BUILD = {"name": "Plan", "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"},
-         "configuration": {"ProjectName": "plan"}, "inputArtifacts": [{"name": "SourceOutput"}]}
+BUILD = {
+    "name": "Plan",
+    "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"},
+    "configuration": {"ProjectName": "plan"},
+    "inputArtifacts": [{"name": "SourceOutput"}],
+}
 STRUCTURE, ACTION = "InvalidStructureException", "InvalidActionDeclarationException"
 
 
-@pytest.mark.parametrize(("apply", "error", "message"), [
-    (change("stages", []), STRUCTURE, "minimum of 2 stages"),
-    (change("stages.1.name", "Source"), STRUCTURE, "Stage names must be unique"),
-    (change("stages.0.actions", [approval_action()]), STRUCTURE, "only contains source actions"),
-    (change("stages.1.actions", [source_action(CONNECTION, "a/b")]), STRUCTURE, "Only the first stage"),
-    (change("stages.1.actions", []), STRUCTURE, "at least one action"),
-    (change("stages.1.actions", [BUILD, BUILD]), STRUCTURE, "Action names must be unique"),
-    (change("artifactStore", None), STRUCTURE, "exactly one of"),
-    (change("artifactStores", {REGION: {"type": "S3", "location": "a-bucket"}}), STRUCTURE, "exactly one of"),
-    (change("executionMode", "QUEUED"), STRUCTURE, "V1 do not support execution mode QUEUED"),
-    (change("variables", [{"name": "a"}]), STRUCTURE, "V1 do not support variables"),
-    (change("stages.1.actions.0.inputArtifacts", [{"name": "SourceOutput"}]), STRUCTURE, "more than the maximum of 0"),
-    (change("stages.1.actions", [BUILD | {"inputArtifacts": [{"name": "Nothing"}]}]), STRUCTURE,
-     "declared 0 times as output artifact"),
-    (change("stages.1.actions", [BUILD | {"outputArtifacts": [{"name": "SourceOutput"}]}]), STRUCTURE,
-     "must be unique within the pipeline. SourceOutput"),
-    (change("stages.1.actions", [BUILD | {"outputArtifacts": [{"name": "Out"}]},
-                                 BUILD | {"name": "Next", "inputArtifacts": [{"name": "Out"}]}]), STRUCTURE,
-     "must be the output artifact of an action that runs before it"),
-    (change("stages.1.actions.0.actionTypeId.provider", "Nobody"), ACTION, "Provider: 'Nobody'"),
-    (change("stages.1.actions", [BUILD | {"configuration": {}}]), ACTION,
-     "missing required configuration 'ProjectName'"),
-    (change("stages.1.actions.0.configuration", {"Colour": "red"}), ACTION, "unknown configuration 'Colour'"),
-    (change("stages.1.actions", [BUILD | {"configuration": {"ProjectName": "a", "EnvironmentVariables": "{"}}]), ACTION,
-     "is not a JSON list"),
-    (change("stages.1.actions", [BUILD | {"configuration": {"ProjectName": "a", "PrimarySource": "x"}}]), ACTION,
-     "PrimarySource 'x'"),
-    (change("stages.1.actions.0.configuration", {"CustomData": "#{nobody.Thing}"}), ACTION,
-     "VariableReferenceText=[nobody.Thing]"),
-    (change("stages.0.actions.0.configuration.BranchName", "#{src.CommitId}"), ACTION,
-     "a namespace that does not exist"),
-    (change("stages.0.actions.0.namespace", "variables"), ACTION, "reserved"),
-])
-def test_wrong_structures(apply: Callable[[dict[str, Any]], None], error: str, message: str, api: Any,
-                          minimal: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("apply", "error", "message"),
+    [
+        (change("stages", []), STRUCTURE, "minimum of 2 stages"),
+        (change("stages.1.name", "Source"), STRUCTURE, "Stage names must be unique"),
+        (change("stages.0.actions", [approval_action()]), STRUCTURE, "only contains source actions"),
+        (change("stages.1.actions", [source_action(CONNECTION, "a/b")]), STRUCTURE, "Only the first stage"),
+        (change("stages.1.actions", []), STRUCTURE, "at least one action"),
+        (change("stages.1.actions", [BUILD, BUILD]), STRUCTURE, "Action names must be unique"),
+        (change("artifactStore", None), STRUCTURE, "exactly one of"),
+        (change("artifactStores", {REGION: {"type": "S3", "location": "a-bucket"}}), STRUCTURE, "exactly one of"),
+        (change("executionMode", "QUEUED"), STRUCTURE, "V1 do not support execution mode QUEUED"),
+        (change("variables", [{"name": "a"}]), STRUCTURE, "V1 do not support variables"),
+        (
+            change("stages.1.actions.0.inputArtifacts", [{"name": "SourceOutput"}]),
+            STRUCTURE,
+            "more than the maximum of 0",
+        ),
+        (
+            change("stages.1.actions", [BUILD | {"inputArtifacts": [{"name": "Nothing"}]}]),
+            STRUCTURE,
+            "declared 0 times as output artifact",
+        ),
+        (
+            change("stages.1.actions", [BUILD | {"outputArtifacts": [{"name": "SourceOutput"}]}]),
+            STRUCTURE,
+            "must be unique within the pipeline. SourceOutput",
+        ),
+        (
+            change(
+                "stages.1.actions",
+                [
+                    BUILD | {"outputArtifacts": [{"name": "Out"}]},
+                    BUILD | {"name": "Next", "inputArtifacts": [{"name": "Out"}]},
+                ],
+            ),
+            STRUCTURE,
+            "must be the output artifact of an action that runs before it",
+        ),
+        (change("stages.1.actions.0.actionTypeId.provider", "Nobody"), ACTION, "Provider: 'Nobody'"),
+        (
+            change("stages.1.actions", [BUILD | {"configuration": {}}]),
+            ACTION,
+            "missing required configuration 'ProjectName'",
+        ),
+        (change("stages.1.actions.0.configuration", {"Colour": "red"}), ACTION, "unknown configuration 'Colour'"),
+        (
+            change("stages.1.actions", [BUILD | {"configuration": {"ProjectName": "a", "EnvironmentVariables": "{"}}]),
+            ACTION,
+            "is not a JSON list",
+        ),
+        (
+            change("stages.1.actions", [BUILD | {"configuration": {"ProjectName": "a", "PrimarySource": "x"}}]),
+            ACTION,
+            "PrimarySource 'x'",
+        ),
+        (
+            change("stages.1.actions.0.configuration", {"CustomData": "#{nobody.Thing}"}),
+            ACTION,
+            "VariableReferenceText=[nobody.Thing]",
+        ),
+        (
+            change("stages.0.actions.0.configuration.BranchName", "#{src.CommitId}"),
+            ACTION,
+            "a namespace that does not exist",
+        ),
+        (change("stages.0.actions.0.namespace", "variables"), ACTION, "reserved"),
+    ],
+)
+def test_wrong_structures(
+    apply: Callable[[dict[str, Any]], None], error: str, message: str, api: Any, minimal: dict[str, Any]
+) -> None:
     good = copy.deepcopy(minimal)
     apply(minimal)
     found = code(api.create_pipeline, pipeline=minimal)
@@ -229,14 +294,22 @@ def test_wrong_structures(apply: Callable[[dict[str, Any]], None], error: str, m
 
 def test_the_role_must_trust_codepipeline(local_aws: LocalAws, api: Any, minimal: dict[str, Any]) -> None:
     wrong = local_aws.role(unique("role"), "codebuild.amazonaws.com")
-    elsewhere = local_aws.role(unique("role"), "codepipeline.amazonaws.com", condition={
-        "StringEquals": {"aws:SourceAccount": "999999999999"}})
+    elsewhere = local_aws.role(
+        unique("role"), "codepipeline.amazonaws.com", condition={"StringEquals": {"aws:SourceAccount": "999999999999"}}
+    )
     for arn in (wrong, elsewhere, wrong + "-gone"):
         assert code(api.create_pipeline, pipeline=minimal | {"roleArn": arn}) == (
-            STRUCTURE, f"CodePipeline is not authorized to perform AssumeRole on role {arn}")
-    right = local_aws.role(unique("role"), "codepipeline.amazonaws.com", condition={
-        "StringEquals": {"aws:SourceAccount": ACCOUNT},
-        "ArnLike": {"aws:SourceArn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{minimal['name']}"}})
+            STRUCTURE,
+            f"CodePipeline is not authorized to perform AssumeRole on role {arn}",
+        )
+    right = local_aws.role(
+        unique("role"),
+        "codepipeline.amazonaws.com",
+        condition={
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{minimal['name']}"},
+        },
+    )
     api.create_pipeline(pipeline=minimal | {"roleArn": right})
 
 
@@ -244,16 +317,22 @@ def test_pass_role_and_resource_level_permissions(local_aws: LocalAws, minimal: 
     name, user = minimal["name"], unique("user")
     arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{name}"
     create = allow(["codepipeline:CreatePipeline", "codepipeline:UpdatePipeline"], arn)
-    may_pass = allow("codeconnections:PassConnection", CONNECTION, Condition={
-        "StringEquals": {"codeconnections:PassedToService": "codepipeline.amazonaws.com"}})
+    may_pass = allow(
+        "codeconnections:PassConnection",
+        CONNECTION,
+        Condition={"StringEquals": {"codeconnections:PassedToService": "codepipeline.amazonaws.com"}},
+    )
 
     def as_user(*statements: dict[str, Any]) -> Any:
         return local_aws.client("codepipeline", local_aws.user(user, *statements))
 
     assert "iam:PassRole" in code(as_user(create).create_pipeline, pipeline=minimal)[1]
     for service, works in (("codebuild.amazonaws.com", False), ("codepipeline.amazonaws.com", True)):
-        api = as_user(create, may_pass, allow("iam:PassRole", minimal["roleArn"], Condition={
-            "StringEquals": {"iam:PassedToService": service}}))
+        api = as_user(
+            create,
+            may_pass,
+            allow("iam:PassRole", minimal["roleArn"], Condition={"StringEquals": {"iam:PassedToService": service}}),
+        )
         if works:
             api.create_pipeline(pipeline=minimal)
         else:
@@ -264,30 +343,44 @@ def test_pass_role_and_resource_level_permissions(local_aws: LocalAws, minimal: 
     assert error[0] == "AccessDeniedException"
     assert error[1] == (
         f"User: arn:aws:iam::{ACCOUNT}:user/{user} is not authorized to perform: codepipeline:CreatePipeline on "
-        f"resource: {arn}2 because no identity-based policy allows the codepipeline:CreatePipeline action")
+        f"resource: {arn}2 because no identity-based policy allows the codepipeline:CreatePipeline action"
+    )
     transition = {"pipelineName": name, "stageName": "Approve", "transitionType": "Inbound"}
     assert code(api.enable_stage_transition, **transition)[0] == "AccessDeniedException"
     as_user(allow("codepipeline:EnableStageTransition", f"{arn}/Approve")).enable_stage_transition(**transition)
-    approval = {"pipelineName": name, "stageName": "Approve", "actionName": "Ok",
-                "token": "00000000-0000-0000-0000-000000000000", "result": {"status": "Approved", "summary": ""}}
+    approval = {
+        "pipelineName": name,
+        "stageName": "Approve",
+        "actionName": "Ok",
+        "token": "00000000-0000-0000-0000-000000000000",
+        "result": {"status": "Approved", "summary": ""},
+    }
     approver = as_user(allow("codepipeline:PutApprovalResult", f"{arn}/Approve/Ok"))
     assert code(approver.put_approval_result, **approval)[0] == "InvalidApprovalTokenException"
     assert code(approver.put_approval_result, **approval | {"actionName": "No"})[0] == "AccessDeniedException"
 
 
 def test_request_tags_count(local_aws: LocalAws, minimal: dict[str, Any]) -> None:
-    api = local_aws.client("codepipeline", local_aws.user(unique("user"), allow(
-        ["iam:PassRole", "codestar-connections:PassConnection"]), allow(
-        "codepipeline:CreatePipeline", Condition={"StringEquals": {"aws:RequestTag/team": "a"}})))
+    api = local_aws.client(
+        "codepipeline",
+        local_aws.user(
+            unique("user"),
+            allow(["iam:PassRole", "codestar-connections:PassConnection"]),
+            allow("codepipeline:CreatePipeline", Condition={"StringEquals": {"aws:RequestTag/team": "a"}}),
+        ),
+    )
     assert code(api.create_pipeline, pipeline=minimal)[0] == "AccessDeniedException"
     api.create_pipeline(pipeline=minimal, tags=[{"key": "team", "value": "a"}])
 
 
-@pytest.mark.parametrize(("keys", "error"), [
-    (None, "MissingAuthenticationTokenException"),
-    (("AKIAUNKNOWNUNKNOWNUN", "x"), "UnrecognizedClientException"),
-    (("", "wrong"), "InvalidSignatureException"),
-])
+@pytest.mark.parametrize(
+    ("keys", "error"),
+    [
+        (None, "MissingAuthenticationTokenException"),
+        (("AKIAUNKNOWNUNKNOWNUN", "x"), "UnrecognizedClientException"),
+        (("", "wrong"), "InvalidSignatureException"),
+    ],
+)
 def test_requests_must_be_signed(keys: tuple[str, str] | None, error: str, local_aws: LocalAws) -> None:
     if keys is None:
         api = local_aws.client("codepipeline", signature_version=UNSIGNED)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -24,34 +25,65 @@ from tests.unit.local_aws.support import (
 
 
 @pytest.fixture
-def build(local_aws: LocalAws, repository: Repository, connection: str, artifact_bucket: str,
-          create: Callable[..., Running]) -> Callable[..., Running]:
+def build(
+    local_aws: LocalAws, repository: Repository, connection: str, artifact_bucket: str, create: Callable[..., Running]
+) -> Callable[..., Running]:
     """Make a pipeline Source -> Plan -> Approve whose build runs the given commands."""
 
     def made(*commands: str, may_start: bool = True) -> Running:
         project = unique("project")
-        role = local_aws.role(unique("build"), "codebuild.amazonaws.com", allow("logs:*"),
-                              allow(["s3:GetObject*", "s3:PutObject"], f"arn:aws:s3:::{artifact_bucket}/*"))
-        spec = {"version": 0.2, "env": {"exported-variables": ["RESULT"]}, "phases": {"build": {"commands": commands}},
-                "artifacts": {"files": ["plan.txt"]}}
+        role = local_aws.role(
+            unique("build"),
+            "codebuild.amazonaws.com",
+            allow("logs:*"),
+            allow(["s3:GetObject*", "s3:PutObject"], f"arn:aws:s3:::{artifact_bucket}/*"),
+        )
+        spec = {
+            "version": 0.2,
+            "env": {"exported-variables": ["RESULT"]},
+            "phases": {"build": {"commands": commands}},
+            "artifacts": {"files": ["plan.txt"]},
+        }
         local_aws.client("codebuild").create_project(
-            name=project, serviceRole=role, source={"type": "CODEPIPELINE", "buildspec": json.dumps(spec)},
-            artifacts={"type": "CODEPIPELINE"}, environment={
-                "type": "LINUX_CONTAINER", "image": "hashicorp/terraform", "computeType": "BUILD_GENERAL1_SMALL"})
-        builds = allow(["codebuild:BatchGetBuilds", *(["codebuild:StartBuild"] if may_start else [])],
-                       f"arn:aws:codebuild:{REGION}:*:project/{project}")
+            name=project,
+            serviceRole=role,
+            source={"type": "CODEPIPELINE", "buildspec": json.dumps(spec)},
+            artifacts={"type": "CODEPIPELINE"},
+            environment={
+                "type": "LINUX_CONTAINER",
+                "image": "hashicorp/terraform",
+                "computeType": "BUILD_GENERAL1_SMALL",
+            },
+        )
+        builds = allow(
+            ["codebuild:BatchGetBuilds", *(["codebuild:StartBuild"] if may_start else [])],
+            f"arn:aws:codebuild:{REGION}:*:project/{project}",
+        )
         action = {
-            "name": "Plan", "namespace": "plan", "inputArtifacts": [{"name": "SourceOutput"}],
+            "name": "Plan",
+            "namespace": "plan",
+            "inputArtifacts": [{"name": "SourceOutput"}],
             "outputArtifacts": [{"name": "PlanOutput"}],
             "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"},
-            "configuration": {"ProjectName": project, "EnvironmentVariables": json.dumps(
-                [{"name": "COMMIT", "value": "#{src.CommitId}", "type": "PLAINTEXT"}])}}
+            "configuration": {
+                "ProjectName": project,
+                "EnvironmentVariables": json.dumps(
+                    [{"name": "COMMIT", "value": "#{src.CommitId}", "type": "PLAINTEXT"}]
+                ),
+            },
+        }
         return create(
-            [allow("codeconnections:UseConnection", connection), builds,
-             allow(["s3:PutObject", "s3:GetObject*"], f"arn:aws:s3:::{artifact_bucket}/*")],
-            stages=[{"name": "Source", "actions": [source_action(connection, repository.full_name)]},
-                    {"name": "Plan", "actions": [action]},
-                    {"name": "Approve", "actions": [approval_action(CustomData="result #{plan.RESULT}")]}])
+            [
+                allow("codeconnections:UseConnection", connection),
+                builds,
+                allow(["s3:PutObject", "s3:GetObject*"], f"arn:aws:s3:::{artifact_bucket}/*"),
+            ],
+            stages=[
+                {"name": "Source", "actions": [source_action(connection, repository.full_name)]},
+                {"name": "Plan", "actions": [action]},
+                {"name": "Approve", "actions": [approval_action(CustomData="result #{plan.RESULT}")]},
+            ],
+        )
 
     return made
 
@@ -83,8 +115,9 @@ def test_a_failed_build_fails_the_stage_and_can_be_retried(build: Callable[..., 
     assert "Build terminated with state: FAILED" in error["message"]
     assert "exit 3" in error["message"]
     assert running.stage("Plan")["latestExecution"]["status"] == "Failed"
-    running.api.retry_stage_execution(pipelineName=running.name, stageName="Plan", pipelineExecutionId=first,
-                                      retryMode="FAILED_ACTIONS")
+    running.api.retry_stage_execution(
+        pipelineName=running.name, stageName="Plan", pipelineExecutionId=first, retryMode="FAILED_ACTIONS"
+    )
     assert running.ends(first) == "Failed"
     assert running.actions(first)["Plan"]["actionExecutionId"] != failed["actionExecutionId"]
 
@@ -101,10 +134,29 @@ def test_the_pipeline_role_must_be_allowed_to_start_builds(build: Callable[..., 
 def test_an_abandoned_build_lets_the_execution_end(build: Callable[..., Running]) -> None:
     running = build("sleep 30")
     first = running.first()
-    eventually(lambda: running.actions(first).get("Plan", {}).get("output", {}).get(
-        "executionResult", {}).get("externalExecutionId"))
+    eventually(
+        lambda: (
+            running.actions(first)
+            .get("Plan", {})
+            .get("output", {})
+            .get("executionResult", {})
+            .get("externalExecutionId")
+        )
+    )
     running.api.stop_pipeline_execution(pipelineName=running.name, pipelineExecutionId=first, abandon=True)
     assert running.ends(first) == "Stopped"
     assert running.actions(first)["Plan"]["status"] == "Abandoned"
     build_id = running.actions(first)["Plan"]["output"]["executionResult"]["externalExecutionId"]
+
+    def polls() -> int:
+        return sum(
+            call["action"] == "codebuild:BatchGetBuilds" and f"/{running.role}/" in call["principal_arn"]
+            for call in running.aws.calls()
+        )
+
+    # The abandoned action stops asking for the build; one question may still have been on its way.
+    time.sleep(0.7)
+    before = polls()
+    time.sleep(1.2)
+    assert polls() == before
     running.aws.client("codebuild").stop_build(id=build_id)

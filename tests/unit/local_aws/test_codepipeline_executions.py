@@ -28,11 +28,15 @@ from tests.unit.local_aws.support import (
 )
 
 
-def test_source_then_approval(create: Callable[..., Running], local_aws: LocalAws, repository: Repository,
-                              artifact_bucket: str) -> None:
-    running = create(approval=approval_action(CustomData="commit #{src.CommitId} for #{variables.who}",
-                                              ExternalEntityLink="https://example.com/"),
-                     variables=[{"name": "who", "defaultValue": "nobody"}])
+def test_source_then_approval(
+    create: Callable[..., Running], local_aws: LocalAws, repository: Repository, artifact_bucket: str
+) -> None:
+    running = create(
+        approval=approval_action(
+            CustomData="commit #{src.CommitId} for #{variables.who}", ExternalEntityLink="https://example.com/"
+        ),
+        variables=[{"name": "who", "defaultValue": "nobody"}],
+    )
     first = running.first()
     assert running.execution(first)["trigger"]["triggerType"] == "CreatePipeline"
     running.answer(running.token(first), "Rejected", "no")
@@ -53,15 +57,24 @@ def test_source_then_approval(create: Callable[..., Running], local_aws: LocalAw
     execution, actions = running.execution(second), running.actions(second)
     head = git("rev-parse", "main", cwd=repository.clone)
     assert execution["variables"] == [{"name": "who", "resolvedValue": "Ada"}]
-    assert execution["trigger"] == {"triggerType": "StartPipelineExecution",
-                                    "triggerDetail": f"arn:aws:iam::{ACCOUNT}:user/admin"}
+    assert execution["trigger"] == {
+        "triggerType": "StartPipelineExecution",
+        "triggerDetail": f"arn:aws:iam::{ACCOUNT}:user/admin",
+    }
     assert execution["artifactRevisions"][0]["revisionId"] == head
     assert actions["Ok"]["input"]["resolvedConfiguration"]["CustomData"] == f"commit {head} for Ada"
     assert actions["Checkout"]["output"]["outputVariables"] | {"AuthorDate": ""} == {
-        "CommitId": head, "BranchName": "main", "FullRepositoryName": repository.full_name, "CommitMessage": "first",
-        "AuthorDate": "", "AuthorId": "Ada", "AuthorDisplayName": "Ada", "AuthorEmail": "ada@example.com",
+        "CommitId": head,
+        "BranchName": "main",
+        "FullRepositoryName": repository.full_name,
+        "CommitMessage": "first",
+        "AuthorDate": "",
+        "AuthorId": "Ada",
+        "AuthorDisplayName": "Ada",
+        "AuthorEmail": "ada@example.com",
         "ProviderType": "GitHub",
-        "ConnectionArn": actions["Checkout"]["input"]["configuration"]["ConnectionArn"]}
+        "ConnectionArn": actions["Checkout"]["input"]["configuration"]["ConnectionArn"],
+    }
     where = actions["Checkout"]["output"]["outputArtifacts"][0]["s3location"]
     assert where["bucket"] == artifact_bucket
     assert where["key"].startswith(f"{running.name[:20]}/SourceOutp/")
@@ -69,17 +82,24 @@ def test_source_then_approval(create: Callable[..., Running], local_aws: LocalAw
     assert content["ServerSideEncryption"] == "aws:kms"
     with zipfile.ZipFile(io.BytesIO(content["Body"].read())) as archive:
         assert sorted(name for name in archive.namelist() if not name.endswith("/")) == ["bin/run.sh", "main.tf"]
-    uploads = [call for call in local_aws.calls() if call["resource"].endswith(where["key"])
-               and call["action"] == "s3:PutObject"]
+    uploads = [
+        call
+        for call in local_aws.calls()
+        if call["resource"].endswith(where["key"]) and call["action"] == "s3:PutObject"
+    ]
     assert [call["principal_arn"] for call in uploads] == [
-        f"arn:aws:sts::{ACCOUNT}:assumed-role/{running.role}/{second}"]
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/{running.role}/{second}"
+    ]
 
 
-def test_artifacts_are_encrypted_with_the_store_key(create: Callable[..., Running], local_aws: LocalAws,
-                                                    connection: str, artifact_bucket: str) -> None:
+def test_artifacts_are_encrypted_with_the_store_key(
+    create: Callable[..., Running], local_aws: LocalAws, connection: str, artifact_bucket: str
+) -> None:
     key = local_aws.client("kms").create_key()["KeyMetadata"]["Arn"]
-    enough = [allow("codeconnections:UseConnection", connection),
-              allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*")]
+    enough = [
+        allow("codeconnections:UseConnection", connection),
+        allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*"),
+    ]
     running = create(enough, store={"encryptionKey": {"id": key, "type": "KMS"}})
     first = running.first()
     assert running.ends(first) == "Failed"
@@ -88,8 +108,9 @@ def test_artifacts_are_encrypted_with_the_store_key(create: Callable[..., Runnin
     assert "kms:GenerateDataKey" in error["message"]
 
     local_aws.policy(running.role, *enough, allow("kms:GenerateDataKey", key))
-    running.api.retry_stage_execution(pipelineName=running.name, stageName="Source", pipelineExecutionId=first,
-                                      retryMode="FAILED_ACTIONS")
+    running.api.retry_stage_execution(
+        pipelineName=running.name, stageName="Source", pipelineExecutionId=first, retryMode="FAILED_ACTIONS"
+    )
     running.token(first)
     where = running.actions(first)["Checkout"]["output"]["outputArtifacts"][0]["s3location"]
     found = local_aws.client("s3").head_object(Bucket=where["bucket"], Key=where["key"])
@@ -97,14 +118,20 @@ def test_artifacts_are_encrypted_with_the_store_key(create: Callable[..., Runnin
     assert running.stage("Source")["retryStageMetadata"]["manualStageRetryAttempt"] == 1
 
 
-@pytest.mark.parametrize(("missing", "message"), [
-    ("s3", "doesn't have the permissions required to access the Amazon S3 bucket"),
-    ("connection", "The provided role does not have sufficient permissions."),
-])
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("s3", "doesn't have the permissions required to access the Amazon S3 bucket"),
+        ("connection", "The provided role does not have sufficient permissions."),
+    ],
+)
 def test_a_missing_permission_of_the_role_fails_the_source(
-        missing: str, message: str, create: Callable[..., Running], connection: str, artifact_bucket: str) -> None:
-    statements = {"connection": allow("codestar-connections:UseConnection", connection),
-                  "s3": allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*")}
+    missing: str, message: str, create: Callable[..., Running], connection: str, artifact_bucket: str
+) -> None:
+    statements = {
+        "connection": allow("codestar-connections:UseConnection", connection),
+        "s3": allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*"),
+    }
     del statements[missing]
     running = create(list(statements.values()))
     first = running.first()
@@ -114,10 +141,12 @@ def test_a_missing_permission_of_the_role_fails_the_source(
     assert message in error["message"]
 
 
-def test_a_pending_connection_fails_the_source(create: Callable[..., Running], local_aws: LocalAws,
-                                               repository: Repository) -> None:
+def test_a_pending_connection_fails_the_source(
+    create: Callable[..., Running], local_aws: LocalAws, repository: Repository
+) -> None:
     pending = local_aws.client("codeconnections").create_connection(
-        ConnectionName=unique("pending"), ProviderType="GitHub")["ConnectionArn"]
+        ConnectionName=unique("pending"), ProviderType="GitHub"
+    )["ConnectionArn"]
     running = create([allow("codeconnections:UseConnection")], source_action(pending, repository.full_name))
     assert running.ends(running.first()) == "Failed"
     assert "PENDING" in running.stage("Source")["actionStates"][0]["latestExecution"]["errorDetails"]["message"]
@@ -137,23 +166,42 @@ def test_a_push_starts_an_execution_with_its_commit(create: Callable[..., Runnin
     assert newest["sourceRevisions"][0]["revisionId"] == commit
 
 
-@pytest.mark.parametrize(("detect", "push", "starts"), [
-    ("false", None, False),
-    ("true", {"branches": {"includes": ["release/*"]}, "filePaths": {"includes": ["envs/**"]}}, True),
-    ("true", {"branches": {"includes": ["release/*"]}, "filePaths": {"includes": ["docs/**"]}}, False),
-    ("true", {"branches": {"includes": ["**"], "excludes": ["release/**"]}}, False),
-    ("true", {"tags": {"includes": ["v*"]}}, False),
-])
-def test_trigger_filters(detect: str, push: dict[str, Any] | None, starts: bool, create: Callable[..., Running],
-                         repository: Repository, connection: str) -> None:
+@pytest.mark.parametrize(
+    ("detect", "push", "starts"),
+    [
+        ("false", None, False),
+        ("true", {"branches": {"includes": ["release/*"]}, "filePaths": {"includes": ["envs/**"]}}, True),
+        ("true", {"branches": {"includes": ["release/*"]}, "filePaths": {"includes": ["docs/**"]}}, False),
+        ("true", {"branches": {"includes": ["**"], "excludes": ["release/**"]}}, False),
+        ("true", {"tags": {"includes": ["v*"]}}, False),
+    ],
+)
+def test_trigger_filters(
+    detect: str,
+    push: dict[str, Any] | None,
+    starts: bool,
+    create: Callable[..., Running],
+    repository: Repository,
+    connection: str,
+) -> None:
     repository.push({"old.tf": "# old\n"}, branch="release/1")
-    triggers = {} if push is None else {"triggers": [{
-        "providerType": "CodeStarSourceConnection",
-        "gitConfiguration": {"sourceActionName": "Checkout", "push": [push]}}]}
+    triggers = (
+        {}
+        if push is None
+        else {
+            "triggers": [
+                {
+                    "providerType": "CodeStarSourceConnection",
+                    "gitConfiguration": {"sourceActionName": "Checkout", "push": [push]},
+                }
+            ]
+        }
+    )
     # Filters choose among branches; without them the action's own branch counts.
     branch = "release/1" if push is None else "main"
-    running = create(source=source_action(connection, repository.full_name, DetectChanges=detect, BranchName=branch),
-                     **triggers)
+    running = create(
+        source=source_action(connection, repository.full_name, DetectChanges=detect, BranchName=branch), **triggers
+    )
     # Pushes reach pipelines in the order of their creation: the control's execution says that the push was seen.
     control = create(source=source_action(connection, repository.full_name, BranchName="release/1"))
     commit = repository.push({"envs/prod/main.tf": "# it\n"}, branch="release/1")
@@ -162,16 +210,18 @@ def test_trigger_filters(detect: str, push: dict[str, Any] | None, starts: bool,
         found = item.api.list_pipeline_executions(pipelineName=item.name)["pipelineExecutionSummaries"]
         return [one for one in found if one["trigger"]["triggerType"].startswith("Webhook")]
 
-    eventually(lambda: any(source["revisionId"] == commit for one in executions(control)
-                           for source in one["sourceRevisions"]))
+    eventually(
+        lambda: any(source["revisionId"] == commit for one in executions(control) for source in one["sourceRevisions"])
+    )
     found = executions(running)
     assert bool(found) is starts
     if starts:
         assert found[0]["trigger"]["triggerType"] == "WebhookV2"
         assert json.loads(found[0]["trigger"]["triggerDetail"])["commitId"] == commit
         started = found[0]["pipelineExecutionId"]
-        source = eventually(lambda: running.actions(started).get("Checkout", {}).get("output", {}).get(
-            "outputVariables"))
+        source = eventually(
+            lambda: running.actions(started).get("Checkout", {}).get("output", {}).get("outputVariables")
+        )
         assert (source["CommitId"], source["BranchName"]) == (commit, "release/1")
 
 
@@ -183,17 +233,20 @@ def test_a_stopped_execution_and_its_retry(create: Callable[..., Running]) -> No
     assert running.execution(first)["status"] == "Stopping"
     with pytest.raises(running.api.exceptions.DuplicatedStopRequestException):
         running.api.stop_pipeline_execution(pipelineName=running.name, pipelineExecutionId=first)
-    running.api.stop_pipeline_execution(pipelineName=running.name, pipelineExecutionId=first, abandon=True,
-                                        reason="now")
+    running.api.stop_pipeline_execution(
+        pipelineName=running.name, pipelineExecutionId=first, abandon=True, reason="now"
+    )
     assert running.ends(first) == "Stopped"
     assert running.actions(first)["Ok"]["status"] == "Abandoned"
     with pytest.raises(running.api.exceptions.PipelineExecutionNotStoppableException):
         running.api.stop_pipeline_execution(pipelineName=running.name, pipelineExecutionId=first)
     with pytest.raises(running.api.exceptions.StageNotRetryableException):
-        running.api.retry_stage_execution(pipelineName=running.name, stageName="Source", pipelineExecutionId=first,
-                                          retryMode="ALL_ACTIONS")
-    running.api.retry_stage_execution(pipelineName=running.name, stageName="Approve", pipelineExecutionId=first,
-                                      retryMode="FAILED_ACTIONS")
+        running.api.retry_stage_execution(
+            pipelineName=running.name, stageName="Source", pipelineExecutionId=first, retryMode="ALL_ACTIONS"
+        )
+    running.api.retry_stage_execution(
+        pipelineName=running.name, stageName="Approve", pipelineExecutionId=first, retryMode="FAILED_ACTIONS"
+    )
     running.answer(running.token(first))
     assert running.ends(first) == "Succeeded"
 
@@ -285,31 +338,51 @@ def test_source_revisions_choose_the_commit(create: Callable[..., Running], repo
     old = git("rev-parse", "HEAD", cwd=repository.clone)
     repository.push({"main.tf": "# new\n"})
     running = create()
-    started = running.start(sourceRevisions=[
-        {"actionName": "Checkout", "revisionType": "COMMIT_ID", "revisionValue": old}])
+    started = running.start(
+        sourceRevisions=[{"actionName": "Checkout", "revisionType": "COMMIT_ID", "revisionValue": old}]
+    )
     running.answer(running.token(running.first()))
     running.token(started)
     assert running.execution(started)["artifactRevisions"][0]["revisionId"] == old
 
 
-def test_approval_message_goes_to_sns_as_the_pipeline_role(create: Callable[..., Running], local_aws: LocalAws,
-                                                           connection: str, artifact_bucket: str) -> None:
+def test_approval_message_goes_to_sns_as_the_pipeline_role(
+    create: Callable[..., Running], local_aws: LocalAws, connection: str, artifact_bucket: str
+) -> None:
     sns, sqs = local_aws.client("sns"), local_aws.client("sqs")
     topic = sns.create_topic(Name=unique("topic"))["TopicArn"]
     queue = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
-         "Resource": queue_arn}]})})
+    sqs.set_queue_attributes(
+        QueueUrl=queue,
+        Attributes={
+            "Policy": json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "sns.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": queue_arn,
+                        }
+                    ],
+                }
+            )
+        },
+    )
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
-    enough = [allow("codeconnections:UseConnection", connection),
-              allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*")]
+    enough = [
+        allow("codeconnections:UseConnection", connection),
+        allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*"),
+    ]
     running = create(enough, approval=approval_action(NotificationArn=topic, CustomData="look at #{src.BranchName}"))
     first = running.first()
     assert running.ends(first) == "Failed"
     local_aws.policy(running.role, *enough, allow("sns:Publish", topic))
-    running.api.retry_stage_execution(pipelineName=running.name, stageName="Approve", pipelineExecutionId=first,
-                                      retryMode="FAILED_ACTIONS")
+    running.api.retry_stage_execution(
+        pipelineName=running.name, stageName="Approve", pipelineExecutionId=first, retryMode="FAILED_ACTIONS"
+    )
     token = running.token(first)
     body = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))[0]["Body"]
     notification = json.loads(body)
@@ -322,9 +395,24 @@ def test_state_changes_reach_eventbridge(create: Callable[..., Running], local_a
     events, sqs = local_aws.client("events"), local_aws.client("sqs")
     queue = sqs.create_queue(QueueName=unique("events"))["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-         "Resource": queue_arn}]})})
+    sqs.set_queue_attributes(
+        QueueUrl=queue,
+        Attributes={
+            "Policy": json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "events.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": queue_arn,
+                        }
+                    ],
+                }
+            )
+        },
+    )
     rule = unique("rule")
     events.put_rule(Name=rule, EventPattern=json.dumps({"source": ["aws.codepipeline"]}))
     events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": queue_arn}])
@@ -340,20 +428,35 @@ def test_state_changes_reach_eventbridge(create: Callable[..., Running], local_a
                 event = json.loads(message["Body"])
                 if event["detail"]["pipeline"] == running.name:
                     seen.append(event)
-            return any(item["detail-type"].startswith("CodePipeline Pipeline")
-                       and item["detail"]["state"] == "SUCCEEDED" for item in seen)
+            return any(
+                item["detail-type"].startswith("CodePipeline Pipeline") and item["detail"]["state"] == "SUCCEEDED"
+                for item in seen
+            )
 
         eventually(collected)
     finally:
         events.remove_targets(Rule=rule, Ids=["queue"])
         events.delete_rule(Name=rule)
-    assert {(item["detail-type"].split()[1], item["detail"].get("stage"), item["detail"].get("action"),
-             item["detail"]["state"]) for item in seen} == {
-        ("Pipeline", None, None, "STARTED"), ("Stage", "Source", None, "STARTED"),
-        ("Action", "Source", "Checkout", "STARTED"), ("Action", "Source", "Checkout", "SUCCEEDED"),
-        ("Stage", "Source", None, "SUCCEEDED"), ("Stage", "Approve", None, "STARTED"),
-        ("Action", "Approve", "Ok", "STARTED"), ("Action", "Approve", "Ok", "SUCCEEDED"),
-        ("Stage", "Approve", None, "SUCCEEDED"), ("Pipeline", None, None, "SUCCEEDED")}
+    assert {
+        (
+            item["detail-type"].split()[1],
+            item["detail"].get("stage"),
+            item["detail"].get("action"),
+            item["detail"]["state"],
+        )
+        for item in seen
+    } == {
+        ("Pipeline", None, None, "STARTED"),
+        ("Stage", "Source", None, "STARTED"),
+        ("Action", "Source", "Checkout", "STARTED"),
+        ("Action", "Source", "Checkout", "SUCCEEDED"),
+        ("Stage", "Source", None, "SUCCEEDED"),
+        ("Stage", "Approve", None, "STARTED"),
+        ("Action", "Approve", "Ok", "STARTED"),
+        ("Action", "Approve", "Ok", "SUCCEEDED"),
+        ("Stage", "Approve", None, "SUCCEEDED"),
+        ("Pipeline", None, None, "SUCCEEDED"),
+    }
     assert {item["source"] for item in seen} == {"aws.codepipeline"}
     assert seen[0]["resources"] == [f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{running.name}"]
     assert seen[0]["detail"]["execution-id"] == first
@@ -363,11 +466,17 @@ def test_s3_source(create: Callable[..., Running], local_aws: LocalAws, artifact
     s3, bucket = local_aws.client("s3"), unique("source")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=bucket, Key="code.zip", Body=b"zip")
-    source = {"name": "Checkout", "outputArtifacts": [{"name": "SourceOutput"}], "namespace": "src",
-              "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"},
-              "configuration": {"S3Bucket": bucket, "S3ObjectKey": "code.zip", "PollForSourceChanges": "false"}}
-    running = create([allow("s3:*", [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*",
-                                     f"arn:aws:s3:::{artifact_bucket}/*"])], source)
+    source = {
+        "name": "Checkout",
+        "outputArtifacts": [{"name": "SourceOutput"}],
+        "namespace": "src",
+        "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"},
+        "configuration": {"S3Bucket": bucket, "S3ObjectKey": "code.zip", "PollForSourceChanges": "false"},
+    }
+    running = create(
+        [allow("s3:*", [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*", f"arn:aws:s3:::{artifact_bucket}/*"])],
+        source,
+    )
     first = running.first()
     assert running.ends(first) == "Failed"
     assert "versioning" in running.actions(first)["Checkout"]["output"]["executionResult"]["errorDetails"]["message"]

@@ -34,15 +34,25 @@ def bucket(local_aws: LocalAws) -> str:
 
 
 def bucket_policy(local_aws: LocalAws, bucket: str, **statement: Any) -> None:
-    local_aws.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Principal": "*", "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]} | statement]}))
+    local_aws.client("s3").put_bucket_policy(
+        Bucket=bucket,
+        Policy=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Principal": "*", "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]} | statement
+                ],
+            }
+        ),
+    )
 
 
 def assumed(local_aws: LocalAws, role: str, *statements: dict[str, Any], path: str = "/") -> Keys:
     """A session of a new role that the administrator assumes."""
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-    arn = local_aws.client("iam").create_role(RoleName=role, Path=path, AssumeRolePolicyDocument=json.dumps(
-        {"Version": "2012-10-17", "Statement": [trust]}))["Role"]["Arn"]
+    arn = local_aws.client("iam").create_role(
+        RoleName=role, Path=path, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
     local_aws.policy(role, *statements)
     made = local_aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="one")["Credentials"]
     return Keys(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
@@ -53,35 +63,46 @@ def test_principal_arn_of_an_assumed_role_is_the_role(path: str, local_aws: Loca
     role, other = unique("role"), unique("other")
     inside = assumed(local_aws, role, allow("s3:*"), path=path)
     outside = assumed(local_aws, other, allow("s3:*"))
-    bucket_policy(local_aws, bucket, Effect="Deny", Action="s3:PutObject",
-                  Condition={"ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role{path}{role}"}})
+    bucket_policy(
+        local_aws,
+        bucket,
+        Effect="Deny",
+        Action="s3:PutObject",
+        Condition={"ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role{path}{role}"}},
+    )
     local_aws.client("s3", inside).put_object(Bucket=bucket, Key="a", Body=b"")
     denied(local_aws.client("s3", outside).put_object, Bucket=bucket, Key="a", Body=b"")
 
 
 def test_only_marked_requests_count_as_plain_http(local_aws: LocalAws, bucket: str) -> None:
-    bucket_policy(local_aws, bucket, Effect="Deny", Action="s3:*",
-                  Condition={"Bool": {"aws:SecureTransport": "false"}})
+    bucket_policy(local_aws, bucket, Effect="Deny", Action="s3:*", Condition={"Bool": {"aws:SecureTransport": "false"}})
     s3 = local_aws.client("s3")
     s3.put_object(Bucket=bucket, Key="a", Body=b"")
-    s3.meta.events.register("before-send.s3", lambda request, **_: request.headers.__setitem__(
-        "X-Local-Aws-Plain-Http", "true"))
+    s3.meta.events.register(
+        "before-send.s3", lambda request, **_: request.headers.__setitem__("X-Local-Aws-Plain-Http", "true")
+    )
     assert "explicit deny" in denied(s3.put_object, Bucket=bucket, Key="a", Body=b"")
 
 
 def test_s3_objects_under_a_key_need_the_key(local_aws: LocalAws, bucket: str) -> None:
     key = local_aws.client("kms").create_key()["KeyMetadata"]["Arn"]
-    local_aws.client("s3").put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [
-        {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}]})
+    local_aws.client("s3").put_bucket_encryption(
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}]
+        },
+    )
     name = unique("user")
     plain = local_aws.client("s3", local_aws.user(name, allow("s3:*")))
     assert "kms:GenerateDataKey" in denied(plain.put_object, Bucket=bucket, Key="a", Body=b"x")
     assert "kms:GenerateDataKey" in denied(
-        plain.put_object, Bucket=bucket, Key="a", Body=b"x", ServerSideEncryption="aws:kms")
+        plain.put_object, Bucket=bucket, Key="a", Body=b"x", ServerSideEncryption="aws:kms"
+    )
     plain.put_object(Bucket=bucket, Key="a", Body=b"x", ServerSideEncryption="AES256")
     via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
-    writer = local_aws.client("s3", local_aws.user(name, allow("s3:*"), allow(
-        "kms:GenerateDataKey", key, Condition=via_s3)))
+    writer = local_aws.client(
+        "s3", local_aws.user(name, allow("s3:*"), allow("kms:GenerateDataKey", key, Condition=via_s3))
+    )
     assert writer.put_object(Bucket=bucket, Key="a", Body=b"x")["SSEKMSKeyId"] == key
     assert "kms:Decrypt" in denied(writer.get_object, Bucket=bucket, Key="a")
     assert writer.head_object(Bucket=bucket, Key="a")["SSEKMSKeyId"] == key
@@ -97,9 +118,23 @@ def test_the_key_policy_counts_for_s3(local_aws: LocalAws, bucket: str) -> None:
     s3 = local_aws.client("s3", local_aws.user(user, allow(["s3:*", "kms:*"])))
     arguments = {"Bucket": bucket, "Key": "a", "Body": b"x", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
     s3.put_object(**arguments)
-    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/admin"}, "Action": "kms:*",
-         "Resource": "*"}]}))
+    kms.put_key_policy(
+        KeyId=key,
+        PolicyName="default",
+        Policy=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/admin"},
+                        "Action": "kms:*",
+                        "Resource": "*",
+                    }
+                ],
+            }
+        ),
+    )
     assert "kms:GenerateDataKey" in denied(s3.put_object, **arguments)
     with pytest.raises(ClientError, match="Invalid keyId"):
         s3.put_object(**arguments | {"SSEKMSKeyId": "alias/none"})
@@ -123,13 +158,27 @@ def test_parameters_under_a_key_need_the_key(local_aws: LocalAws) -> None:
     assert user.get_parameters(Names=[f"{prefix}/aws"], WithDecryption=True)["Parameters"][0]["Value"] == "secret"
     assert user.get_parameter(Name=f"{prefix}/own")["Parameter"]["Value"] != "secret"
     assert "kms:Decrypt" in denied(user.get_parameters, Names=[f"{prefix}/own"], WithDecryption=True)
-    user = local_aws.client("ssm", local_aws.user(name, may_read, allow("kms:Decrypt", key, Condition={
-        "StringEquals": {"kms:EncryptionContext:PARAMETER_ARN":
-                         f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{prefix}/own"}})))
+    user = local_aws.client(
+        "ssm",
+        local_aws.user(
+            name,
+            may_read,
+            allow(
+                "kms:Decrypt",
+                key,
+                Condition={
+                    "StringEquals": {
+                        "kms:EncryptionContext:PARAMETER_ARN": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{prefix}/own"
+                    }
+                },
+            ),
+        ),
+    )
     assert user.get_parameter(Name=f"{prefix}/own", WithDecryption=True)["Parameter"]["Value"] == "secret"
     writer = local_aws.client("ssm", local_aws.user(name, allow("ssm:PutParameter")))
-    assert "kms:Encrypt" in denied(writer.put_parameter, Name=f"{prefix}/new", Value="x", Type="SecureString",
-                                   KeyId=key)
+    assert "kms:Encrypt" in denied(
+        writer.put_parameter, Name=f"{prefix}/new", Value="x", Type="SecureString", KeyId=key
+    )
 
 
 def test_every_named_parameter_must_be_allowed(local_aws: LocalAws) -> None:
@@ -138,8 +187,10 @@ def test_every_named_parameter_must_be_allowed(local_aws: LocalAws) -> None:
     for part in ("a", "b"):
         ssm.put_parameter(Name=f"{prefix}/{part}", Value=part, Type="String")
     arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{prefix}"
-    user = local_aws.client("ssm", local_aws.user(unique("user"), allow("ssm:GetParameters", f"{arn}/a"),
-                                                  allow("ssm:GetParametersByPath", arn)))
+    user = local_aws.client(
+        "ssm",
+        local_aws.user(unique("user"), allow("ssm:GetParameters", f"{arn}/a"), allow("ssm:GetParametersByPath", arn)),
+    )
     assert user.get_parameters(Names=[f"{prefix}/a"])["Parameters"][0]["Value"] == "a"
     assert f"{prefix}/b" in denied(user.get_parameters, Names=[f"{prefix}/a", f"{prefix}/b"])
     assert len(user.get_parameters_by_path(Path=prefix)["Parameters"]) == 2
@@ -154,29 +205,47 @@ def test_secrets_under_a_key_need_the_key(local_aws: LocalAws) -> None:
     assert "kms:Decrypt" in denied(user.get_secret_value, SecretId=secret)
     assert "kms:GenerateDataKey" in denied(user.put_secret_value, SecretId=secret, SecretString="t")
     assert "kms:GenerateDataKey" in denied(user.create_secret, Name=f"{secret}-2", SecretString="t", KmsKeyId=key)
-    user = local_aws.client("secretsmanager", local_aws.user(
-        name, allow("secretsmanager:*"), allow("kms:Decrypt", key)))
+    user = local_aws.client(
+        "secretsmanager", local_aws.user(name, allow("secretsmanager:*"), allow("kms:Decrypt", key))
+    )
     assert user.get_secret_value(SecretId=secret)["SecretString"] == "s"
 
 
 def test_get_resources_answers_in_pages(local_aws: LocalAws) -> None:
     connections, value = local_aws.client("codeconnections"), unique("value")
-    arns = {connections.create_connection(ConnectionName=unique("tagged"), ProviderType="GitHub", Tags=[
-        {"Key": "page", "Value": value}])["ConnectionArn"] for _ in range(3)}
+    arns = {
+        connections.create_connection(
+            ConnectionName=unique("tagged"), ProviderType="GitHub", Tags=[{"Key": "page", "Value": value}]
+        )["ConnectionArn"]
+        for _ in range(3)
+    }
     tagging = local_aws.client("resourcegroupstaggingapi")
-    pages = list(tagging.get_paginator("get_resources").paginate(
-        TagFilters=[{"Key": "page", "Values": [value]}], ResourcesPerPage=2,
-        ResourceTypeFilters=["codeconnections:connection"]))
+    pages = list(
+        tagging.get_paginator("get_resources").paginate(
+            TagFilters=[{"Key": "page", "Values": [value]}],
+            ResourcesPerPage=2,
+            ResourceTypeFilters=["codeconnections:connection"],
+        )
+    )
     assert [len(page["ResourceTagMappingList"]) for page in pages] == [2, 1]
     assert {item["ResourceARN"] for page in pages for item in page["ResourceTagMappingList"]} == arns
 
 
 def test_resource_tags_count_in_policies(local_aws: LocalAws) -> None:
     connections = local_aws.client("codeconnections")
-    mine, other = (connections.create_connection(ConnectionName=unique(team), ProviderType="GitHub", Tags=[
-        {"Key": "team", "Value": team}])["ConnectionArn"] for team in ("mine", "other"))
-    user = local_aws.client("codeconnections", local_aws.user(unique("user"), allow(
-        "codeconnections:GetConnection", Condition={"StringEquals": {"aws:ResourceTag/team": "mine"}})))
+    mine, other = (
+        connections.create_connection(
+            ConnectionName=unique(team), ProviderType="GitHub", Tags=[{"Key": "team", "Value": team}]
+        )["ConnectionArn"]
+        for team in ("mine", "other")
+    )
+    user = local_aws.client(
+        "codeconnections",
+        local_aws.user(
+            unique("user"),
+            allow("codeconnections:GetConnection", Condition={"StringEquals": {"aws:ResourceTag/team": "mine"}}),
+        ),
+    )
     user.get_connection(ConnectionArn=mine)
     denied(user.get_connection, ConnectionArn=other)
 
@@ -188,7 +257,11 @@ def test_the_call_log_names_the_caller(local_aws: LocalAws) -> None:
     found = eventually(lambda: [call for call in local_aws.calls() if call["access_key_id"] == session.access_key_id])
     (call,) = found
     assert (call["service"], call["action"], call["status"], call["error_code"]) == (
-        "s3", "s3:CreateBucket", 403, "AccessDenied")
+        "s3",
+        "s3:CreateBucket",
+        403,
+        "AccessDenied",
+    )
     assert call["principal_arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/one"
     assert call["resource"].startswith("arn:aws:s3:::no-")
     assert "LocationConstraint" not in json.dumps(call)

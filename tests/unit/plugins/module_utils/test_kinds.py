@@ -1,0 +1,395 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kinds take for the same, what they say of bad input, and what they take for a fresh role. No calls."""
+
+from __future__ import annotations
+
+import copy
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from ansible_collections.gitops.aws.plugins.module_utils._engine import HIDDEN, Kind, Resource, Settings, plan_item
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
+    codebuild_project,
+    codeconnection,
+    codepipeline,
+    dynamodb_table,
+    iam_role,
+    kms_key,
+    log_group,
+    s3_bucket,
+    ssm_parameter,
+)
+
+REGION = "eu-central-1"
+MODULES = {
+    "project": (codebuild_project.CodebuildProject, codebuild_project.OPTIONS),
+    "connection": (codeconnection.CodeConnection, codeconnection.OPTIONS),
+    "pipeline": (codepipeline.Codepipeline, codepipeline.OPTIONS),
+    "table": (dynamodb_table.DynamodbTable, dynamodb_table.OPTIONS),
+    "role": (iam_role.IamRole, iam_role.OPTIONS),
+    "key": (kms_key.KmsKey, kms_key.OPTIONS),
+    "log_group": (log_group.LogGroup, log_group.OPTIONS),
+    "bucket": (s3_bucket.S3Bucket, s3_bucket.OPTIONS),
+    "parameter": (ssm_parameter.SsmParameter, ssm_parameter.OPTIONS),
+}
+
+
+@pytest.fixture(scope="module")
+def kinds() -> dict[str, Kind]:
+    """One of each kind, with a client that nothing is called on."""
+
+    def client(service: str) -> Any:
+        return boto3.client(service, region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x")
+
+    aws: Any = SimpleNamespace(client=client, check_mode=True)
+    return {name: kind(aws) for name, (kind, _options) in MODULES.items()}
+
+
+@pytest.fixture(scope="module")
+def project(kinds: dict[str, Kind]) -> Kind:
+    return kinds["project"]
+
+
+@pytest.fixture(scope="module")
+def pipeline(kinds: dict[str, Kind]) -> Kind:
+    return kinds["pipeline"]
+
+
+def item(kind: str, **options: Any) -> Settings:
+    """An item as Ansible hands it over."""
+    return {**{name: spec.get("default") for name, spec in MODULES[kind][1].items()}, **options}
+
+
+def changed(kind: Kind, options: dict[str, Any], current: Settings, wanted: Settings) -> set[str]:
+    """The options that the engine finds different."""
+    return plan_item(kind, options, wanted, Resource(current), True).changed
+
+
+PROJECT: Settings = {
+    "name": "p",
+    "source": {"type": "CODEPIPELINE", "buildspec": "b.yml"},
+    "artifacts": {"type": "CODEPIPELINE"},
+    "environment": {"type": "LINUX_CONTAINER", "image": "i", "compute_type": "BUILD_GENERAL1_SMALL"},
+    "service_role": "arn:aws:iam::123456789012:role/r",
+}
+
+# The same, as CodeBuild answers it.
+ANSWERED: Settings = {
+    **PROJECT,
+    "source": {"type": "CODEPIPELINE", "buildspec": "b.yml", "insecure_ssl": False},
+    "artifacts": {"type": "CODEPIPELINE", "name": "p", "packaging": "NONE", "encryption_disabled": False},
+    "secondary_sources": [],
+    "cache": {"type": "NO_CACHE"},
+    "environment": {**PROJECT["environment"], "environment_variables": [], "privileged_mode": False},
+    "timeout_in_minutes": 60,
+    "queued_timeout_in_minutes": 480,
+    "encryption_key": "arn:aws:kms:eu-central-1:123456789012:alias/aws/s3",
+    "badge_enabled": False,
+    "tags": {},
+}
+
+
+class TestProjects:
+    def test_defaults_of_the_server_are_folded_in(self, project: Kind) -> None:
+        normal = project.normalise(ANSWERED)
+
+        assert normal == {
+            **PROJECT,
+            "artifacts": {"type": "CODEPIPELINE", "name": "p"},
+            "environment": {**PROJECT["environment"], "privileged_mode": False},
+            "tags": {},
+        }
+
+    @pytest.mark.parametrize(
+        ("wanted", "different"),
+        [
+            ({}, set()),
+            ({"timeout_in_minutes": 60}, set()),
+            ({"timeout_in_minutes": 61}, {"timeout_in_minutes"}),
+            ({"encryption_key": "alias/aws/s3"}, set()),
+            ({"encryption_key": ""}, set()),
+            ({"encryption_key": "alias/mine"}, {"encryption_key"}),
+            ({"logs_config": {}}, set()),
+            ({"logs_config": {"s3_logs": {"status": "DISABLED"}}}, set()),
+            ({"logs_config": {"cloud_watch_logs": {"status": "DISABLED"}}}, {"logs_config"}),
+            ({"cache": {"type": "NO_CACHE", "location": "left/over"}}, set()),
+            ({"source": {"type": "CODEPIPELINE", "git_submodules_config": {"fetch_submodules": False}}}, set()),
+            ({"source": {"type": "CODEPIPELINE", "git_submodules_config": {"fetch_submodules": True}}}, {"source"}),
+            ({"vpc_config": {}}, set()),
+            ({"concurrent_build_limit": -1}, set()),
+            ({"concurrent_build_limit": 1}, {"concurrent_build_limit"}),
+        ],
+    )
+    def test_only_real_differences_count(self, project: Kind, wanted: Settings, different: set[str]) -> None:
+        assert changed(project, codebuild_project.OPTIONS, ANSWERED, item("project", name="p", **wanted)) == different
+
+    def test_alias_of_a_key_is_its_arn(self, project: Kind) -> None:
+        current = {**ANSWERED, "encryption_key": "arn:aws:kms:eu-central-1:123456789012:alias/mine"}
+
+        def different(key: str) -> set[str]:
+            return changed(project, codebuild_project.OPTIONS, current, item("project", name="p", encryption_key=key))
+
+        assert different("alias/mine") == set()
+        assert different("alias/not-mine") == {"encryption_key"}
+        assert different("mine") == {"encryption_key"}
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            ("environment", "environment_variables"),
+            ("vpc_config", "subnets"),
+            ("vpc_config", "security_group_ids"),
+            ("cache", "modes"),
+            ("secondary_sources",),
+            ("secondary_artifacts",),
+            ("secondary_source_versions",),
+            ("file_system_locations",),
+            ("build_batch_config", "restrictions", "compute_types_allowed"),
+        ],
+    )
+    def test_order_of_sets_does_not_matter(self, project: Kind, path: tuple[str, ...]) -> None:
+        full: Any = {
+            **PROJECT,
+            "environment": {"environment_variables": [{"name": "a", "value": ""}, {"name": "b", "value": "2"}]},
+            "vpc_config": {"subnets": ["a", "b"], "security_group_ids": ["c", "d"]},
+            "cache": {"type": "LOCAL", "modes": ["LOCAL_SOURCE_CACHE", "LOCAL_CUSTOM_CACHE"]},
+            "secondary_sources": [{"type": "S3", "source_identifier": each} for each in "ab"],
+            "secondary_artifacts": [{"type": "S3", "artifact_identifier": each} for each in "ab"],
+            "secondary_source_versions": [{"source_identifier": each, "source_version": "v"} for each in "ab"],
+            "file_system_locations": [{"identifier": each} for each in "ab"],
+            "build_batch_config": {"restrictions": {"compute_types_allowed": ["a", "b"]}},
+        }
+        other = copy.deepcopy(full)
+        values = other
+        for name in path:
+            values = values[name]
+        values.reverse()
+
+        assert other != full
+        assert project.normalise(other) == project.normalise(full)
+
+    def test_type_of_the_cache_decides_what_belongs_to_it(self, project: Kind) -> None:
+        everything = {"location": "b/k", "modes": ["LOCAL_SOURCE_CACHE"]}
+
+        assert project.normalise({**PROJECT, "cache": {"type": "S3", **everything}})["cache"] == {
+            "type": "S3",
+            "location": "b/k",
+        }
+        assert project.normalise({**PROJECT, "cache": {"type": "LOCAL", **everything}})["cache"] == {
+            "type": "LOCAL",
+            "modes": ["LOCAL_SOURCE_CACHE"],
+        }
+
+    def test_normalise_changes_nothing_of_what_it_is_given(self, project: Kind) -> None:
+        given = copy.deepcopy(ANSWERED)
+        project.normalise(given)
+
+        assert given == ANSWERED
+
+    def test_normalise_is_stable(self, project: Kind) -> None:
+        once = project.normalise(ANSWERED)
+
+        assert project.normalise(once) == once
+
+    def test_variables_that_sound_secret_are_hidden(self, project: Kind) -> None:
+        variables = [
+            {"name": "API_TOKEN", "value": "1", "type": "PLAINTEXT"},
+            {"name": "db_password", "value": "2"},
+            {"name": "SECRET", "value": "/path", "type": "PARAMETER_STORE"},
+            {"name": "MODE", "value": "3", "type": "PLAINTEXT"},
+        ]
+        shown = project.public({"environment": {"image": "i", "environment_variables": variables}})
+
+        assert [each["value"] for each in shown["environment"]["environment_variables"]] == [
+            HIDDEN,
+            HIDDEN,
+            "/path",
+            "3",
+        ]
+        assert shown["environment"]["image"] == "i"
+
+
+def stage(name: str, **action: Any) -> Settings:
+    kind = {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}
+    return {"name": name, "actions": [{"name": name, "action_type_id": kind, **action}]}
+
+
+class TestPipelines:
+    def test_defaults_of_the_server_are_folded_in(self, pipeline: Kind) -> None:
+        answered = stage("A", run_order=1, configuration={}, input_artifacts=[], output_artifacts=[], region=REGION)
+
+        assert pipeline.normalise({"stages": [answered], "triggers": [], "variables": []}) == pipeline.normalise(
+            {"stages": [stage("A")]}
+        )
+
+    def test_other_region_is_kept(self, pipeline: Kind) -> None:
+        kept = pipeline.normalise({"stages": [stage("A", region="us-east-1")]})
+
+        assert kept["stages"][0]["actions"][0]["region"] == "us-east-1"
+
+    def test_order_of_stages_and_actions_matters(self, pipeline: Kind) -> None:
+        one, other = [stage("A"), stage("B")], [stage("B"), stage("A")]
+
+        assert pipeline.normalise({"stages": one}) != pipeline.normalise({"stages": other})
+
+    def test_order_of_artifacts_matters(self, pipeline: Kind) -> None:
+        artifacts = [{"name": "a"}, {"name": "b"}]
+
+        assert pipeline.normalise({"stages": [stage("A", input_artifacts=artifacts)]}) != pipeline.normalise(
+            {"stages": [stage("A", input_artifacts=artifacts[::-1])]}
+        )
+
+    def test_order_of_variables_of_an_action_does_not_matter(self, pipeline: Kind) -> None:
+        variables = [{"name": name, "value": "1", "type": "PLAINTEXT"} for name in "ab"]
+
+        assert pipeline.normalise({"stages": [stage("A", environment_variables=variables)]}) == pipeline.normalise(
+            {"stages": [stage("A", environment_variables=variables[::-1])]}
+        )
+
+    def test_order_of_filters_does_not_matter(self, pipeline: Kind) -> None:
+        def triggers(step: int) -> Settings:
+            patterns = {"includes": ["a", "b"][::step], "excludes": ["c", "d"][::step]}
+            pull = {"events": ["OPEN", "CLOSED"][::step], "branches": copy.deepcopy(patterns)}
+            git = {"source_action_name": "S", "push": [{"file_paths": patterns}], "pull_request": [pull]}
+            return {"triggers": [{"provider_type": "CodeStarSourceConnection", "git_configuration": git}]}
+
+        assert triggers(1) != triggers(-1)
+        assert pipeline.normalise(triggers(1)) == pipeline.normalise(triggers(-1))
+
+    def test_values_of_a_configuration_are_texts_and_keys_are_kept(self, pipeline: Kind) -> None:
+        configuration = {"DetectChanges": False, "some_key": 1, "SomeKey": "x"}
+        normal = pipeline.normalise({"stages": [stage("A", configuration=configuration)]})
+
+        assert normal["stages"][0]["actions"][0]["configuration"] == {
+            "DetectChanges": "false",
+            "some_key": "1",
+            "SomeKey": "x",
+        }
+
+    def test_types_of_stores_and_keys_are_filled_in(self, pipeline: Kind) -> None:
+        store = {"location": "b", "encryption_key": {"id": "k"}}
+        full = {"location": "b", "type": "S3", "encryption_key": {"id": "k", "type": "KMS"}}
+
+        assert pipeline.normalise({"artifact_store": store})["artifact_store"] == full
+        assert pipeline.normalise({"artifact_stores": {REGION: store}})["artifact_stores"] == {REGION: full}
+
+    def test_token_in_a_configuration_is_hidden(self, pipeline: Kind) -> None:
+        shown = pipeline.public({"stages": [stage("A", configuration={"OAuthToken": "s", "Owner": "o"})]})
+
+        assert shown["stages"][0]["actions"][0]["configuration"] == {"OAuthToken": HIDDEN, "Owner": "o"}
+
+
+class TestOthers:
+    def test_encryption_with_aes_has_no_key(self, kinds: dict[str, Kind]) -> None:
+        current = {"name": "b", "encryption": {"algorithm": "aws:kms", "kms_key_id": "k", "bucket_key": True}}
+        wanted = item("bucket", name="b", encryption={"algorithm": "AES256", "kms_key_id": None, "bucket_key": True})
+        step = plan_item(kinds["bucket"], s3_bucket.OPTIONS, wanted, Resource(current), True)
+
+        assert step.after == {"name": "b", "encryption": {"algorithm": "AES256"}}
+
+    def test_lifecycle_filters_beyond_the_prefix_are_a_difference(self, kinds: dict[str, Kind]) -> None:
+        def current(filtered: Settings) -> Settings:
+            return {"name": "b", "lifecycle_rules": [{"id": "r", "status": "Enabled", "filter": filtered}]}
+
+        rule = {"id": "r", "status": "Enabled", "filter": {"prefix": "a"}}
+        wanted = item("bucket", name="b", lifecycle_rules=[rule])
+
+        assert changed(kinds["bucket"], s3_bucket.OPTIONS, current({"prefix": "a"}), wanted) == set()
+        assert changed(
+            kinds["bucket"], s3_bucket.OPTIONS, current({"prefix": "a", "object_size_less_than": 5}), wanted
+        ) == {"lifecycle_rules"}
+
+    def test_tier_that_aws_chooses_is_what_was_asked_for(self, kinds: dict[str, Kind]) -> None:
+        current = {"name": "p", "type": "String", "tier": "Standard"}
+
+        def different(tier: str) -> set[str]:
+            wanted = item("parameter", name="p", tier=tier)
+            return changed(kinds["parameter"], ssm_parameter.OPTIONS, current, wanted)
+
+        assert different("Intelligent-Tiering") == set()
+        assert different("Standard") == set()
+        assert different("Advanced") == {"tier"}
+
+    def test_managed_policies_are_a_set(self, kinds: dict[str, Kind]) -> None:
+        normal = kinds["role"].normalise({"name": "r", "managed_policies": ["b", "a", "b"]})
+
+        assert normal["managed_policies"] == ["a", "b"]
+
+    def test_policies_are_compared_by_what_they_say(self) -> None:
+        one = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["a:1", "a:2"], "Resource": "*"}]}
+        same = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["a:2", "a:1"], "Resource": ["*"]}}
+        other = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": ["a:1", "a:2"], "Resource": "*"}]}
+
+        assert iam_role.policies_equal(one, same)
+        assert not iam_role.policies_equal(one, other)
+        assert iam_role.named_policies_equal({"x": one}, {"x": same})
+        assert not iam_role.named_policies_equal({"x": one}, {"y": one})
+        assert not iam_role.named_policies_equal({"x": one}, {})
+
+    @pytest.mark.parametrize(
+        ("kind", "code", "message", "fresh"),
+        [
+            ("project", "InvalidInputException", "CodeBuild is not authorized to perform: sts:AssumeRole on ...", True),
+            ("project", "InvalidInputException", "Invalid service role", False),
+            ("project", "AccessDeniedException", "not authorized to perform: sts:AssumeRole", False),
+            ("pipeline", "InvalidStructureException", "CodePipeline is not authorized to perform AssumeRole", True),
+            ("pipeline", "InvalidStructureException", "Stages must have an action", False),
+            ("role", "MalformedPolicyDocument", "Invalid principal", False),
+        ],
+    )
+    def test_fresh_role(self, kinds: dict[str, Kind], kind: str, code: str, message: str, fresh: bool) -> None:
+        error = ClientError({"Error": {"Code": code, "Message": message}}, "Create")
+
+        assert kinds[kind].not_yet(error) is fresh
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "option"),
+        [
+            ("project", {"name": "x"}, "name"),
+            ("project", {"name": "-x"}, "name"),
+            ("connection", {"name": "x" * 33}, "name"),
+            ("pipeline", {"name": "a/b"}, "name"),
+            ("pipeline", {"name": "a", "artifact_stores": {REGION: {"location": ""}}}, f"artifact_stores.{REGION}"),
+            (
+                "pipeline",
+                {"name": "a", "artifact_stores": {REGION: {"location": "b", "encryption_key": {"arn": "k"}}}},
+                f"artifact_stores.{REGION}.encryption_key",
+            ),
+            ("table", {"name": "ab"}, "name"),
+            ("log_group", {"name": "a b"}, "name"),
+            ("bucket", {"name": "A"}, "name"),
+            ("role", {"name": "ä/"}, "name"),
+            ("key", {"alias": "x", "pending_window": 7}, "alias"),
+            ("parameter", {"name": "/aws/x"}, "name"),
+        ],
+    )
+    def test_bad_input(self, kinds: dict[str, Kind], kind: str, options: Settings, option: str) -> None:
+        problems = kinds[kind].problems(item(kind, **options))
+
+        assert [problem.partition(": ")[0] for problem in problems] == [option]
+
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            ("project", {"name": "a-B_1"}),
+            ("pipeline", {"name": "a.B@c-d_e", "artifact_stores": {REGION: {"location": "b"}}}),
+            (
+                "pipeline",
+                {"name": "a", "artifact_store": {"location": None}, "artifact_stores": {"r": {"location": "b"}}},
+            ),
+            ("table", {"name": "a.b-c_d"}),
+            ("log_group", {"name": "/aws/code-build/a_b.c#d"}),
+            ("bucket", {"name": "a.b-c"}),
+            ("role", {"name": "a+b=c,d.e@f_g-h"}),
+            ("key", {"alias": "alias/a", "pending_window": 7}),
+            ("parameter", {"name": "/gitops/aws/x"}),
+        ],
+    )
+    def test_good_input(self, kinds: dict[str, Kind], kind: str, options: Settings) -> None:
+        assert kinds[kind].problems(item(kind, **options)) == []
