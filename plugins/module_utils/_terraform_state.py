@@ -28,7 +28,7 @@ def parse(content: bytes) -> dict[str, Any]:
     """
     try:
         state = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable("it is not JSON") from None
     if not isinstance(state, dict) or state.get("version") != 4:
         raise Unreadable("it is not a Terraform state of format version 4")
@@ -60,5 +60,5 @@ def _address(resource: dict[str, Any], instance: dict[str, Any]) -> str:
     prefix = f"{resource['module']}." if resource.get("module") else ""
     address = f"{prefix}{resource['type']}.{resource['name']}"
     if "index_key" in instance:
-        address += f"[{json.dumps(instance['index_key'])}]"
+        address += f"[{json.dumps(instance['index_key'], ensure_ascii=False)}]"
     return address + (" (deposed)" if instance.get("deposed") else "")

@@ -79,23 +79,53 @@ def _list(value: Any) -> list[Any]:
 
 
 def _matches(value: str, patterns: Any) -> bool:
-    return any(fnmatch.fnmatchcase(value, str(pattern)) for pattern in _list(patterns))
+    """Whether a value matches one of the patterns, in which only * and ? mean something."""
+    literal = [str(pattern).replace("[", "[[]") for pattern in _list(patterns)]
+    return any(fnmatch.fnmatchcase(value, pattern) for pattern in literal)
 
 
 def _spares(condition: dict[str, Any], caller_arn: str) -> bool:
     """Whether the condition can keep the statement from applying to the caller.
 
-    Only conditions on aws:PrincipalArn are judged by their values; any other condition is taken to spare somebody
-    (the TLS rule must not count as a lock-out).
+    Only what is known of every call of the caller is judged by its value; any other condition is taken to spare.
     """
+    known = {
+        "aws:principalarn": caller_arn,
+        "aws:principalaccount": caller_arn.split(":")[4],
+        "aws:securetransport": "true",
+    }
     for operator, keys in condition.items():
         for key, values in keys.items():
-            if key.lower() != "aws:principalarn":
+            value = known.get(key.lower())
+            if value is None:
                 return True
-            negated = "Not" in operator
-            if _matches(caller_arn, values) == negated:
+            if operator == "Null":  # it is there, so that only "false" holds
+                holds = _matches("false", [str(each).lower() for each in _list(values)])
+            elif operator.startswith("Bool"):
+                holds = _matches(value, [str(each).lower() for each in _list(values)])
+            else:
+                holds = _matches(value, values) != ("Not" in operator)
+            if not holds:
                 return True
     return False
+
+
+def _applies(statement: Statement, caller_arn: str) -> bool:
+    """Whether the caller is among those that the statement is for."""
+    account = caller_arn.split(":")[4]
+    partition = caller_arn.split(":")[1]
+    whole_account = (account, f"arn:{partition}:iam::{account}:root")
+    if "NotPrincipal" in statement:
+        # AWS spares the caller only where the account is listed, too.
+        named = _principals(statement["NotPrincipal"])
+        return "*" not in named and not (caller_arn in named and any(name in named for name in whole_account))
+    named = _principals(statement.get("Principal", {}))
+    return any(name in ("*", caller_arn, *whole_account) for name in named)
+
+
+def _principals(value: Any) -> list[str]:
+    """The AWS principals in a statement's Principal or NotPrincipal."""
+    return [value] if isinstance(value, str) else _list(value.get("AWS", []))
 
 
 def locks_out(policy: dict[str, Any], bucket_arn: str, caller_arn: str) -> list[str]:
@@ -113,21 +143,12 @@ def locks_out(policy: dict[str, Any], bucket_arn: str, caller_arn: str) -> list[
     for index, statement in enumerate(policy["Statement"]):
         if statement.get("Effect") != "Deny":
             continue
-        principal = statement.get("Principal", {})
-        named = ["*"] if principal == "*" else _list(principal.get("AWS", [])) if isinstance(principal, dict) else []
-        if "NotPrincipal" in statement:
-            applies = not _matches(caller_arn, _list(statement["NotPrincipal"].get("AWS", [])))
-        else:
-            account = caller_arn.split(":")[4]
-            applies = any(
-                _matches(caller_arn, name) or name in (account, f"arn:aws:iam::{account}:root") for name in named
-            )
         on_bucket = (
             not _matches(bucket_arn, statement["NotResource"])
             if "NotResource" in statement
             else _matches(bucket_arn, statement.get("Resource", []))
         )
-        if not applies or not on_bucket or _spares(statement.get("Condition", {}), caller_arn):
+        if not on_bucket or not _applies(statement, caller_arn) or _spares(statement.get("Condition", {}), caller_arn):
             continue
         for action in REPAIR:
             denied = (

@@ -30,7 +30,10 @@ def access_key(text: str) -> dict[str, str]:
     Raises:
         ValueError: the content is not that of such a file. The message holds nothing of the content.
     """
-    rows = list(csv.DictReader(io.StringIO(text.lstrip("\ufeff").strip())))
+    try:
+        rows = list(csv.DictReader(io.StringIO(text.lstrip("\ufeff").strip(), newline=None)))
+    except csv.Error:
+        rows = []
     if len(rows) != 1 or not all((rows[0].get(column) or "").strip() for column in (ID_COLUMN, SECRET_COLUMN)):
         raise ValueError(
             f"this is not an accessKeys.csv as the IAM console downloads it: a header line with the columns "
@@ -43,11 +46,17 @@ def access_key(text: str) -> dict[str, str]:
 
 
 def read_text(path: str) -> str | None:
-    """A file's text; None where there is none: it may be deleted once its content is in Parameter Store."""
+    """A file's text; None where there is none: it may be deleted once its content is in Parameter Store.
+
+    Raises ValueError, without any of the content, where the file is no text.
+    """
     if not os.path.exists(path):
         return None
     with open(path, encoding="utf-8") as file:
-        return file.read()
+        try:
+            return file.read()
+        except UnicodeDecodeError:
+            raise ValueError("it is not a text in UTF-8") from None
 
 
 def stack_parameters(
@@ -61,8 +70,8 @@ def stack_parameters(
     for stack in stacks:
         if stack["credentials"] != "parameter_store" or not stack["access_keys_csv"]:
             continue
-        text = read(stack["access_keys_csv"])
         try:
+            text = read(stack["access_keys_csv"])
             pair = access_key(text) if text is not None else {"access_key_id": None, "secret_access_key": None}
         except ValueError as error:
             raise ValueError(f"stack {stack['name']}, access_keys_csv {stack['access_keys_csv']}: {error}") from None

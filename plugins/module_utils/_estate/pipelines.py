@@ -90,10 +90,13 @@ def with_credentials(buildspec: str, stack: Stack) -> str:
         "AWS_ACCESS_KEY_ID": stack["access_key_id_parameter"],
         "AWS_SECRET_ACCESS_KEY": stack["secret_access_key_parameter"],
     }
-    lines = ["env:", "  parameter-store:", *(f"    {name}: {parameter}" for name, parameter in wanted.items()), ""]
-    if "\nenv:\n" not in buildspec:
-        return buildspec.replace("version: 0.2\n", "version: 0.2\n" + "\n".join(lines), 1)
-    return buildspec.replace("env:\n", "\n".join(lines), 1)
+    lines = ["  parameter-store:", *(f"    {name}: {json.dumps(parameter)}" for name, parameter in wanted.items()), ""]
+    for anchor, before in (("\nenv:\n", ""), ("\nversion: 0.2\n", "env:\n")):
+        place = f"\n{buildspec}".find(anchor)
+        if place >= 0:
+            place += len(anchor) - 1
+            return buildspec[:place] + before + "\n".join(lines) + buildspec[place:]
+    raise ValueError("a buildspec has neither a line `env:` nor a line `version: 0.2`, where the credentials go")
 
 
 def stack_projects(stacks: list[Stack], foundation: Foundation, buildspecs: dict[str, str]) -> list[dict[str, Any]]:

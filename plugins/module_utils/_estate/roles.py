@@ -100,8 +100,9 @@ def state(foundation: Foundation, stack: Stack, write: bool) -> list[Statement]:
         item = f"{foundation['state_bucket']}/{key}"
         # <item>-md5 is the digest that Terraform keeps beside the lock: plan reads it, apply writes it.
         own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item, f"{item}-md5"]}}
-        actions = ["dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem"]
+        actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
         result.append(allow("StateLock", actions, [table], own))
+        result.append(allow("LockTable", ["dynamodb:DescribeTable"], [table]))
     return result
 
 

@@ -9,11 +9,15 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import Found, statement_problems
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_project import COMPUTE_TYPES
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.log_group import RETENTION_DAYS
 from ansible_collections.gitops.aws.plugins.module_utils._names import bucket_name_problem
 
 TERRAFORM_VERSION = "1.11.4"
@@ -29,7 +33,7 @@ SETTINGS: dict[str, Any] = {
     "lock_table": {"type": "str"},
     "create_lock_table": {"type": "bool", "default": True},
     "kms_key_arn": {"type": "str"},
-    "log_retention_in_days": {"type": "int", "default": 365},
+    "log_retention_in_days": {"type": "int", "choices": RETENTION_DAYS, "default": 365},
     "locking": {
         "type": "list",
         "elements": "str",
@@ -62,7 +66,12 @@ STACK: dict[str, Any] = {
     "assume_role_external_id": {"type": "str"},
     "terraform_version": {"type": "str", "default": TERRAFORM_VERSION},
     "image": {"type": "str"},
-    "compute_type": {"type": "str", "default": "BUILD_GENERAL1_SMALL"},
+    "compute_type": {
+        "type": "str",
+        # The others take no Docker image of the user's, or need a fleet.
+        "choices": [name for name in COMPUTE_TYPES if name.startswith("BUILD_GENERAL1_")],
+        "default": "BUILD_GENERAL1_SMALL",
+    },
     "timeout_in_minutes": {"type": "int", "default": 60},
     "variables": {"type": "dict", "default": {}},
     "state_key": {"type": "str"},
@@ -80,16 +89,36 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 NAME_ALLOWED = "a-z, 0-9 and single hyphens, beginning with a letter"
 ROLE_NAME_LIMIT = 64  # IAM's, and the tightest of all names made from a stack's
 LONGEST_SUFFIX = "-pipeline"
-REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)+")
-BRANCH = re.compile(r"(?!/)(?!.*(//|\.\.|@\{|\\))[^\s~^:?*\[]+(?<![/.])")
-VERSION = re.compile(r"\d+\.\d+\.\d+(-[\w.]+)?")
-REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+")
-KEY_ARN = re.compile(r"arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+")
-PARAMETER = re.compile(r"/?[\w.-]+(/[\w.-]+)*")
-VARIABLE = re.compile(r"[A-Za-z_]\w*")
+BUCKET_NAME_LIMIT = 63
+TIMEOUT = (5, 2160)  # minutes, CodeBuild's bounds
+OLDEST_TERRAFORM = (1, 11)  # the first with the lock file as a full replacement of the table
+REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
+BRANCH = re.compile(r"(?![/-])(?!.*(//|\.\.|@\{|\\|/\.|\.lock(/|$)))[^\s~^:?*\[\x00-\x1f\x7f]{1,255}(?<![/.])")
+PATH = re.compile(r"(?!/)(?!(.*/)?\.\.(/|$))[^*?\[\]{}\\\x00-\x1f\x7f]{0,250}")
+STATE_KEY = re.compile(r"[\w.+=@-]+(/[\w.+=@-]+)*", re.ASCII)
+VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.\d{1,4}(-[\w.]+)?", re.ASCII)
+TABLE = re.compile(r"[\w.-]{3,255}", re.ASCII)
+ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", re.ASCII)
+KEY_ARN = re.compile(r"arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
+CONNECTION_ARN = re.compile(
+    r"arn:aws[\w-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[\w-]+", re.ASCII
+)
+# Parameter Store keeps names that begin with aws or ssm for itself; a name with a slash must begin with one.
+PARAMETER = re.compile(r"(?!/?(aws|ssm))((/[\w.-]+)+|[\w.-]+)", re.ASCII | re.IGNORECASE)
+VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+TAG_KEY = re.compile(r"(?!aws:)[\w\s.:/=+@-]{1,128}", re.IGNORECASE)
+TAG_VALUE = re.compile(r"[\w\s.:/=+@-]{0,256}")
 
-Found = list[str]
+# In words, for messages.
+TYPES = {
+    "bool": "true or false",
+    "dict": "a dictionary",
+    "int": "a whole number",
+    "list": "a list",
+    "path": "the path of a file",
+    "str": "a text",
+}
 
 
 def known(value: dict[str, Any], options: dict[str, Any], path: str) -> Found:
@@ -98,7 +127,7 @@ def known(value: dict[str, Any], options: dict[str, Any], path: str) -> Found:
     for key in value:
         if key not in options:
             near = difflib.get_close_matches(str(key), options, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"; did you mean {near[0]}?" if near else "."
             found.append(f"{path}.{key}: unknown key{hint} Allowed are: {', '.join(sorted(options))}")
     return found
 
@@ -107,9 +136,32 @@ def typed(value: Any, options: dict[str, Any], path: str) -> tuple[dict[str, Any
     """The value with Ansible's types and defaults applied, and what does not fit."""
     if not isinstance(value, dict):
         return {}, [f"{path}: {value!r} must be a dictionary"]
-    unknown = known(value, options, path)
-    answer = ArgumentSpecValidator(options).validate({key: value[key] for key in value if key in options})
-    return answer.validated_parameters, unknown + [f"{path}: {message}" for message in answer.error_messages]
+    found = known(value, options, path)
+    # A key without a value is the same as none, as in YAML's `branch:`.
+    given = {key: value[key] for key in value if key in options and value[key] is not None}
+    for key, option in options.items():
+        if key in given:
+            found += misfit(f"{path}.{key}", given[key], option)
+        elif option.get("required"):
+            found.append(f"{path}.{key}: must be given, {TYPES[option['type']]}")
+    if found:
+        return {}, found
+    return ArgumentSpecValidator(options).validate(given).validated_parameters, []
+
+
+def misfit(path: str, value: Any, option: dict[str, Any]) -> Found:
+    """One problem if the value has another type than the option, or is none of its choices."""
+    kind, elements = option["type"], option.get("elements")
+    choices = ", ".join(map(str, option.get("choices", [])))
+    allowed = f"one of {choices}" if choices else TYPES[kind]
+    if elements:
+        allowed = f"a list of {choices or {'dict': 'dictionaries', 'str': 'texts'}[elements]}"
+    # Ansible would make a text of anything.
+    texts = [value] if kind in ("str", "path") else value if elements == "str" and isinstance(value, list) else []
+    wrong = any(isinstance(text, (dict, list)) for text in texts)
+    if wrong or ArgumentSpecValidator({"it": {**option, "required": False}}).validate({"it": value}).error_messages:
+        return [f"{path}: {value!r} is not allowed; allowed is {allowed}"]
+    return []
 
 
 def must_match(path: str, value: str | None, pattern: re.Pattern[str], allowed: str) -> Found:
@@ -119,19 +171,16 @@ def must_match(path: str, value: str | None, pattern: re.Pattern[str], allowed: 
     return [f"{path}: {value!r} is not allowed; allowed is {allowed}"]
 
 
-def statements(path: str, given: list[Any]) -> Found:
-    """IAM statements as users write them: complete enough not to be refused by AWS."""
+def tag_problems(path: str, tags: dict[Any, Any]) -> Found:
+    """Tags that AWS would refuse."""
     found = []
-    for index, statement in enumerate(given):
-        where = f"{path}[{index}]"
-        if not isinstance(statement, dict):
-            found.append(f"{where}: {statement!r} must be an IAM statement, a dictionary")
-            continue
-        if statement.get("Effect") not in ("Allow", "Deny"):
-            found.append(f"{where}.Effect: {statement.get('Effect')!r} must be Allow or Deny")
-        for one_of in (("Action", "NotAction"), ("Resource", "NotResource")):
-            if not any(key in statement for key in one_of):
-                found.append(f"{where}: one of {' and '.join(one_of)} is missing")
+    for key, value in tags.items():
+        found += must_match(
+            path, str(key), TAG_KEY, "a key of up to 128 letters, digits and _ . : / = + - @, not aws:..."
+        )
+        if isinstance(value, (dict, list)) or value is None or not TAG_VALUE.fullmatch(str(value)):
+            allowed = "up to 256 letters, digits, spaces and _ . : / = + - @"
+            found.append(f"{path}.{key}: {value!r} is not allowed; allowed are {allowed}")
     return found
 
 
@@ -139,6 +188,13 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
     """What is wrong with the settings of the estate. `regions` are those that botocore knows."""
     path = "settings"
     found = must_match(f"{path}.name", settings["name"], NAME, NAME_ALLOWED)
+    if not (settings["state_bucket"] and settings["artifact_bucket"]):
+        room = BUCKET_NAME_LIMIT - len(f"-111122223333-{settings['region']}-artifacts")
+        if settings["region"] in regions and len(settings["name"]) > room:
+            found.append(
+                f"{path}.name: {settings['name']!r} has {len(settings['name'])} characters; at most {room} are "
+                "allowed, because the names of the buckets are made of it (or name both buckets)"
+            )
     if settings["region"] not in regions:
         near = difflib.get_close_matches(settings["region"], regions, 3)
         hint = f"; near it are {', '.join(near)}" if near else ""
@@ -161,18 +217,35 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
         found.append(f"{path}.locking: [] leaves the state without a lock; allowed are dynamodb, lockfile or both")
     found += must_match(
         f"{path}.kms_key_arn",
-        settings["kms_key_arn"],
+        settings["kms_key_arn"] or None,
         KEY_ARN,
         "the full ARN of a key (an alias is not enough for Terraform's backend)",
     )
+    for key, pattern, allowed in (
+        ("lock_table", TABLE, "3 to 255 of a-z A-Z 0-9 and . _ -"),
+        (
+            "connection_arn",
+            CONNECTION_ARN,
+            "a connection's ARN, arn:aws:codeconnections:<region>:<account>:connection/<id>",
+        ),
+        ("permissions_boundary", POLICY_ARN, "a managed policy's ARN, arn:aws:iam::<account>:policy/<name>"),
+    ):
+        found += must_match(f"{path}.{key}", settings[key] or None, pattern, allowed)
     if not settings["connection"] and not settings["connection_arn"]:
         found.append(
             f"{path}.connection: must be given: a name for the connection to the Git host "
             "(or connection_arn, if there is one already)"
         )
     if settings["connection"] and len(settings["connection"]) > 32:
-        found.append(f"{path}.connection: {settings['connection']!r} is longer than 32 characters")
-    return found + statements(f"{path}.state_bucket_policy_statements", settings["state_bucket_policy_statements"])
+        found.append(
+            f"{path}.connection: {settings['connection']!r} has more than 32 characters; at most 32 are allowed"
+        )
+    key = "state_bucket_policy_statements"
+    return (
+        found
+        + tag_problems(f"{path}.tags", settings["tags"])
+        + statement_problems(f"{path}.{key}", settings[key], of_resource=True)
+    )
 
 
 def check_stack(stack: dict[str, Any], path: str, prefix: str) -> Found:
@@ -186,32 +259,61 @@ def check_stack(stack: dict[str, Any], path: str, prefix: str) -> Found:
         )
     found += must_match(f"{path}.repository", stack["repository"], REPOSITORY, "owner/name, as in acme/infrastructure")
     found += must_match(f"{path}.branch", stack["branch"], BRANCH, "a branch name as Git takes it")
-    found += must_match(
-        f"{path}.terraform_version", stack["terraform_version"], VERSION, "a full version such as 1.11.4"
+    allowed = "a folder inside the repository, relative to its root, without * ? [ ] { } \\"
+    found += must_match(f"{path}.path", stack["path"], PATH, allowed)
+    allowed = "a full version such as 1.11.4, {}.{}.0 or newer".format(*OLDEST_TERRAFORM)
+    version = VERSION.fullmatch(stack["terraform_version"])
+    if not version or (int(version[1]), int(version[2])) < OLDEST_TERRAFORM:
+        found.append(f"{path}.terraform_version: {stack['terraform_version']!r} is not allowed; allowed is {allowed}")
+    if not TIMEOUT[0] <= stack["timeout_in_minutes"] <= TIMEOUT[1]:
+        found.append(
+            f"{path}.timeout_in_minutes: {stack['timeout_in_minutes']} is not between {TIMEOUT[0]} and {TIMEOUT[1]}"
+        )
+    allowed = (
+        "an object's key such as network/terraform.tfstate, of a-z A-Z 0-9 and . _ - + = @, with single slashes inside"
     )
-    if stack["path"].startswith("/") or ".." in stack["path"].split("/"):
-        found.append(f"{path}.path: {stack['path']!r} must be a folder inside the repository, relative to its root")
-    if not 5 <= stack["timeout_in_minutes"] <= 480:
-        found.append(f"{path}.timeout_in_minutes: {stack['timeout_in_minutes']} is not between 5 and 480")
+    found += must_match(f"{path}.state_key", stack["state_key"] or None, STATE_KEY, allowed)
     for key in ("plan_role_arn", "apply_role_arn", "pipeline_role_arn", "assume_role_arn"):
-        found += must_match(f"{path}.{key}", stack[key], ROLE_ARN, "a role's ARN, arn:aws:iam::<account>:role/<name>")
+        found += must_match(
+            f"{path}.{key}", stack[key] or None, ROLE_ARN, "a role's ARN, arn:aws:iam::<account>:role/<name>"
+        )
     for key, mode in (("assume_role_arn", "assume_role"), ("access_keys_csv", "parameter_store")):
         if stack[key] and stack["credentials"] != mode:
             found.append(f"{path}.{key}: is of no use, because credentials is {stack['credentials']}, not {mode}")
     if stack["credentials"] == "assume_role" and not stack["assume_role_arn"]:
         found.append(f"{path}.assume_role_arn: must be given, because credentials is assume_role")
-    for key in ("access_key_id_parameter", "secret_access_key_parameter"):
-        found += must_match(f"{path}.{key}", stack[key], PARAMETER, "a parameter's name such as /gitops/network/key")
+    for key in ("plan_managed_policies", "apply_managed_policies"):
+        for arn in stack[key]:
+            found += must_match(
+                f"{path}.{key}", arn, POLICY_ARN, "a managed policy's ARN, arn:aws:iam::aws:policy/<name>"
+            )
     for name in stack["variables"]:
         found += must_match(f"{path}.variables", str(name), VARIABLE, "a Terraform variable's name as key")
+    found += tag_problems(f"{path}.tags", stack["tags"])
     for key in ("plan_permissions", "apply_permissions"):
-        found += statements(f"{path}.{key}", stack[key])
+        found += statement_problems(f"{path}.{key}", stack[key])
+    if not found:
+        # The apply role has both in one policy: their Sids must differ, too.
+        key = "plan_permissions + apply_permissions"
+        found = statement_problems(f"{path}.{key}", stack["plan_permissions"] + stack["apply_permissions"])
+    return found
+
+
+def check_parameters(stack: dict[str, Any], path: str) -> Found:
+    """The names of the parameters with the stack's access key, given or made of names."""
+    if stack["credentials"] != "parameter_store":
+        return []
+    allowed = "a name such as key or /gitops/network/key that does not begin with aws or ssm"
+    keys = ("access_key_id_parameter", "secret_access_key_parameter")
+    found = [problem for key in keys for problem in must_match(f"{path}.{key}", stack[key], PARAMETER, allowed)]
+    if stack[keys[0]] == stack[keys[1]]:
+        found.append(f"{path}.{keys[1]}: {stack[keys[1]]!r} is also {keys[0]}; they must differ")
     return found
 
 
 def fill_in(stack: dict[str, Any], prefix: str) -> None:
     """Defaults that depend on other values."""
-    stack["path"] = stack["path"].strip("/") or "."
+    stack["path"] = posixpath.normpath(stack["path"] or ".")
     stack["state_key"] = stack["state_key"] or f"{stack['name']}/terraform.tfstate"
     stack["image"] = stack["image"] or f"hashicorp/terraform:{stack['terraform_version']}"
     for option, parameter in (
@@ -245,6 +347,7 @@ def check(settings: Any, stacks: Any, regions: list[str]) -> tuple[dict[str, Any
         if not wrong:
             wrong = check_stack(stack, path, complete.get("name", ""))
             fill_in(stack, complete.get("name", ""))
+            wrong += check_parameters(stack, path) if complete else []
         found += wrong
         result.append(stack)
     return complete, result, list(dict.fromkeys(found + check_shared(result)))
@@ -263,16 +366,22 @@ def check_shared(stacks: list[dict[str, Any]]) -> Found:
     keys: dict[str, str] = {}
     for index, stack in enumerate(stacks):
         path, name, key = path_of(index, stack), stack.get("name"), stack.get("state_key")
+        if not name or not key:
+            continue  # it is wrong in itself, and was reported
         if name in names:
             found.append(f"{path}.name: {name!r} is also the name of stacks[{names[name]}]; names must differ")
         elif key in keys:
             found.append(
                 f"{path}.state_key: {key!r} is also the state of stack {keys[key]}; two stacks must not share a state"
             )
-        if name:
-            names.setdefault(name, index)
-        if name and key:
-            keys.setdefault(key, name)
+        names.setdefault(name, index)
+        keys.setdefault(key, name)
+    for name, index in names.items():
+        if name.endswith("-destroy") and name[: -len("-destroy")] in names:
+            found.append(
+                f"{path_of(index, stacks[index])}.name: {name!r} is not allowed beside the stack "
+                f"{name[: -len('-destroy')]!r}, whose second pipeline has this name"
+            )
     return found
 
 
@@ -285,6 +394,6 @@ def misspelt(variables: list[str]) -> Found:
     for name in sorted(variables):
         if name not in VARIABLES:
             near = difflib.get_close_matches(name, VARIABLES, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"; did you mean {near[0]}?" if near else "."
             found.append(f"{name}: unknown variable{hint} Allowed are: {', '.join(VARIABLES)}")
     return found

@@ -1,0 +1,270 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An estate under test: its vars file, its two users, playbook runs and executions, with all that they called."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of
+
+from local_estate import ACCOUNT, REGION, LocalAws, Person, PlaybookFailed, playbook
+
+FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+
+Call = dict[str, Any]
+
+
+def mutations(calls: list[Call]) -> list[str]:
+    """The calls that would change something, refused ones too: `kms:CreateKey`, with the resource where it is known."""
+    # POST on an S3 bucket is how objects are deleted in bulk; STS and KMS have actions that only read by other names.
+    reading = ("sts:GetCallerIdentity", "sts:AssumeRole", "kms:Decrypt", "kms:GenerateDataKey", "tag:GetResources")
+    return [
+        f"{call['action']} {call['resource']}"
+        for call in calls
+        if call["action"] not in reading and not READ_ONLY_OPERATION.match(call["action"].partition(":")[2])
+    ]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A playbook run that has ended. `calls` are those of the person who ran it."""
+
+    output: str
+    failed: bool
+    calls: list[Call]
+
+    @property
+    def recap(self) -> dict[str, int]:
+        """Ansible's counts: ok, changed, failed, ..."""
+        line = re.search(r"^localhost +: (.*)$", self.output, re.MULTILINE)
+        assert line, self.output
+        return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", line[1])}
+
+    @property
+    def mutations(self) -> list[str]:
+        """What it changed, or tried to."""
+        return mutations(self.calls)
+
+    @property
+    def text(self) -> str:
+        """The output with all white space made single spaces: Ansible wraps and indents messages."""
+        return " ".join(self.output.replace("\\n", " ").split())
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action of an execution. `variables` are those that it exports."""
+
+    status: str
+    summary: str
+    build_id: str
+    message: str
+    variables: dict[str, str]
+    artifacts: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution as it was when it was looked at; the actions by the name of their stage."""
+
+    id: str
+    status: str
+    actions: dict[str, Action]
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody must approve."""
+        return "Approve" in self.actions and self.actions["Approve"].status == "InProgress"
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.status} " + ", ".join(f"{k} {a.status} {a.summary}" for k, a in self.actions.items())
+
+
+@dataclass
+class Estate:
+    """An estate. `administrator` is an IAM user who may do everything; nothing here is done as root."""
+
+    aws: LocalAws
+    administrator: Person
+    directory: Path
+    settings: dict[str, Any]
+    stacks: list[dict[str, Any]]
+    installer: Person | None = None
+    operator: Person | None = None
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def foundation(self) -> dict[str, Any]:
+        """What the stacks share, by name."""
+        return foundation_of(self.settings | {"locking": ["dynamodb", "lockfile"]}, ACCOUNT, "aws")
+
+    @property
+    def key_arn(self) -> str:
+        """The foundation's key."""
+        alias = f"alias/{self.settings['name']}"
+        return str(self.administrator.client("kms").describe_key(KeyId=alias)["KeyMetadata"]["Arn"])
+
+    def stack(self, name: str) -> dict[str, Any]:
+        """The settings of a stack, to be changed in place."""
+        return next(stack for stack in self.stacks if stack["name"] == name)
+
+    def playbook(self, name: str, person: Person | None, *arguments: str, **variables: Any) -> Run:
+        """Runs a playbook, whether it fails or not, with the vars file as the settings and stacks are now."""
+        vars_file = self.directory / "your.yml"
+        vars_file.write_text(yaml.safe_dump({"gitops_settings": self.settings, "gitops_stacks": self.stacks}))
+        return self.playbook_with(vars_file, name, person, *arguments, **variables)
+
+    def playbook_with(self, vars_file: Path, name: str, person: Person | None, *arguments: str, **variables: Any) -> Run:
+        """Runs a playbook with another vars file."""
+        before, lines, failed = len(self.aws.calls()), [], False
+        try:
+            for line in playbook(name, vars_file, person, variables, *arguments, settings={"ANSIBLE_NOCOLOR": "1"}):
+                lines.append(line)
+        except PlaybookFailed:
+            failed = True
+        time.sleep(0.2)  # a call is logged just after it is answered
+        own = [call for call in self.aws.calls()[before:] if person and call["access_key_id"] == person.access_key_id]
+        run = Run("".join(lines), failed, own)
+        self.runs.append(run)
+        return run
+
+    def site(self, *arguments: str) -> Run:
+        """site.yml as the installer; it must succeed."""
+        run = self.playbook("site.yml", self.installer, *arguments)
+        assert not run.failed, run.output
+        return run
+
+    def start(self, pipeline: str, **variables: str) -> str:
+        """Starts a pipeline as the operator; the execution's id."""
+        given = [{"name": name, "value": value} for name, value in variables.items()]
+        answer = self._pipelines().start_pipeline_execution(name=pipeline, **({"variables": given} if given else {}))
+        return str(answer["pipelineExecutionId"])
+
+    def look(self, pipeline: str, execution_id: str) -> Execution:
+        """An execution as it is now."""
+        execution = self._pipelines().get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution_id)
+        details = self._pipelines().list_action_executions(
+            pipelineName=pipeline, filter={"pipelineExecutionId": execution_id}
+        )["actionExecutionDetails"]
+        actions = {}
+        for detail in details:
+            output = detail.get("output", {})
+            result = output.get("executionResult", {})
+            actions[detail["stageName"]] = Action(
+                detail["status"],
+                result.get("externalExecutionSummary") or result.get("errorDetails", {}).get("message", ""),
+                result.get("externalExecutionId", ""),
+                detail.get("input", {}).get("resolvedConfiguration", {}).get("CustomData", ""),
+                output.get("outputVariables", {}),
+                [artifact["s3location"] for artifact in output.get("outputArtifacts", [])],
+            )
+        return Execution(execution_id, execution["pipelineExecution"]["status"], actions)
+
+    def wait(self, pipeline: str, execution_id: str, *, for_approval: bool = False, seconds: int = 240) -> Execution:
+        """Waits for the end of an execution, or until it waits for approval."""
+        deadline = time.monotonic() + seconds
+        while True:
+            execution = self.look(pipeline, execution_id)
+            if execution.status in FINAL or (for_approval and execution.waits):
+                return execution
+            assert time.monotonic() < deadline, f"{pipeline} does not end: {execution}"
+            time.sleep(0.5)
+
+    def run(self, pipeline: str, **variables: str) -> Execution:
+        """Runs a pipeline that needs no approval to its end."""
+        return self.wait(pipeline, self.start(pipeline, **variables))
+
+    def approve(self, pipeline: str) -> None:
+        """Approves what waits, as the operator."""
+        for stage in self._pipelines().get_pipeline_state(name=pipeline)["stageStates"]:
+            for action in stage["actionStates"]:
+                token = action.get("latestExecution", {}).get("token")
+                if token:
+                    self._pipelines().put_approval_result(
+                        pipelineName=pipeline,
+                        stageName=stage["stageName"],
+                        actionName=action["actionName"],
+                        result={"summary": "", "status": "Approved"},
+                        token=token,
+                    )
+
+    def log(self, build_id: str) -> str:
+        """A build's log."""
+        build = self.administrator.client("codebuild").batch_get_builds(ids=[build_id])["builds"][0]
+        events = self.administrator.client("logs").get_log_events(
+            logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"], startFromHead=True
+        )["events"]
+        return "".join(event["message"] for event in events)
+
+    def state(self, stack: str) -> dict[str, Any] | None:
+        """A stack's state, None where there is none yet."""
+        s3 = self.administrator.client("s3")
+        try:
+            answer = s3.get_object(Bucket=self.foundation["state_bucket"], Key=f"{stack}/terraform.tfstate")
+        except s3.exceptions.NoSuchKey:
+            return None
+        state: dict[str, Any] = json.loads(answer["Body"].read())
+        return state
+
+    def _pipelines(self) -> Any:
+        assert self.operator is not None
+        return self.operator.client("codepipeline")
+
+
+def new_person(administrator: Person, name: str, policy: dict[str, Any]) -> Person:
+    """A user with exactly this policy, made by the administrator."""
+    iam = administrator.client("iam")
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Person(name, administrator.endpoint_url, key["AccessKeyId"], key["SecretAccessKey"])
+
+
+def allow(actions: list[str], resources: list[str]) -> dict[str, Any]:
+    """A policy of one statement."""
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resources}]}
+
+
+def inventory(administrator: Person) -> dict[str, set[str]]:
+    """Everything there is in the account, of every kind that the collection or its stacks make; the names by kind."""
+
+    def names(service: str, operation: str, result: str, name: Callable[[Any], str]) -> set[str]:
+        client = administrator.client(service)
+        if client.can_paginate(operation):
+            pages = list(client.get_paginator(operation).paginate())
+        else:
+            pages = [getattr(client, operation)()]
+        return {name(entry) for page in pages for entry in page.get(result, [])}
+
+    kms = administrator.client("kms")
+    keys = names("kms", "list_keys", "Keys", lambda key: key["KeyId"])
+    return {
+        "buckets": names("s3", "list_buckets", "Buckets", lambda bucket: bucket["Name"]),
+        "tables": names("dynamodb", "list_tables", "TableNames", str),
+        "roles": names("iam", "list_roles", "Roles", lambda role: role["RoleName"]),
+        "users": names("iam", "list_users", "Users", lambda user: user["UserName"]),
+        "projects": names("codebuild", "list_projects", "projects", str),
+        "pipelines": names("codepipeline", "list_pipelines", "pipelines", lambda pipeline: pipeline["name"]),
+        "connections": names("codeconnections", "list_connections", "Connections", lambda one: one["ConnectionName"]),
+        "parameters": names("ssm", "describe_parameters", "Parameters", lambda parameter: parameter["Name"]),
+        "log groups": names("logs", "describe_log_groups", "logGroups", lambda group: group["logGroupName"]),
+        "rules": names("events", "list_rules", "Rules", lambda rule: rule["Name"]),
+        "topics": names("sns", "list_topics", "Topics", lambda topic: topic["TopicArn"]),
+        "queues": names("sqs", "list_queues", "QueueUrls", str),
+        "vpcs": names("ec2", "describe_vpcs", "Vpcs", lambda vpc: vpc["VpcId"]),
+        "subnets": names("ec2", "describe_subnets", "Subnets", lambda subnet: subnet["SubnetId"]),
+        "aliases": names("kms", "list_aliases", "Aliases", lambda alias: alias["AliasName"]),
+        "keys": {key for key in keys if kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] != "PendingDeletion"},
+    }
+
+
