@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from local_aws import codeconnections, server
+from local_aws import codeconnections, process
 from local_aws.aws_json import AwsError
 
 Message = MutableMapping[str, Any]
@@ -63,12 +63,12 @@ def _from_this_machine(scope: MutableMapping[str, Any]) -> bool:
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     host = headers.get(b"host", "")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return b"origin" not in headers and server.is_loopback(client[0]) and server.is_loopback(name)
+    return b"origin" not in headers and process.is_loopback(client[0]) and process.is_loopback(name)
 
 
 def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
     if (method, path) == ("GET", "/_local/health"):
-        return {"status": "ready", "pid": os.getpid(), "data": str(server.data_dir())}
+        return {"status": "ready", "pid": os.getpid(), "data": str(process.data_dir())}
     if (method, path) == ("GET", "/_local/repositories"):
         return {"repositories": {name: str(where) for name, where in codeconnections.repositories().items()}}
     try:

@@ -17,6 +17,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, is_loopback
+
 DEFAULT_DATA = Path(".work/local_aws")
 _START_SECONDS = 60
 _STOP_SECONDS = 20
@@ -77,7 +79,7 @@ def _up(options: argparse.Namespace) -> int:
         except (OSError, ValueError) as error:
             raise CliError(f"cannot listen on {options.host}:{options.port}: {error}") from error
         return 0
-    if not options.allow_remote and not server.is_loopback(options.host):
+    if not options.allow_remote and not is_loopback(options.host):
         raise CliError(f"{options.host} can be reached by other machines; use a loopback address, or --allow-remote")
     options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [
@@ -173,8 +175,6 @@ def put_user(endpoint_url: str, name: str, policy: dict[str, Any]) -> dict[str, 
     """
     import boto3
     from botocore.config import Config
-
-    from local_aws.server import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
     iam = boto3.client(
         "iam",

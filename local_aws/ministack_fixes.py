@@ -17,7 +17,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
 from ministack.services import kms, ssm, tagging
 
-from local_aws import kms_use, server
+from local_aws import kms_use, services
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
 
 Message = MutableMapping[str, Any]
@@ -99,7 +99,7 @@ def tags_of_our_services() -> None:
 
         return collect
 
-    for name, service in server.services().items():
+    for name, service in services.SERVICES.items():
         if hasattr(service, "tagged"):
             tagging._COLLECTORS[name] = collector(service)
             tagging._RESOURCE_TAG_COLLECTORS[name] = tagging._COLLECTORS[name]

@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib.util
-import ipaddress
 import json
 import logging
 import os
@@ -19,9 +16,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-DEFAULT_ACCOUNT_ID = "123456789012"
-ROOT_ACCESS_KEY_ID = "test"
-ROOT_SECRET_ACCESS_KEY = "test"
+from local_aws import process
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,43 +24,18 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_data_dir = Path(".work/local_aws")
-_shutdown_hooks: list[Callable[[], None]] = []
-
-
-def data_dir() -> Path:
-    """The directory this server keeps its files in (absolute once it runs)."""
-    return _data_dir
-
-
-def on_shutdown(hook: Callable[[], None]) -> None:
-    """Call a function when the server stops, such as one that ends the builds that still run."""
-    _shutdown_hooks.append(hook)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address or host name can only be reached from this machine."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
 
 def serve(port: int, data: Path, *, host: str = "127.0.0.1", allow_remote: bool = False) -> None:
     """Run local AWS until SIGTERM or SIGINT. Port 0 takes a free one; data/endpoint.json says where it listens.
 
     Raises ValueError for an address that other machines reach (unless allow_remote), OSError when the port is taken.
     """
-    if not allow_remote and not is_loopback(host):
+    if not allow_remote and not process.is_loopback(host):
         raise ValueError(
             f"{host} can be reached by other machines, and local AWS has a root key that everybody knows. "
             "Use a loopback address, or say --allow-remote."
         )
-    global _data_dir
-    _data_dir = data.resolve()
-    _data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    process.use_data_dir(data)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -86,8 +56,8 @@ def _prepare_environment(port: int) -> None:
         {
             "AUTH": "true",
             "GATEWAY_PORT": str(port),
-            "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
+            "AWS_ACCESS_KEY_ID": process.ROOT_ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": process.ROOT_SECRET_ACCESS_KEY,
             # Files of the machine's user must not leak into what our services sign with.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -96,57 +66,21 @@ def _prepare_environment(port: int) -> None:
             "IOT_MTLS_ENABLED": "0",
         }
     )
-    os.environ.setdefault("MINISTACK_ACCOUNT_ID", DEFAULT_ACCOUNT_ID)
+    os.environ.setdefault("MINISTACK_ACCOUNT_ID", process.DEFAULT_ACCOUNT_ID)
     os.environ.setdefault("LOG_LEVEL", "WARNING")
-
-
-def services() -> dict[str, Any]:
-    """The services of local AWS by MiniStack's service id; each has handle(), tagged() and service_name."""
-    from local_aws import codeconnections
-    from local_aws.codepipeline.service import SERVICE as CODEPIPELINE
-
-    found: dict[str, Any] = {"codepipeline": CODEPIPELINE, "codeconnections": codeconnections.SERVICE}
-    if importlib.util.find_spec("local_aws.codebuild") and importlib.util.find_spec("local_aws.codebuild.service"):
-        from local_aws.codebuild.service import SERVICE as CODEBUILD
-
-        found["codebuild"] = CODEBUILD
-    return found
-
-
-def register_services() -> None:
-    """Put the services of local AWS into MiniStack's tables of handlers and routes."""
-    from ministack import app
-    from ministack.core import iam_actions, router
-
-    from local_aws import codeconnections
-
-    prefixes = {
-        "codepipeline": ["CodePipeline_20150709."],
-        "codebuild": ["CodeBuild_20161006."],
-        "codeconnections": list(codeconnections.TARGET_PREFIXES),
-    }
-    for name, service in services().items():
-        app.SERVICE_HANDLERS[name] = service.handle
-        router.SERVICE_PATTERNS[name] = {
-            "target_prefixes": prefixes[name],
-            "host_patterns": [rf"{name}\."],
-            "credential_scope": name,
-        }
-        # Without a namespace MiniStack only authenticates the call; JsonService authorizes it on its own resources.
-        iam_actions.SERVICE_TO_IAM_NAMESPACE.pop(name, None)
 
 
 async def _serve(listener: socket.socket, endpoint_url: str) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from local_aws import admin, identity, ministack_fixes
+    from local_aws import admin, identity, ministack_fixes, services
     from local_aws.codepipeline import pushes
     from local_aws.request_log import RequestLog
 
     identity.set_endpoint_url(endpoint_url)
     ministack_fixes.apply()
-    register_services()
+    services.register()
     from ministack.app import app
 
     stop = asyncio.Event()
@@ -157,9 +91,9 @@ async def _serve(listener: socket.socket, endpoint_url: str) -> None:
     def announce() -> None:
         _write_endpoint(endpoint_url)
         pushes.start()
-        print(f"Local AWS listens on {endpoint_url} (data in {_data_dir})", flush=True)
+        print(f"Local AWS listens on {endpoint_url} (data in {process.data_dir()})", flush=True)
 
-    log = RequestLog(_data_dir / "calls.jsonl")
+    log = RequestLog(process.data_dir() / "calls.jsonl")
     hosted = _when_started(admin.routes(ministack_fixes.remembering(log.wrap(app))), announce)
     config = Config()
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
@@ -171,11 +105,9 @@ async def _serve(listener: socket.socket, endpoint_url: str) -> None:
     try:
         await hypercorn_serve(hosted, config, shutdown_trigger=stop.wait)
     finally:
-        for hook in reversed(_shutdown_hooks):
-            with contextlib.suppress(Exception):
-                hook()
+        process.shut_down()
         log.close()
-        (_data_dir / "endpoint.json").unlink(missing_ok=True)
+        (process.data_dir() / "endpoint.json").unlink(missing_ok=True)
 
 
 def _when_started(app: App, announce: Callable[[], None]) -> App:
@@ -195,6 +127,6 @@ def _when_started(app: App, announce: Callable[[], None]) -> App:
 def _write_endpoint(endpoint_url: str) -> None:
     port = int(endpoint_url.rpartition(":")[2])
     content = {"endpoint_url": endpoint_url, "port": port, "pid": os.getpid(), "started": time.time()}
-    temporary = _data_dir / "endpoint.json.new"
+    temporary = process.data_dir() / "endpoint.json.new"
     temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    temporary.replace(_data_dir / "endpoint.json")
+    temporary.replace(process.data_dir() / "endpoint.json")

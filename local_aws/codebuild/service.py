@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from local_aws import events, identity, server
+from local_aws import events, identity, process
 from local_aws.aws_json import AwsError, Caller, JsonService, authorize, authorize_pass_role, service_model, validate
 from local_aws.codebuild import builds, projects
 from local_aws.codebuild.credentials import RoleSession
@@ -507,7 +507,7 @@ def _page(items: list[str], token: str | None, member: str) -> dict[str, Any]:
 
 
 SERVICE = CodeBuildService()
-server.on_shutdown(SERVICE.shutdown)
+process.on_shutdown(SERVICE.shutdown)
 
 
 def start_for_pipeline(request: Request, pipeline: PipelineContext, credentials: identity.Credentials) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws import codeconnections, git, server
+from local_aws import codeconnections, git, process
 from local_aws.aws_json import AwsError
 from local_aws.codepipeline import engine
 from local_aws.codepipeline.model import Pipeline, Revision, Trigger
@@ -32,7 +32,7 @@ OBJECT_SECONDS = 10.0
 def start() -> None:
     """Watch until the server stops."""
     stopped = threading.Event()
-    server.on_shutdown(stopped.set)
+    process.on_shutdown(stopped.set)
     threading.Thread(target=_watch, args=(stopped,), daemon=True, name="pushes").start()
 
 
