@@ -15,7 +15,7 @@ from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import kms, ssm, tagging
+from ministack.services import kms, s3, ssm, tagging
 
 from local_aws import kms_use, services
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
@@ -184,14 +184,20 @@ def _parameter_arn(name: str, region: str, account_id: str) -> str:
 
 
 def key_of_an_upload() -> None:
-    """A policy can say which KMS key an upload must name (s3:x-amz-server-side-encryption-aws-kms-key-id)."""
+    """A policy can say which KMS key an upload must name (s3:x-amz-server-side-encryption-aws-kms-key-id).
+
+    The parts of a multipart upload count with what its beginning named, as for the other encryption header.
+    """
     original = iam_actions._s3_object_context
     name = "x-amz-server-side-encryption-aws-kms-key-id"
 
     def context_of(action: str, query: dict[str, Any], path: str, headers: dict[str, str]) -> dict[str, Any]:
         context: dict[str, Any] = original(action, query, path, headers)
-        if action == "s3:PutObject" and headers.get(name):
-            context[f"s3:{name}"] = headers[name]
+        if action == "s3:PutObject":
+            upload = s3._multipart_uploads.get(iam_actions._query_param(query, "uploadId"))
+            key = s3._stored_sse_headers(upload).get(name) if upload else headers.get(name)
+            if key:
+                context[f"s3:{name}"] = key
         return context
 
     iam_actions._s3_object_context = context_of

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
@@ -16,6 +17,24 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters impo
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import stack_pipelines, stack_projects
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
+
+
+def explained(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with its errors as Ansible shows them."""
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except KeyError as error:
+            raise AnsibleFilterError(
+                f"{error} is missing. Fix: give stacks as gitops.aws.estate returns them, and a foundation as the role "
+                "state_backend sets it, with connection_arn added"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise AnsibleFilterError(str(error)) from None
+
+    return call
 
 
 def state_bucket_policy(foundation: dict[str, Any], extra: list[Any], caller_arn: str) -> dict[str, Any]:
@@ -36,27 +55,20 @@ def artifact_bucket_policy(foundation: dict[str, Any]) -> dict[str, Any]:
     return bucket_policies.artifact_bucket_policy(names.bucket_arn(foundation, foundation["artifact_bucket"]))
 
 
-def parameters(stacks: list[Any], foundation: dict[str, Any]) -> list[dict[str, Any]]:
-    """stack_parameters with an error as Ansible shows it."""
-    try:
-        return stack_parameters(stacks, foundation)
-    except (OSError, ValueError) as error:
-        raise AnsibleFilterError(str(error)) from None
-
-
 class FilterModule:
     """The filters of the estate."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filter names to functions."""
-        return {
+        functions = {
             "artifact_bucket_policy": artifact_bucket_policy,
             "foundation": foundation_of,
             "installer_policy": installer_policy,
             "operator_policy": operator_policy,
-            "stack_parameters": parameters,
+            "stack_parameters": stack_parameters,
             "stack_pipelines": stack_pipelines,
             "stack_projects": stack_projects,
             "stack_roles": stack_roles,
             "state_bucket_policy": state_bucket_policy,
         }
+        return {name: explained(function) for name, function in functions.items()}

@@ -105,8 +105,8 @@ def error_code(error: BaseException) -> str:
     return code
 
 
-def absent(*codes: str) -> Callable[[BaseException], bool]:
-    """A test for errors that only say that something does not exist."""
+def only(*codes: str) -> Callable[[BaseException], bool]:
+    """A test for errors with one of these codes."""
     return lambda error: error_code(error) in codes
 
 

@@ -8,9 +8,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import (
+    Refused,
+    only,
+    read_or_none,
+    until_propagated,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -112,10 +118,13 @@ class DynamodbTable(Kind):
                 self.client.tag_resource(ResourceArn=before.facts["arn"], Tags=to_list(put))
 
     def _write_recovery(self, after: Settings) -> None:
-        self.client.update_continuous_backups(
+        write = partial(
+            self.client.update_continuous_backups,
             TableName=after["name"],
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": after["point_in_time_recovery"]},
         )
+        # A table is ACTIVE some seconds before its backups can be configured.
+        until_propagated(write, only("ContinuousBackupsUnavailableException"))
 
     def _wait(self, name: str) -> None:
         self.client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 150})

@@ -265,3 +265,61 @@ def test_the_call_log_names_the_caller(local_aws: LocalAws) -> None:
     assert call["principal_arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/one"
     assert call["resource"].startswith("arn:aws:s3:::no-")
     assert "LocationConstraint" not in json.dumps(call)
+
+
+def test_a_policy_can_name_the_key_of_uploads(local_aws: LocalAws, bucket: str) -> None:
+    arn, other = (local_aws.client("kms").create_key()["KeyMetadata"]["Arn"] for _number in range(2))
+    wrong = {"StringNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": arn}}
+    bucket_policy(local_aws, bucket, Effect="Deny", Action="s3:PutObject", Condition=wrong)
+    s3 = local_aws.client("s3")
+    where = {"Bucket": bucket, "Key": "state"}
+    for headers in ({}, {"ServerSideEncryption": "aws:kms"}, {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": other}):
+        denied(s3.put_object, **where, **headers)
+    right = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": arn}
+    s3.put_object(**where, **right)
+    upload = s3.create_multipart_upload(**where, **right)["UploadId"]
+    part = s3.upload_part(**where, UploadId=upload, PartNumber=1, Body=b"part")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(**where, UploadId=upload, MultipartUpload=parts)
+
+
+def test_log_streams_are_what_a_role_may_write(local_aws: LocalAws) -> None:
+    group = unique("/group/")
+    local_aws.client("logs").create_log_group(logGroupName=group)
+    streams = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:mine/*"
+    keys = local_aws.user(unique("writer"), allow(["logs:CreateLogStream", "logs:PutLogEvents"], streams))
+    logs = local_aws.client("logs", keys)
+    logs.create_log_stream(logGroupName=group, logStreamName="mine/1")
+    event = [{"timestamp": 1_700_000_000_000, "message": "text"}]
+    logs.put_log_events(logGroupName=group, logStreamName="mine/1", logEvents=event)
+    denied(logs.create_log_stream, logGroupName=group, logStreamName="yours/1")
+    denied(logs.put_log_events, logGroupName=group, logStreamName="yours/1", logEvents=event)
+
+
+def test_an_alias_and_the_key_behind_it(local_aws: LocalAws) -> None:
+    arn, other = (local_aws.client("kms").create_key()["KeyMetadata"]["Arn"] for _number in range(2))
+    mine, yours = f"alias/{unique('mine')}", f"alias/{unique('yours')}"
+    alias_arn = f"arn:aws:kms:{REGION}:{ACCOUNT}:{mine}"
+    keys = local_aws.user(unique("owner"), allow(["kms:CreateAlias", "kms:DescribeKey"], [alias_arn, arn]))
+    kms = local_aws.client("kms", keys)
+    kms.create_alias(AliasName=mine, TargetKeyId=arn)
+    denied(kms.create_alias, AliasName=yours, TargetKeyId=arn)
+    assert kms.describe_key(KeyId=mine)["KeyMetadata"]["Arn"] == arn
+    local_aws.client("kms").create_alias(AliasName=yours, TargetKeyId=other)
+    denied(kms.describe_key, KeyId=yours)
+
+
+def test_a_table_that_is_named_by_its_arn(local_aws: LocalAws) -> None:
+    arns = []
+    for table in (unique("mine"), unique("yours")):
+        answer = local_aws.client("dynamodb").create_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        arns.append(answer["TableDescription"]["TableArn"])
+    keys = local_aws.user(unique("reader"), allow(["dynamodb:ListTagsOfResource"], arns[0]))
+    dynamodb = local_aws.client("dynamodb", keys)
+    dynamodb.list_tags_of_resource(ResourceArn=arns[0])
+    denied(dynamodb.list_tags_of_resource, ResourceArn=arns[1])

@@ -1,0 +1,271 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The roles of a stack have the least that each step needs."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
+
+Make = Callable[..., dict[str, Any]]
+
+ACCOUNT, REGION = "111122223333", "eu-central-1"
+STATE = f"arn:aws:s3:::gitops-{ACCOUNT}-{REGION}-state"
+ARTIFACTS = f"arn:aws:s3:::gitops-{ACCOUNT}-{REGION}-artifacts"
+TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/gitops-lock"
+STATE_KEY = "network/terraform.tfstate"
+
+
+@pytest.fixture
+def roles(foundation: Make, stack: Make) -> Callable[..., dict[str, dict[str, Any]]]:
+    """Makes the roles of a stack, by purpose."""
+
+    def make(settings: dict[str, Any] | None = None, **values: Any) -> dict[str, dict[str, Any]]:
+        made = stack_roles([stack(**values)], foundation(**(settings or {})))
+        return {role["name"].rsplit("-", 1)[1]: role for role in made}
+
+    return make
+
+
+def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    return [statement for policy in role["inline_policies"].values() for statement in policy["Statement"]]
+
+
+def may(role: dict[str, Any], action: str, resource: str) -> bool:
+    """Whether a statement allows the action on the resource, its conditions left aside."""
+    return any(
+        fnmatch.fnmatchcase(action, allowed) and fnmatch.fnmatchcase(resource, where)
+        for statement in statements(role)
+        for allowed in statement["Action"]
+        for where in statement["Resource"]
+    )
+
+
+def test_three_roles_for_each_stack(foundation: Make, stack: Make) -> None:
+    made = stack_roles([stack(), stack(name="dns")], foundation())
+
+    assert [role["name"] for role in made] == [
+        f"gitops-{name}-{purpose}" for name in ("network", "dns") for purpose in ("plan", "apply", "pipeline")
+    ]
+
+
+def test_plan_reads_the_state_and_writes_only_its_lock(roles: Any) -> None:
+    plan = roles()["plan"]
+
+    assert may(plan, "s3:GetObject", f"{STATE}/{STATE_KEY}")
+    for action in ("s3:PutObject", "s3:DeleteObject"):
+        assert not may(plan, action, f"{STATE}/{STATE_KEY}")
+        assert may(plan, action, f"{STATE}/{STATE_KEY}.tflock")
+    assert may(plan, "dynamodb:PutItem", TABLE)
+
+
+def test_apply_writes_the_state_and_deletes_none(roles: Any) -> None:
+    apply = roles()["apply"]
+
+    assert may(apply, "s3:PutObject", f"{STATE}/{STATE_KEY}")
+    assert not may(apply, "s3:DeleteObject", f"{STATE}/{STATE_KEY}")
+    assert not may(apply, "s3:DeleteObjectVersion", f"{STATE}/{STATE_KEY}")
+
+
+def test_the_pipeline_never_touches_a_state(roles: Any) -> None:
+    for action in ("s3:GetObject", "s3:PutObject", "s3:ListBucket"):
+        assert not may(roles()["pipeline"], action, f"{STATE}/{STATE_KEY}")
+        assert not may(roles()["pipeline"], action, STATE)
+    assert not may(roles()["pipeline"], "dynamodb:PutItem", TABLE)
+
+
+@pytest.mark.parametrize("purpose", ["plan", "apply", "pipeline"])
+def test_nobody_reaches_another_stack(roles: Any, purpose: str) -> None:
+    role = roles()[purpose]
+
+    for resource in (
+        f"{STATE}/dns/terraform.tfstate",
+        f"{STATE}/dns/terraform.tfstate.tflock",
+        f"{ARTIFACTS}/gitops-dns/x",
+    ):
+        assert not may(role, "s3:GetObject", resource)
+        assert not may(role, "s3:PutObject", resource)
+    assert not may(role, "codebuild:StartBuild", f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/gitops-dns-plan")
+    assert not may(
+        role, "logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/gitops/builds:log-stream:gitops-dns/x"
+    )
+
+
+@pytest.mark.parametrize("purpose", ["plan", "apply", "pipeline"])
+def test_nothing_may_be_done_to_anything(roles: Any, purpose: str) -> None:
+    for statement in statements(roles(credentials="parameter_store")[purpose]):
+        assert statement["Effect"] == "Allow"
+        assert "*" not in statement["Resource"]
+        assert not any("*" in action for action in statement["Action"])
+
+
+def test_the_lock_is_the_stack_s_own_item(roles: Any) -> None:
+    (lock,) = [statement for statement in statements(roles()["plan"]) if "dynamodb:PutItem" in statement["Action"]]
+    item = f"gitops-{ACCOUNT}-{REGION}-state/{STATE_KEY}"
+
+    assert lock["Resource"] == [TABLE]
+    assert lock["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item, f"{item}-md5"]}}
+    assert "dynamodb:DescribeTable" not in lock["Action"]  # a call without keys: the condition says nothing about it
+
+
+@pytest.mark.parametrize(
+    ("locking", "table", "file"),
+    [(["dynamodb"], True, False), (["lockfile"], False, True), (["dynamodb", "lockfile"], True, True)],
+)
+def test_only_the_locks_that_are_in_use(roles: Any, locking: list[str], table: bool, file: bool) -> None:
+    for role in ("plan", "apply"):
+        made = roles({"locking": locking})[role]
+        assert may(made, "dynamodb:PutItem", TABLE) is table
+        assert may(made, "s3:PutObject", f"{STATE}/{STATE_KEY}.tflock") is file
+
+
+def test_artifacts_in_the_folders_that_codepipeline_shortens(roles: Any) -> None:
+    made = roles(name="network-production-west")
+
+    for role in made.values():
+        for action in ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"):
+            assert may(role, action, f"{ARTIFACTS}/gitops-network-produ/plan/abc")
+            assert not may(role, action, f"{ARTIFACTS}/another/plan/abc")
+        for action in ("s3:GetBucketVersioning", "s3:ListBucket"):
+            assert may(role, action, ARTIFACTS)
+        assert not may(role, "s3:DeleteObject", f"{ARTIFACTS}/gitops-network-produ/plan/abc")
+
+
+def test_an_artifact_bucket_of_the_user_s(roles: Any) -> None:
+    role = roles({"artifact_bucket": "acme-artifacts", "create_artifact_bucket": False})["plan"]
+
+    assert may(role, "s3:PutObject", "arn:aws:s3:::acme-artifacts/gitops-network/plan/abc")
+    assert not may(role, "s3:PutObject", f"{ARTIFACTS}/gitops-network/plan/abc")
+
+
+# Who may assume them
+
+
+@pytest.mark.parametrize(
+    ("purpose", "service", "sources"),
+    [
+        ("plan", "codebuild", ["project/gitops-network-plan"]),
+        ("apply", "codebuild", ["project/gitops-network-apply", "project/gitops-network-destroy"]),
+        ("pipeline", "codepipeline", ["gitops-network", "gitops-network-destroy"]),
+    ],
+)
+def test_trust_is_for_one_service_acting_for_own_resources(
+    roles: Any, purpose: str, service: str, sources: list[str]
+) -> None:
+    (statement,) = roles()[purpose]["assume_role_policy"]["Statement"]
+
+    assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
+    assert statement["Action"] == "sts:AssumeRole"
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnEquals": {"aws:SourceArn": [f"arn:aws:{service}:{REGION}:{ACCOUNT}:{source}" for source in sources]},
+    }
+
+
+# Credentials
+
+
+@pytest.mark.parametrize("purpose", ["plan", "apply"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_parameter_store_gives_getparameters_on_the_two_parameters(roles: Any, purpose: str, slash: str) -> None:
+    values = {"access_key_id_parameter": f"{slash}id", "secret_access_key_parameter": f"{slash}secret"}
+
+    made = roles(credentials="parameter_store", **values)[purpose]
+
+    # The ARN of /id is ...:parameter/id, that of id too.
+    arns = [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}" for name in ("id", "secret")]
+    assert made["inline_policies"]["credentials"]["Statement"] == [
+        {"Sid": "Credentials", "Effect": "Allow", "Action": ["ssm:GetParameters"], "Resource": arns}
+    ]
+
+
+def test_parameters_in_folders(roles: Any) -> None:
+    (statement,) = roles(credentials="parameter_store")["plan"]["inline_policies"]["credentials"]["Statement"]
+
+    assert statement["Resource"][0] == f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/gitops/network/AWS_ACCESS_KEY_ID"
+
+
+def test_assume_role_gives_that_role(roles: Any) -> None:
+    target = "arn:aws:iam::444455556666:role/terraform"
+    made = roles(credentials="assume_role", assume_role_arn=target)
+
+    for purpose in ("plan", "apply"):
+        (statement,) = made[purpose]["inline_policies"]["credentials"]["Statement"]
+        assert (statement["Action"], statement["Resource"]) == (["sts:AssumeRole"], [target])
+
+
+def test_without_need_no_credentials(roles: Any) -> None:
+    for mode, purposes in (("role", ("plan", "apply", "pipeline")), ("parameter_store", ("pipeline",))):
+        for purpose in purposes:
+            role = roles(credentials=mode)[purpose]
+            assert "credentials" not in role["inline_policies"]
+            assert not may(
+                role, "ssm:GetParameters", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/gitops/network/AWS_ACCESS_KEY_ID"
+            )
+
+
+# What the user adds
+
+
+def test_permissions_of_a_stack_go_where_they_belong(roles: Any) -> None:
+    read = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+    write = {"Effect": "Allow", "Action": "ec2:CreateVpc", "Resource": "*"}
+    reader, writer = "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/PowerUserAccess"
+
+    made = roles(
+        plan_permissions=[read],
+        apply_permissions=[write],
+        plan_managed_policies=[reader],
+        apply_managed_policies=[writer],
+    )
+
+    assert made["plan"]["inline_policies"]["stack"]["Statement"] == [read]
+    assert made["apply"]["inline_policies"]["stack"]["Statement"] == [read, write]
+    assert made["plan"]["managed_policies"] == [reader]
+    assert made["apply"]["managed_policies"] == [reader, writer]
+    assert made["pipeline"]["managed_policies"] == []
+    assert "stack" not in made["pipeline"]["inline_policies"]
+    assert "stack" not in roles()["plan"]["inline_policies"]
+
+
+def test_the_boundary_is_on_every_role(roles: Any) -> None:
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+
+    assert {role["permissions_boundary"] for role in roles({"permissions_boundary": boundary}).values()} == {boundary}
+    assert {role["permissions_boundary"] for role in roles().values()} == {""}  # and is removed where none is wanted
+
+
+def test_tags_of_all_and_of_the_stack(roles: Any) -> None:
+    made = roles({"tags": {"owner": "platform", "env": "x"}}, tags={"env": "prod"})["plan"]
+
+    assert made["tags"] == {"owner": "platform", "env": "prod", "gitops:stack": "network"}
+
+
+@pytest.mark.parametrize("purpose", ["plan", "apply", "pipeline"])
+def test_a_role_that_the_user_names_is_left_out(roles: Any, purpose: str) -> None:
+    made = roles(**{f"{purpose}_role_arn": f"arn:aws:iam::{ACCOUNT}:role/own"})
+
+    assert set(made) == {"plan", "apply", "pipeline"} - {purpose}
+
+
+def test_the_pipeline_fetches_builds_and_nothing_else(roles: Any) -> None:
+    role = roles()["pipeline"]
+
+    actions = {action for statement in statements(role) for action in statement["Action"]}
+    assert {action for action in actions if action.startswith("code")} == {
+        "codeconnections:UseConnection",
+        "codestar-connections:UseConnection",
+        "codebuild:BatchGetBuilds",
+        "codebuild:StartBuild",
+    }
+    assert not {
+        action
+        for action in actions
+        if action.split(":")[0] not in ("codeconnections", "codestar-connections", "codebuild", "s3", "kms")
+    }

@@ -1,0 +1,633 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What bad input gets: a message that names the key, the value and what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate import spec
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.iam_role import OPTIONS as ROLE_OPTIONS
+
+REGIONS = ["ap-southeast-1", "eu-central-1", "eu-central-2", "us-east-1"]
+ACCOUNT = "111122223333"
+SETTINGS = {"region": "eu-central-1", "connection": "github"}
+STACK = {"name": "network", "repository": "acme/infrastructure"}
+READ = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+DENY = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+
+
+def problems(settings: Any = None, stacks: Any = None) -> list[str]:
+    return spec.check(SETTINGS if settings is None else settings, [] if stacks is None else stacks, REGIONS)[2]
+
+
+def of_settings(**values: Any) -> list[str]:
+    return problems({**SETTINGS, **values})
+
+
+def of_stack(**values: Any) -> list[str]:
+    return problems(stacks=[{**STACK, **values}])
+
+
+# The whole
+
+
+def test_the_least_input_is_enough_and_gets_every_default() -> None:
+    settings, stacks, found = spec.check(SETTINGS, [STACK], REGIONS)
+
+    assert found == []
+    assert set(settings) == set(spec.SETTINGS)
+    assert set(stacks[0]) == set(spec.STACK)
+    assert settings["name"] == "gitops"
+    assert settings["locking"] == ["dynamodb", "lockfile"]
+    assert settings["create_state_bucket"] is True
+    assert stacks[0]["branch"] == "main"
+    assert stacks[0]["path"] == "."
+    assert stacks[0]["approval"] is True
+    assert stacks[0]["credentials"] == "role"
+    assert stacks[0]["state_key"] == "network/terraform.tfstate"
+    assert stacks[0]["image"] == f"hashicorp/terraform:{spec.TERRAFORM_VERSION}"
+    assert stacks[0]["access_key_id_parameter"] == "/gitops/network/AWS_ACCESS_KEY_ID"
+    assert stacks[0]["secret_access_key_parameter"] == "/gitops/network/AWS_SECRET_ACCESS_KEY"
+
+
+def test_what_is_given_wins_over_defaults() -> None:
+    values = {
+        "terraform_version": "1.12.0",
+        "image": "registry.example.com/terraform:1.12.0",
+        "state_key": "states/network.tfstate",
+        "credentials": "parameter_store",
+        "access_key_id_parameter": "/keys/id",
+        "secret_access_key_parameter": "/keys/secret",
+    }
+    _settings, stacks, found = spec.check({**SETTINGS, "name": "acme"}, [{**STACK, **values}], REGIONS)
+
+    assert found == []
+    assert {key: stacks[0][key] for key in values} == values
+
+
+def test_the_result_can_be_fed_back() -> None:
+    once = spec.check(SETTINGS, [STACK], REGIONS)
+
+    assert spec.check(once[0], once[1], REGIONS) == once
+
+
+def test_a_key_without_a_value_is_as_if_not_given() -> None:
+    assert spec.check(
+        {**SETTINGS, "tags": None}, [{**STACK, "branch": None, "variables": None}], REGIONS
+    ) == spec.check(SETTINGS, [STACK], REGIONS)
+
+
+def test_everything_that_is_wrong_is_reported_at_once_and_nothing_twice() -> None:
+    found = problems({"regoin": "eu-central-1"}, [{"name": "Network"}, {**STACK, "branch": "a..b"}])
+
+    assert [message.split(": ")[0] for message in found] == [
+        "settings.regoin",
+        "settings.region",
+        "stacks[0] (Network).repository",
+        "stacks[1] (network).branch",
+    ]
+
+
+@pytest.mark.parametrize("value", [None, 5, "text", ["a"]])
+def test_settings_that_are_no_dictionary(value: Any) -> None:
+    assert spec.check(value, [], REGIONS)[2] == [f"settings: {value!r} must be a dictionary"]
+
+
+@pytest.mark.parametrize("value", [None, 5, "text", {"a": 1}])
+def test_stacks_that_are_no_list(value: Any) -> None:
+    assert spec.check(SETTINGS, value, REGIONS)[2] == [f"stacks: {value!r} must be a list"]
+
+
+def test_a_stack_that_is_no_dictionary() -> None:
+    assert problems(stacks=["network"]) == ["stacks[0]: 'network' must be a dictionary"]
+
+
+# Keys
+
+
+def test_an_unknown_key_is_named_with_the_nearest_that_exists() -> None:
+    (found,) = of_stack(branhc="main")
+
+    assert found.startswith("stacks[0] (network).branhc: unknown key; did you mean branch? Allowed are: access_key_id_")
+    assert "terraform_version" in found
+
+
+def test_an_unknown_key_like_no_other_gets_no_suggestion() -> None:
+    (found,) = of_settings(zzz=1)
+
+    assert found.startswith("settings.zzz: unknown key. Allowed are: artifact_bucket, ")
+
+
+def test_a_key_that_is_no_text() -> None:
+    (found,) = problems({**SETTINGS, 5: 1})
+
+    assert found.startswith("settings.5: unknown key.")
+
+
+@pytest.mark.parametrize("key", ["name", "repository"])
+def test_what_a_stack_must_have(key: str) -> None:
+    (found,) = problems(stacks=[{name: value for name, value in STACK.items() if name != key}])
+
+    assert found.endswith(f".{key}: must be given, a text")
+
+
+def test_the_region_must_be_given() -> None:
+    assert problems({"connection": "github"}) == ["settings.region: must be given, a text"]
+
+
+# Types and choices
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("tags", "owner", "a dictionary"),
+        ("create_lock_table", "maybe", "true or false"),
+        ("name", ["gitops"], "a text"),
+        ("connection", {"name": "github"}, "a text"),
+        ("locking", ["redis"], "a list of dynamodb, lockfile"),
+        ("locking", "redis", "a list of dynamodb, lockfile"),
+        ("connection_provider", "Gitea", f"one of {', '.join(spec.SETTINGS['connection_provider']['choices'])}"),
+        ("state_bucket_policy_statements", "x", "a list of dictionaries"),
+        ("state_bucket_policy_statements", [5], "a list of dictionaries"),
+    ],
+)
+def test_settings_of_a_wrong_type(key: str, value: Any, allowed: str) -> None:
+    assert of_settings(**{key: value}) == [f"settings.{key}: {value!r} is not allowed; allowed is {allowed}"]
+
+
+def test_a_retention_that_cloudwatch_does_not_know() -> None:
+    (found,) = of_settings(log_retention_in_days=42)
+
+    assert found.startswith("settings.log_retention_in_days: 42 is not allowed; allowed is one of 0, 1, 3, 5, 7, ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("approval", "maybe", "true or false"),
+        ("trigger", [], "true or false"),
+        ("timeout_in_minutes", "1h", "a whole number"),
+        ("variables", ["a"], "a dictionary"),
+        ("image", ["hashicorp/terraform"], "a text"),
+        ("access_keys_csv", {"a": "b"}, "the path of a file"),
+        ("credentials", "vault", "one of role, assume_role, parameter_store"),
+        ("plan_permissions", {"Effect": "Allow"}, "a list of dictionaries"),
+        ("plan_managed_policies", [{"a": 1}], "a list of texts"),
+    ],
+)
+def test_values_of_a_stack_of_a_wrong_type(key: str, value: Any, allowed: str) -> None:
+    assert of_stack(**{key: value}) == [f"stacks[0] (network).{key}: {value!r} is not allowed; allowed is {allowed}"]
+
+
+def test_a_compute_type_that_cannot_run_the_image() -> None:
+    (found,) = of_stack(compute_type="BUILD_LAMBDA_1GB")
+
+    assert found.startswith(
+        "stacks[0] (network).compute_type: 'BUILD_LAMBDA_1GB' is not allowed; allowed is one of BUILD_G"
+    )
+
+
+# Values of settings
+
+
+def test_a_misspelt_region_is_answered_with_those_near_it() -> None:
+    (found,) = of_settings(region="eu-centrl-1")
+
+    assert found == (
+        "settings.region: 'eu-centrl-1' is no AWS region; near it are eu-central-1, eu-central-2, us-east-1. "
+        "Allowed is a name like eu-central-1"
+    )
+
+
+def test_a_region_like_no_other() -> None:
+    assert of_settings(region="0") == ["settings.region: '0' is no AWS region. Allowed is a name like eu-central-1"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("name", "Gitops", "a-z, 0-9 and single hyphens"),
+        ("name", "", "a-z, 0-9 and single hyphens"),
+        ("name", "git ops", "a-z, 0-9 and single hyphens"),
+        ("name", "git--ops", "a-z, 0-9 and single hyphens"),
+        ("name", "gitops\n", "a-z, 0-9 and single hyphens"),
+        ("name", "1gitops", "beginning with a letter"),
+        ("kms_key_arn", "alias/gitops", "the full ARN of a key"),
+        ("kms_key_arn", f"arn:aws:kms:eu-central-1:{ACCOUNT}:alias/gitops", "the full ARN of a key"),
+        ("lock_table", "a", "3 to 255 of"),
+        ("lock_table", "lock table", "3 to 255 of"),
+        ("connection_arn", "github", "a connection's ARN"),
+        ("connection_arn", f"arn:aws:codebuild:eu-central-1:{ACCOUNT}:project/x", "a connection's ARN"),
+        ("permissions_boundary", "boundary", "a managed policy's ARN"),
+        ("permissions_boundary", f"arn:aws:iam::{ACCOUNT}:role/boundary", "a managed policy's ARN"),
+        ("tags", {"aws:owner": "x"}, "not aws:"),
+        ("tags", {"": "x"}, "a key of up to 128"),
+        ("tags", {"k" * 129: "x"}, "a key of up to 128"),
+    ],
+)
+def test_values_of_settings_that_aws_would_refuse(key: str, value: Any, allowed: str) -> None:
+    (found,) = of_settings(**{key: value})
+
+    shown = next(iter(value)) if isinstance(value, dict) else value
+    assert found.startswith(f"settings.{key}: {shown!r} is not allowed; allowed is ")
+    assert allowed in found
+
+
+@pytest.mark.parametrize("value", ["x" * 257, "a#b", {"a": 1}, ["a"], None])
+def test_values_of_tags_that_aws_would_refuse(value: Any) -> None:
+    (found,) = of_settings(tags={"owner": value})
+
+    assert found.startswith(f"settings.tags.owner: {value!r} is not allowed; allowed are up to 256 letters, digits")
+    assert of_stack(tags={"owner": value})[0].startswith(f"stacks[0] (network).tags.owner: {value!r} is not allowed")
+
+
+@pytest.mark.parametrize("value", ["", "platform team", 5, True, "größe"])
+def test_values_of_tags_that_aws_takes(value: Any) -> None:
+    assert of_settings(tags={"owner": value}) == []
+
+
+@pytest.mark.parametrize("key", ["state_bucket", "artifact_bucket"])
+def test_a_bucket_name_that_s3_would_refuse(key: str) -> None:
+    (found,) = of_settings(**{key: "My_Bucket"})
+
+    assert found.startswith(f"settings.{key}: 'My_Bucket' is no valid bucket name: 3 to 63 characters")
+
+
+def test_one_bucket_for_both_purposes() -> None:
+    assert of_settings(state_bucket="acme", artifact_bucket="acme") == [
+        "settings.artifact_bucket: 'acme' is also the state bucket; they must differ"
+    ]
+
+
+@pytest.mark.parametrize("key", ["state_bucket", "artifact_bucket", "lock_table"])
+def test_what_is_not_created_must_be_named(key: str) -> None:
+    assert of_settings(**{f"create_{key}": False}) == [f"settings.{key}: must be given, because create_{key} is false"]
+    assert of_settings(**{f"create_{key}": False, key: "acme-shared"}) == []
+
+
+def test_a_state_without_a_lock() -> None:
+    assert of_settings(locking=[]) == [
+        "settings.locking: [] leaves the state without a lock; allowed are dynamodb, lockfile or both"
+    ]
+
+
+@pytest.mark.parametrize(("region", "longest"), [("eu-central-1", 27), ("ap-southeast-1", 25)])
+def test_names_of_buckets_must_fit_what_they_are_made_of(region: str, longest: int) -> None:
+    made = f"{'a' * longest}-{ACCOUNT}-{region}-artifacts"
+    assert len(made) == 63
+
+    assert of_settings(region=region, name="a" * longest) == []
+    too_long = {"region": region, "name": "a" * (longest + 1)}
+    (found,) = of_settings(**too_long)
+    assert found.startswith(
+        f"settings.name: '{'a' * (longest + 1)}' has {longest + 1} characters; at most {longest} are"
+    )
+    assert of_settings(**too_long, state_bucket="acme-state", artifact_bucket="acme-artifacts") == []
+
+
+def test_a_connection_must_be_given_by_name_or_arn() -> None:
+    (found,) = problems({"region": "eu-central-1"}, [STACK])
+
+    assert found.startswith("settings.connection: must be given")
+    arn = f"arn:aws:codestar-connections:eu-central-1:{ACCOUNT}:connection/4dfa8f62"
+    assert problems({"region": "eu-central-1", "connection_arn": arn}, [STACK]) == []
+
+
+def test_a_connection_name_that_is_too_long() -> None:
+    assert of_settings(connection="c" * 32) == []
+    assert of_settings(connection="c" * 33) == [
+        f"settings.connection: '{'c' * 33}' has more than 32 characters; at most 32 are allowed"
+    ]
+
+
+@pytest.mark.parametrize("key", ["kms_key_arn", "connection_arn", "permissions_boundary", "lock_table", "state_bucket"])
+def test_an_empty_setting_is_none(key: str) -> None:
+    assert of_settings(**{key: ""}) == []
+
+
+# Values of stacks
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("name", "Network", "a-z, 0-9 and single hyphens"),
+        ("name", "net work", "a-z, 0-9 and single hyphens"),
+        ("name", "net-", "a-z, 0-9 and single hyphens"),
+        ("repository", "infrastructure", "owner/name"),
+        ("repository", "", "owner/name"),
+        ("repository", "https://git.example.com/acme/infrastructure", "owner/name"),
+        ("repository", "acme/infrastrüctur", "owner/name"),
+        ("branch", "", "a branch name"),
+        ("branch", "a..b", "a branch name"),
+        ("branch", "a b", "a branch name"),
+        ("branch", "feature/", "a branch name"),
+        ("branch", "/main", "a branch name"),
+        ("branch", "release*", "a branch name"),
+        ("branch", "main.lock", "a branch name"),
+        ("branch", "-main", "a branch name"),
+        ("branch", "a/.b", "a branch name"),
+        ("branch", "b" * 256, "a branch name"),
+        ("path", "/network", "a folder inside the repository"),
+        ("path", "../network", "a folder inside the repository"),
+        ("path", "a/../../b", "a folder inside the repository"),
+        ("path", "network/..", "a folder inside the repository"),
+        ("path", "stacks/*", "a folder inside the repository"),
+        ("path", "p" * 251, "a folder inside the repository"),
+        ("terraform_version", "1.11", "a full version such as 1.11.4"),
+        ("terraform_version", "latest", "a full version such as 1.11.4"),
+        ("terraform_version", "1.9.8", "1.11.0 or newer"),
+        ("terraform_version", "0.12.0", "1.11.0 or newer"),
+        ("state_key", "/network.tfstate", "an object's key"),
+        ("state_key", "network/", "an object's key"),
+        ("state_key", "a'b", "an object's key"),
+        ("state_key", "a/*", "an object's key"),
+        ("plan_role_arn", "plan", "a role's ARN"),
+        ("apply_role_arn", f"arn:aws:iam::{ACCOUNT}:user/apply", "a role's ARN"),
+        ("pipeline_role_arn", "arn:aws:iam::1111:role/x", "a role's ARN"),
+        ("pipeline_role_arn", "arn:aws:iam::１１１１２２２２３３３３:role/x", "a role's ARN"),  # noqa: RUF001
+    ],
+)
+def test_values_of_a_stack_that_cannot_work(key: str, value: str, allowed: str) -> None:
+    (found,) = of_stack(**{key: value})
+
+    assert f".{key}: {value!r} is not allowed; allowed is " in found
+    assert allowed in found
+
+
+@pytest.mark.parametrize("branch", ["main", "feature/x-1", "release_1.2", "user@host", "b" * 255])
+def test_branches_that_git_takes(branch: str) -> None:
+    assert of_stack(branch=branch) == []
+
+
+@pytest.mark.parametrize("repository", ["acme/infrastructure", "group/sub-group/project.x", "a_b/c-d"])
+def test_repositories_as_git_hosts_name_them(repository: str) -> None:
+    assert of_stack(repository=repository) == []
+
+
+def test_a_version_that_yaml_reads_as_a_number() -> None:
+    assert of_stack(terraform_version=1.11)[0].startswith(
+        "stacks[0] (network).terraform_version: '1.11' is not allowed"
+    )
+
+
+@pytest.mark.parametrize(("given_path", "path"), [("./network/", "network"), ("a//b", "a/b"), ("", "."), ("./", ".")])
+def test_a_path_has_one_spelling(given_path: str, path: str) -> None:
+    _settings, stacks, found = spec.check(SETTINGS, [{**STACK, "path": given_path}], REGIONS)
+
+    assert found == []
+    assert stacks[0]["path"] == path
+
+
+@pytest.mark.parametrize("minutes", [4, 2161, -1])
+def test_a_timeout_that_codebuild_refuses(minutes: int) -> None:
+    assert of_stack(timeout_in_minutes=minutes) == [
+        f"stacks[0] (network).timeout_in_minutes: {minutes} is not between 5 and 2160"
+    ]
+
+
+def test_a_stack_name_that_makes_the_names_of_its_roles_too_long() -> None:
+    assert of_stack(name="n" * 48) == []
+    (found,) = of_stack(name="n" * 49)
+    assert found.endswith(
+        f".name: '{'n' * 49}' has 49 characters; with the name 'gitops' before it at most 48 are allowed"
+    )
+
+
+@pytest.mark.parametrize("key", ["plan_managed_policies", "apply_managed_policies"])
+def test_managed_policies_are_given_by_arn(key: str) -> None:
+    assert of_stack(**{key: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}) == []
+    (found,) = of_stack(**{key: ["ReadOnlyAccess"]})
+    assert f".{key}: 'ReadOnlyAccess' is not allowed; allowed is a managed policy's ARN" in found
+
+
+@pytest.mark.parametrize("name", ["my-variable", "1st", "größe", "a b"])
+def test_names_that_terraform_takes_from_no_environment(name: str) -> None:
+    (found,) = of_stack(variables={name: 1})
+
+    assert f".variables: {name!r} is not allowed; allowed is a Terraform variable's name as key" in found
+
+
+# Credentials
+
+
+def test_the_role_to_assume_must_be_given() -> None:
+    assert of_stack(credentials="assume_role") == [
+        "stacks[0] (network).assume_role_arn: must be given, because credentials is assume_role"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "mode"),
+    [
+        ("assume_role_arn", f"arn:aws:iam::{ACCOUNT}:role/x", "assume_role"),
+        ("access_keys_csv", "/tmp/accessKeys.csv", "parameter_store"),
+    ],
+)
+def test_what_the_mode_of_credentials_has_no_use_for(key: str, value: str, mode: str) -> None:
+    assert of_stack(**{key: value}) == [
+        f"stacks[0] (network).{key}: is of no use, because credentials is role, not {mode}"
+    ]
+
+
+@pytest.mark.parametrize("name", ["a/b", "/a//b", "/a/", "a b", "/aws/key", "AWS_KEY", "ssm-key", "/größe"])
+def test_parameter_names_that_parameter_store_refuses(name: str) -> None:
+    (found,) = of_stack(credentials="parameter_store", access_key_id_parameter=name)
+
+    assert f".access_key_id_parameter: {name!r} is not allowed; allowed is a name such as key or /gitops/" in found
+
+
+def test_parameter_names_that_are_made_of_a_name_that_aws_keeps() -> None:
+    stacks = [{**STACK, "credentials": "parameter_store"}]
+
+    found = problems({**SETTINGS, "name": "aws-gitops"}, stacks)
+
+    assert [message.split(": ")[1].split(" ")[0] for message in found] == [
+        "'/aws-gitops/network/AWS_ACCESS_KEY_ID'",
+        "'/aws-gitops/network/AWS_SECRET_ACCESS_KEY'",
+    ]
+    assert problems({**SETTINGS, "name": "aws-gitops"}, [STACK]) == []  # no parameter, no problem
+
+
+def test_one_parameter_cannot_hold_both_parts_of_a_key() -> None:
+    values = {"access_key_id_parameter": "/key", "secret_access_key_parameter": "/key"}
+
+    assert of_stack(credentials="parameter_store", **values) == [
+        "stacks[0] (network).secret_access_key_parameter: '/key' is also access_key_id_parameter; they must differ"
+    ]
+
+
+# Several stacks
+
+
+def test_two_stacks_of_one_name() -> None:
+    assert problems(stacks=[STACK, {**STACK, "name": "dns"}, STACK]) == [
+        "stacks[2] (network).name: 'network' is also the name of stacks[0]; names must differ"
+    ]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_stacks_must_not_share_a_state(turned: bool) -> None:
+    stacks = [STACK, {**STACK, "name": "dns", "state_key": "network/terraform.tfstate"}]
+    stacks = stacks[::-1] if turned else stacks
+
+    (found,) = problems(stacks=stacks)
+
+    assert ".state_key: 'network/terraform.tfstate' is also the state of stack " in found
+    assert found.endswith("; two stacks must not share a state")
+
+
+def test_a_stack_must_not_be_called_like_another_ones_second_pipeline() -> None:
+    stacks = [{**STACK, "name": "network-destroy"}, STACK]
+
+    (found,) = problems(stacks=stacks)
+
+    assert found == (
+        "stacks[0] (network-destroy).name: 'network-destroy' is not allowed beside the stack 'network', whose second "
+        "pipeline has this name"
+    )
+    assert problems(stacks=stacks[:1]) == []
+
+
+# Statements
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ({}, "[0].Effect: None must be Allow or Deny"),
+        ({**READ, "Effect": "allow"}, "[0].Effect: 'allow' must be Allow or Deny"),
+        ({"Effect": "Allow", "Resource": "*"}, "[0]: must have one of Action and NotAction"),
+        ({"Effect": "Allow", "Action": "s3:*"}, "[0]: must have one of Resource and NotResource"),
+        ({**READ, "NotAction": "s3:*"}, "[0]: must have one of Action and NotAction"),
+        (
+            {**READ, "Actions": "s3:*"},
+            "[0].Actions: unknown key; did you mean Action? Allowed are: Sid, Effect, Action",
+        ),
+        ({**READ, "Principal": "*"}, "[0].Principal: unknown key"),
+        (
+            {**READ, "Action": "DescribeVpcs"},
+            "[0].Action: 'DescribeVpcs' is no action; allowed is one like s3:GetObject",
+        ),
+        ({**READ, "Action": ["ec2:*", 5]}, "[0].Action: 5 must be a text, or a list of texts"),
+        ({**READ, "Action": []}, "[0].Action: [] must not be empty"),
+        ({**READ, "Resource": {"a": 1}}, "[0].Resource: {'a': 1} must be a text, or a list of texts"),
+        ({**READ, "Resource": ""}, "[0].Resource: '' must be a text, or a list of texts"),
+        ({**READ, "Sid": "Read all"}, "[0].Sid: 'Read all' is not allowed; allowed are letters and digits"),
+        ({**READ, "Condition": "x"}, "[0].Condition: 'x' must be a dictionary such as"),
+        ({**READ, "Condition": {"StringEquals": "x"}}, "[0].Condition: {'StringEquals': 'x'} must be a dictionary"),
+    ],
+)
+@pytest.mark.parametrize("key", ["plan_permissions", "apply_permissions"])
+def test_statements_that_iam_would_refuse(key: str, statement: dict[str, Any], message: str) -> None:
+    found = of_stack(**{key: [statement]})
+
+    assert any(text.startswith(f"stacks[0] (network).{key}{message}") for text in found), found
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (READ, "[0]: must have one of Principal and NotPrincipal"),
+        ({**DENY, "NotPrincipal": {"AWS": "x"}}, "[0]: must have one of Principal and NotPrincipal"),
+        ({**DENY, "Principal": "root"}, "[0].Principal: 'root' must be '*', or a dictionary such as"),
+        ({**DENY, "Principal": {"AWS": [5]}}, "[0].Principal: {'AWS': [5]} must be '*', or a dictionary"),
+        ({**DENY, "Principal": {}}, "[0].Principal: {} must be '*', or a dictionary"),
+        ({**DENY, "Effect": "No"}, "[0].Effect: 'No' must be Allow or Deny"),
+    ],
+)
+def test_statements_that_s3_would_refuse(statement: dict[str, Any], message: str) -> None:
+    found = of_settings(state_bucket_policy_statements=[statement])
+
+    assert any(text.startswith(f"settings.state_bucket_policy_statements{message}") for text in found), found
+
+
+def test_statements_that_aws_takes() -> None:
+    more = {"Sid": "All1", "Effect": "Deny", "NotAction": ["*", "iam:Get?ser"], "NotResource": ["a", "b"]}
+    condition = {"StringEquals": {"aws:RequestedRegion": ["eu-central-1"]}}
+
+    assert of_stack(plan_permissions=[READ], apply_permissions=[{**more, "Condition": condition}]) == []
+    assert (
+        of_settings(state_bucket_policy_statements=[DENY, {**DENY, "Principal": {"AWS": "x", "Service": ["y"]}}]) == []
+    )
+
+
+def test_sids_differ_within_the_policy_that_the_apply_role_gets() -> None:
+    named = {**READ, "Sid": "Read"}
+
+    (found,) = of_stack(apply_permissions=[named, named])
+
+    where = "stacks[0] (network).apply_permissions"
+    assert found == f"{where}[1].Sid: 'Read' is also that of {where}[0]; within a policy they must differ"
+    assert (
+        "plan_permissions + apply_permissions[1].Sid"
+        in of_stack(plan_permissions=[named], apply_permissions=[named])[0]
+    )
+    assert of_stack(plan_permissions=[READ, READ], apply_permissions=[READ]) == []
+
+
+# Variables of the playbook
+
+
+def test_misspelt_variables() -> None:
+    assert spec.misspelt(["gitops_stacks", "gitops_settings", "gitops_parameters"]) == []
+    allowed = "Allowed are: gitops_parameters, gitops_settings, gitops_stacks"
+    assert spec.misspelt(["gitops_stack", "gitops_zzzzzzzzz"]) == [
+        f"gitops_stack: unknown variable; did you mean gitops_stacks? {allowed}",
+        f"gitops_zzzzzzzzz: unknown variable. {allowed}",
+    ]
+
+
+# Whatever comes
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def like(options: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Dictionaries with keys that exist, and values of any kind."""
+    return st.dictionaries(st.sampled_from(sorted(options)), JSON, max_size=5)
+
+
+@settings(max_examples=80)
+@given(
+    JSON | like(spec.SETTINGS) | like(spec.SETTINGS).map(lambda given: {**SETTINGS, **given}),
+    JSON
+    | st.lists(like(spec.STACK) | JSON, max_size=2)
+    | st.lists(like(spec.STACK).map(lambda given: {**STACK, **given}), max_size=2),
+)
+def test_no_input_is_too_strange(settings_given: Any, stacks_given: Any) -> None:
+    settings_found, stacks_found, found = spec.check(settings_given, stacks_given, REGIONS)
+
+    assert all(isinstance(message, str) and message for message in found)
+    if not found:
+        assert set(settings_found) == set(spec.SETTINGS)
+        assert all(set(stack) == set(spec.STACK) for stack in stacks_found)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.dictionaries(st.sampled_from(["Sid", "Effect", "Action", "Resource", "Condition", "x"]), JSON)))
+def test_no_statement_is_too_strange(statements: Any) -> None:
+    of_stack(plan_permissions=statements)
+    of_settings(state_bucket_policy_statements=statements)
+
+
+def test_the_kind_takes_what_the_spec_lets_through() -> None:
+    """The permissions go to gitops.aws.iam_roles as they are."""
+    answer = ArgumentSpecValidator(ROLE_OPTIONS).validate(
+        {"name": "x", "inline_policies": {"stack": {"Statement": [READ]}}}
+    )
+
+    assert answer.error_messages == []
