@@ -164,6 +164,8 @@ def process_environment(
         "PATH": str(path),
         # What the name service and the network are on AWS.
         "AWS_ENDPOINT_URL": endpoint_url,
+        # The SDK for Go assumes a profile's role at this one only.
+        "AWS_ENDPOINT_URL_STS": endpoint_url,
         # On AWS the agent's own address, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI at 169.254.170.2.
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_url,
         # No calls home from a machine that may have no network.

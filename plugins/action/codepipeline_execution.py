@@ -41,21 +41,25 @@ class Progress:
 
         A build's log stands between the line that it runs and the line that it has ended.
         """
-        log = [f"    | {line['text']}" for line in result.get("log_lines", []) if not NOISE.match(line["text"])]
-        logged = {line["build_id"] for line in result.get("log_lines", [])}
-        before: list[str] = []
-        after: list[str] = []
+        log: dict[str, list[str]] = {}
+        for line in result.get("log_lines", []):
+            if not NOISE.match(line["text"]):
+                log.setdefault(line["build_id"], []).append(f"    | {line['text']}")
+        lines = []
         for stage in result["execution"]["stages"]:
             for action in stage["actions"]:
-                key, ended_now = (stage["name"], action["name"]), action["status"] != "InProgress"
-                if self._shown.get(key) == action["status"]:
-                    continue
-                if ended_now and action["build_id"] in logged and key not in self._shown:
-                    before.append(f"  {stage['name']}: {MARKS['InProgress']}")
-                self._shown[key] = action["status"]
-                line = f"  {stage['name']}: {self._words(action, result['execution'], stage['name'])}"
-                (after if (ended_now and logged) and (after or action["build_id"] in logged) else before).append(line)
-        return before + log + after
+                key, status, text = (stage["name"], action["name"]), action["status"], log.get(action["build_id"], [])
+                shown, runs = self._shown.get(key), status == "InProgress"
+                self._shown[key] = status
+                now = f"  {stage['name']}: {self._words(action, result['execution'], stage['name'])}"
+                if shown is None and text and not runs:
+                    lines.append(f"  {stage['name']}: {MARKS['InProgress']}")
+                if shown != status and runs:
+                    lines.append(now)
+                lines += text
+                if shown != status and not runs:
+                    lines.append(now)
+        return lines
 
     def _words(self, action: dict[str, Any], execution: dict[str, Any], stage: str) -> str:
         waiting = execution["waiting_for_approval"]
@@ -69,6 +73,7 @@ class ActionModule(ActionBase):
     """Runs gitops.aws.codepipeline_execution, and shows what happens while it waits."""
 
     _requires_connection = False
+    _supports_async = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Runs the task; the result is the module's, with the last log lines."""
@@ -77,7 +82,7 @@ class ActionModule(ActionBase):
         if self._task.async_val or not boolean(args.get("wait", True), strict=False):
             return self._look(args, task_vars, wrap_async=bool(self._task.async_val))
         wait_for_approval = boolean(args.get("wait_for_approval", True), strict=False)
-        deadline = time.monotonic() + int(args.get("wait_timeout", 3600))
+        started = time.monotonic()
         args["wait"] = False
         result = self._look(args, task_vars)
         changed, progress = result.get("changed", False), Progress()
@@ -93,7 +98,7 @@ class ActionModule(ActionBase):
                 if failure(execution):
                     result.update(failed=True, msg=failure(execution))
                 break
-            if time.monotonic() > deadline:
+            if time.monotonic() > started + int(args.get("wait_timeout", 3600)):  # checked by the module's first look
                 result.update(
                     failed=True,
                     msg=f"pipeline {execution['pipeline']}: execution {execution['id']} is {execution['status']} after "

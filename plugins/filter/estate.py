@@ -17,15 +17,16 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters impo
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import stack_pipelines, stack_projects
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
+from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import statement_problems
 
 
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with its errors as Ansible shows them."""
 
     @functools.wraps(function)
-    def call(*args: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args)
+            return function(*args, **kwargs)
         except KeyError as error:
             raise AnsibleFilterError(
                 f"{error} is missing. Fix: give stacks as gitops.aws.estate returns them, and a foundation as the role "
@@ -37,10 +38,13 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def state_bucket_policy(foundation: dict[str, Any], extra: list[Any], caller_arn: str) -> dict[str, Any]:
+def state_bucket_policy(foundation: dict[str, Any], statements: list[Any], caller_arn: str) -> dict[str, Any]:
     """The state bucket's policy; refused where it would keep the caller from ever changing it again."""
+    wrong = statement_problems("statements", statements, of_resource=True)
+    if wrong:
+        raise AnsibleFilterError(f"The policy of the state bucket cannot be made. {'; '.join(wrong)}")
     bucket_arn = names.bucket_arn(foundation, foundation["state_bucket"])
-    policy = bucket_policies.state_bucket_policy(bucket_arn, foundation["kms_key_arn"], extra)
+    policy = bucket_policies.state_bucket_policy(bucket_arn, foundation["kms_key_arn"], statements)
     locked_out = bucket_policies.locks_out(policy, bucket_arn, caller_arn)
     if locked_out:
         raise AnsibleFilterError(
@@ -60,7 +64,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filter names to functions."""
-        functions = {
+        functions: dict[str, Callable[..., Any]] = {
             "artifact_bucket_policy": artifact_bucket_policy,
             "foundation": foundation_of,
             "installer_policy": installer_policy,

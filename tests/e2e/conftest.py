@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 import yaml
-
 from local_estate import ACCOUNT, REGION, ROOT, LocalAws, Person, Repository, execution_of_push
+
 from tests.e2e.estate import Estate, Run, allow, inventory, new_person
 
 HERE = Path(__file__).parent
@@ -95,10 +95,7 @@ def account(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Account:
                 "Effect": "Allow",
                 "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
                 "Action": "sts:AssumeRole",
-                "Condition": {
-                    "StringEquals": {"sts:ExternalId": EXTERNAL_ID},
-                    "ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/gitops-elsewhere-*"},
-                },
+                "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}},
             }
         ],
     }
@@ -112,7 +109,7 @@ def account(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Account:
     estate = Estate(aws, administrator, directory, example["gitops_settings"], example["gitops_stacks"])
     common = {"repository": REPOSITORY}
     estate.stacks += [
-        {**common, "name": "quick", "path": "quick", "approval": False},
+        {**common, "name": "quick", "path": "quick", "approval": False, "timeout_in_minutes": 45},
         {**common, "name": "tampered", "path": "tampered"},
         {**common, "name": "locked-item", "path": "locked-item", "approval": False},
         {**common, "name": "locked-file", "path": "locked-file", "approval": False},
@@ -146,9 +143,7 @@ def account(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Account:
 
     repository = Repository(directory / "git")
     aws.command("map-repository", REPOSITORY, str(repository.bare))
-    return Account(
-        aws, administrator, terraform_user, inventory(administrator), len(aws.calls()), estate, repository
-    )
+    return Account(aws, administrator, terraform_user, inventory(administrator), len(aws.calls()), estate, repository)
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from local_estate import ACCOUNT, LocalAws, Person, PlaybookFailed, playbook
+
 from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of
 
-from local_estate import ACCOUNT, REGION, LocalAws, Person, PlaybookFailed, playbook
-
+BUILDS = ("Plan", "Apply", "Destroy")
 FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 Call = dict[str, Any]
@@ -124,12 +125,13 @@ class Estate:
         vars_file.write_text(yaml.safe_dump({"gitops_settings": self.settings, "gitops_stacks": self.stacks}))
         return self.playbook_with(vars_file, name, person, *arguments, **variables)
 
-    def playbook_with(self, vars_file: Path, name: str, person: Person | None, *arguments: str, **variables: Any) -> Run:
+    def playbook_with(
+        self, vars_file: Path, name: str, person: Person | None, *arguments: str, **variables: Any
+    ) -> Run:
         """Runs a playbook with another vars file."""
-        before, lines, failed = len(self.aws.calls()), [], False
+        before, lines, failed = len(self.aws.calls()), list[str](), False
         try:
-            for line in playbook(name, vars_file, person, variables, *arguments, settings={"ANSIBLE_NOCOLOR": "1"}):
-                lines.append(line)
+            lines.extend(playbook(name, vars_file, person, variables, *arguments, settings={"ANSIBLE_NOCOLOR": "1"}))
         except PlaybookFailed:
             failed = True
         time.sleep(0.2)  # a call is logged just after it is answered
@@ -163,12 +165,17 @@ class Estate:
             actions[detail["stageName"]] = Action(
                 detail["status"],
                 result.get("externalExecutionSummary") or result.get("errorDetails", {}).get("message", ""),
-                result.get("externalExecutionId", ""),
+                result.get("externalExecutionId", "") if detail["stageName"] in BUILDS else "",
                 detail.get("input", {}).get("resolvedConfiguration", {}).get("CustomData", ""),
                 output.get("outputVariables", {}),
                 [artifact["s3location"] for artifact in output.get("outputArtifacts", [])],
             )
         return Execution(execution_id, execution["pipelineExecution"]["status"], actions)
+
+    def executions(self, pipeline: str) -> list[str]:
+        """The ids of all executions of a pipeline, the newest first."""
+        answer = self._pipelines().list_pipeline_executions(pipelineName=pipeline)
+        return [execution["pipelineExecutionId"] for execution in answer["pipelineExecutionSummaries"]]
 
     def wait(self, pipeline: str, execution_id: str, *, for_approval: bool = False, seconds: int = 240) -> Execution:
         """Waits for the end of an execution, or until it waits for approval."""
@@ -197,6 +204,15 @@ class Estate:
                         result={"summary": "", "status": "Approved"},
                         token=token,
                     )
+
+    def logs(self, execution: Execution) -> dict[str, str]:
+        """The logs of an execution's builds, by build id."""
+        builds = [action.build_id for action in execution.actions.values() if action.build_id]
+        return {build: self.log(build) for build in builds}
+
+    def story(self, execution: Execution) -> str:
+        """What happened in an execution, for the message of a failed test."""
+        return "\n".join([str(execution), *self.logs(execution).values()])
 
     def log(self, build_id: str) -> str:
         """A build's log."""
@@ -266,5 +282,3 @@ def inventory(administrator: Person) -> dict[str, set[str]]:
         "aliases": names("kms", "list_aliases", "Aliases", lambda alias: alias["AliasName"]),
         "keys": {key for key in keys if kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] != "PendingDeletion"},
     }
-
-

@@ -73,8 +73,9 @@ def stack_parameters(
         try:
             text = read(stack["access_keys_csv"])
             pair = access_key(text) if text is not None else {"access_key_id": None, "secret_access_key": None}
-        except ValueError as error:
-            raise ValueError(f"stack {stack['name']}, access_keys_csv {stack['access_keys_csv']}: {error}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ValueError(f"stack {stack['name']}, access_keys_csv {stack['access_keys_csv']}: {reason}") from None
         for part in ("access_key_id", "secret_access_key"):
             result.append(
                 {

@@ -387,74 +387,102 @@ def project_changes(world: World, name: str) -> list[Change]:
     batch = {"service_role": world.role, "restrictions": {"compute_types_allowed": ["B", "A"]}, "timeout_in_mins": 10}
     registry = {"credential": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-Abcdef"}
     auth = {"type": "CODECONNECTIONS", "resource": world.connection}
+    everything: Item = {
+        "description": "second",
+        "source": {"type": "CODEPIPELINE", "buildspec": "two.yml"},
+        "service_role": world.another_role,
+        "timeout_in_minutes": 60,
+        "queued_timeout_in_minutes": 30,
+        "concurrent_build_limit": -1,
+        "auto_retry_limit": 2,
+        "encryption_key": world.key,
+        "badge_enabled": True,
+        "vpc_config": vpc,
+        "logs_config": {"cloud_watch_logs": {"status": "ENABLED", "group_name": "/modules/builds"}},
+        "cache": {"type": "S3", "location": f"{world.bucket}/cache"},
+        "secondary_sources": [github],
+        "secondary_source_versions": [{"source_identifier": "one", "source_version": "main"}],
+        "secondary_artifacts": [
+            {"type": "S3", "location": world.bucket, "artifact_identifier": "b", "packaging": "ZIP"},
+            {"type": "S3", "location": world.bucket, "artifact_identifier": "a"},
+        ],
+        "file_system_locations": [efs],
+        "build_batch_config": batch,
+    }
+    removed: Item = {
+        "description": "",
+        "queued_timeout_in_minutes": 480,
+        "auto_retry_limit": 0,
+        "encryption_key": "",
+        "badge_enabled": False,
+        "vpc_config": {},
+        "logs_config": {},
+        "cache": {"type": "NO_CACHE"},
+        "secondary_sources": [],
+        "secondary_source_versions": [],
+        "secondary_artifacts": [],
+        "file_system_locations": [],
+        "build_batch_config": {},
+    }
     return [
-        Change({"description": "second"}, {"description": "second"}),
-        Change({"description": ""}, {}),
-        Change({"source": {"type": "CODEPIPELINE", "buildspec": "two.yml"}}, {"source": {"buildspec": "two.yml"}}),
         Change(
-            {"environment": {"image": "hashicorp/terraform:1.12.0"}},
+            everything,
+            {
+                "description": "second",
+                "source": {"buildspec": "two.yml"},
+                "serviceRole": world.another_role,
+                "timeoutInMinutes": 60,
+                "queuedTimeoutInMinutes": 30,
+                "concurrentBuildLimit": None,
+                "autoRetryLimit": 2,
+                "encryptionKey": world.key,
+                "badge": {"badgeEnabled": True},
+                "vpcConfig": {"vpcId": "vpc-1"},
+                "logsConfig": {"cloudWatchLogs": {"groupName": "/modules/builds"}},
+                "cache": {"type": "S3"},
+                "secondarySourceVersions": [{"sourceIdentifier": "one", "sourceVersion": "main"}],
+                "buildBatchConfig": {"timeoutInMins": 10},
+            },
+        ),
+        Change(
+            removed,
+            {
+                "queuedTimeoutInMinutes": 480,
+                "encryptionKey": f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/s3",
+                "badge": {"badgeEnabled": False},
+                "vpcConfig": None,
+                "cache": {"type": "NO_CACHE"},
+                "secondarySources": [],
+                "secondarySourceVersions": [],
+                "secondaryArtifacts": [],
+                "fileSystemLocations": None,
+                "buildBatchConfig": None,
+            },
+        ),
+        Change(
+            {"environment": {"image": "hashicorp/terraform:1.12.0", "privileged_mode": True}},
             {"environment": {"image": "hashicorp/terraform:1.12.0", "computeType": "BUILD_GENERAL1_SMALL"}},
         ),
         Change(
             {"environment": {"environment_variables": [{"name": "A", "value": "1"}]}},
             {"environment": {"environmentVariables": [{"name": "A", "value": "1", "type": "PLAINTEXT"}]}},
         ),
-        Change({"environment": {"environment_variables": []}}, {"environment": {"environmentVariables": []}}),
-        Change({"environment": {"privileged_mode": True}}, {"environment": {"privilegedMode": True}}),
         Change(
             {"environment": {"registry_credential": registry, "image_pull_credentials_type": "SERVICE_ROLE"}},
             {"environment": {"registryCredential": {"credentialProvider": "SECRETS_MANAGER"}}},
         ),
-        Change({"environment": {"registry_credential": {}}}, {"environment": {"registryCredential": None}}),
-        Change({"service_role": world.another_role}, {"serviceRole": world.another_role}),
-        Change({"timeout_in_minutes": 60}, {"timeoutInMinutes": 60}),
-        Change({"queued_timeout_in_minutes": 30}, {"queuedTimeoutInMinutes": 30}),
-        Change({"concurrent_build_limit": -1}, {"concurrentBuildLimit": None}),
-        Change({"auto_retry_limit": 2}, {"autoRetryLimit": 2}),
-        Change({"auto_retry_limit": 0}, {}),
-        Change({"encryption_key": world.key}, {"encryptionKey": world.key}),
+        Change(
+            {"environment": {"registry_credential": {}, "environment_variables": []}},
+            {"environment": {"registryCredential": None, "environmentVariables": []}},
+        ),
         Change({"encryption_key": "alias/modules"}, {}),
-        Change({"encryption_key": ""}, {"encryptionKey": "arn:aws:kms:eu-central-1:123456789012:alias/aws/s3"}),
-        Change({"badge_enabled": True}, {"badge": {"badgeEnabled": True}}),
-        Change({"badge_enabled": False}, {"badge": {"badgeEnabled": False}}),
-        Change({"vpc_config": vpc}, {"vpcConfig": {"vpcId": "vpc-1"}}),
-        Change({"vpc_config": {}}, {"vpcConfig": None}),
-        Change(
-            {"logs_config": {"cloud_watch_logs": {"status": "ENABLED", "group_name": "/modules/builds"}}},
-            {"logsConfig": {"cloudWatchLogs": {"groupName": "/modules/builds"}}},
-        ),
-        Change(
-            {"logs_config": {"s3_logs": {"status": "ENABLED", "location": f"{world.bucket}/logs"}}},
-            {"logsConfig": {"s3Logs": {"location": f"{world.bucket}/logs"}}},
-        ),
-        Change({"logs_config": {}}, {}),
-        Change({"cache": {"type": "S3", "location": f"{world.bucket}/cache"}}, {"cache": {"type": "S3"}}),
-        Change(
-            {"cache": {"type": "LOCAL", "modes": ["LOCAL_SOURCE_CACHE", "LOCAL_CUSTOM_CACHE"]}},
-            {"cache": {"type": "LOCAL", "location": None}},
-        ),
-        Change({"cache": {"type": "NO_CACHE"}}, {"cache": {"type": "NO_CACHE"}}),
-        Change({"secondary_sources": [github]}, {}),
-        Change(
-            {"secondary_source_versions": [{"source_identifier": "one", "source_version": "main"}]},
-            {"secondarySourceVersions": [{"sourceIdentifier": "one", "sourceVersion": "main"}]},
-        ),
-        Change({"secondary_source_versions": []}, {"secondarySourceVersions": []}),
-        Change({"secondary_sources": []}, {"secondarySources": []}),
         Change(
             {
-                "secondary_artifacts": [
-                    {"type": "S3", "location": world.bucket, "artifact_identifier": "b", "packaging": "ZIP"},
-                    {"type": "S3", "location": world.bucket, "artifact_identifier": "a"},
-                ]
+                "logs_config": {"s3_logs": {"status": "ENABLED", "location": f"{world.bucket}/logs"}},
+                "cache": {"type": "LOCAL", "modes": ["LOCAL_SOURCE_CACHE", "LOCAL_CUSTOM_CACHE"]},
             },
-            {},
+            {"logsConfig": {"s3Logs": {"location": f"{world.bucket}/logs"}}, "cache": {"type": "LOCAL"}},
         ),
-        Change({"secondary_artifacts": []}, {"secondaryArtifacts": []}),
-        Change({"file_system_locations": [efs]}, {}),
-        Change({"file_system_locations": []}, {"fileSystemLocations": None}),
-        Change({"build_batch_config": batch}, {"buildBatchConfig": {"timeoutInMins": 10}}),
-        Change({"build_batch_config": {}}, {"buildBatchConfig": None}),
         Change(
             {
                 "source": {
@@ -465,16 +493,18 @@ def project_changes(world: World, name: str) -> list[Change]:
                     "report_build_status": True,
                 },
                 "artifacts": {"type": "NO_ARTIFACTS", "name": ""},
+                "source_version": "main",
             },
-            {"source": {"type": "GITHUB", "auth": auth}},
+            {"source": {"type": "GITHUB", "auth": auth}, "sourceVersion": "main"},
         ),
         Change({"source": {"type": "GITHUB", "auth": {}}}, {"source": {"auth": None}}),
         Change(
-            {"source": {"type": "GITHUB", "git_clone_depth": 0, "report_build_status": False}},
-            {"source": {"gitCloneDepth": 0, "reportBuildStatus": False}},
+            {
+                "source": {"type": "GITHUB", "git_clone_depth": 0, "report_build_status": False},
+                "source_version": "",
+            },
+            {"source": {"gitCloneDepth": 0, "reportBuildStatus": False}, "sourceVersion": None},
         ),
-        Change({"source_version": "main"}, {"sourceVersion": "main"}),
-        Change({"source_version": ""}, {"sourceVersion": None}),
     ]
 
 

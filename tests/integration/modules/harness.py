@@ -23,7 +23,7 @@ from botocore.config import Config
 
 import local_aws.cli
 from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
-from local_aws.server import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
+from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
 try:  # ansible-core 2.19 and newer
     from ansible.module_utils.testing import patch_module_args

@@ -376,6 +376,16 @@ class TestCheckMode:
         assert checked["crates"] == written["crates"]
         assert checked["resources"]["b"] == {"action": "created", "arn": "arn:predicted"}
 
+    def test_deletion_deletes_nothing(self) -> None:
+        crates = checking(kind(a={"size": 1}))
+        result = run(crates, item("a"), item("b"), state="absent")
+
+        assert {name: each["action"] for name, each in result["resources"].items()} == {
+            "a": "deleted",
+            "b": "unchanged",
+        }
+        assert crates.written == []
+
     def test_deletion_that_would_be_refused_is_refused(self) -> None:
         store: dict[str, Settings] = {"a": {"size": 99}, "b": {"size": 1}}
         for crates in (kind(**store), checking(kind(**store))):

@@ -187,10 +187,39 @@ class TestProjects:
         }
 
     def test_normalise_changes_nothing_of_what_it_is_given(self, project: Kind) -> None:
-        given = copy.deepcopy(ANSWERED)
+        full = {
+            **ANSWERED,
+            "environment": {
+                "environment_variables": [{"name": name, "value": ""} for name in "ba"],
+                "registry_credential": {"credential": "c"},
+                "docker_server": {"compute_type": "BUILD_GENERAL1_SMALL", "status": {"status": "READY"}},
+            },
+            "vpc_config": {"subnets": ["b", "a"]},
+        }
+        given = copy.deepcopy(full)
         project.normalise(given)
 
-        assert given == ANSWERED
+        assert given == full
+
+    def test_what_aws_needs_is_filled_in(self, project: Kind) -> None:
+        artifacts = [{"type": "S3", "location": "b", "artifact_identifier": "a"}]
+        environment = {
+            "environment_variables": [{"name": "a", "value": ""}],
+            "registry_credential": {"credential": "c"},
+        }
+        normal = project.normalise({**PROJECT, "secondary_artifacts": artifacts, "environment": environment})
+
+        assert normal["secondary_artifacts"] == [{**artifacts[0], "name": "p"}]
+        assert normal["environment"] == {
+            "environment_variables": [{"name": "a", "value": "", "type": "PLAINTEXT"}],
+            "registry_credential": {"credential": "c", "credential_provider": "SECRETS_MANAGER"},
+        }
+
+    def test_what_only_aws_says_is_no_setting(self, project: Kind) -> None:
+        server = {"compute_type": "BUILD_GENERAL1_SMALL", "status": {"status": "READY"}}
+        normal = project.normalise({**PROJECT, "environment": {"docker_server": server}})
+
+        assert normal["environment"]["docker_server"] == {"compute_type": "BUILD_GENERAL1_SMALL"}
 
     def test_normalise_is_stable(self, project: Kind) -> None:
         once = project.normalise(ANSWERED)

@@ -83,7 +83,10 @@ def test_names_with_capitals_inside() -> None:
     assert to_request(PROJECT, compute) == {"environment": {"computeConfiguration": {"vCpu": 2}}}
 
 
-def test_unknown_keys_are_refused_and_unknown_answers_dropped() -> None:
+def test_unknown_keys_are_refused() -> None:
     with pytest.raises(KeyError, match="colour"):
         to_request(PROJECT, {"colour": "red"})
+
+
+def test_unknown_answers_are_dropped() -> None:
     assert from_response(PROJECT, {"name": "p", "arn": "a", "created": 1}) == {"name": "p"}

@@ -1,0 +1,38 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A denied call names the resource, the action and who was denied it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy
+from tests.e2e.conftest import Account
+from tests.e2e.estate import Estate, inventory, new_person
+
+
+@pytest.mark.parametrize(
+    ("missing", "resource"), [("kms:CreateKey", "alias/denied"), ("iam:GetAccountAuthorizationDetails", "IAM role")]
+)
+def test_installer_without_a_permission_is_told_which(
+    account: Account, tmp_path: Path, missing: str, resource: str
+) -> None:
+    settings = {"name": "denied", "region": "eu-central-1", "connection": "denied"}
+    stack = {"name": "network", "repository": "acme/infrastructure"}
+    estate = Estate(account.aws, account.administrator, tmp_path, settings, [stack])
+    policy = installer_policy(estate.foundation)
+    for statement in policy["Statement"]:
+        statement["Action"] = [action for action in statement["Action"] if action != missing]
+    name = f"without-{missing.replace(':', '-')}"
+    person = new_person(account.administrator, name, policy)
+    before = inventory(account.administrator)
+    # --check where the call is one that reads: nothing is left behind.
+    run = estate.playbook("site.yml", person, *(["--check"] if "Get" in missing else []))
+    assert run.failed
+    assert run.recap["failed"] == 1
+    for part in (resource, missing, f"arn:aws:iam::123456789012:user/{name}", f"Fix: allow {missing}"):
+        assert part in run.text, run.output
+    assert inventory(account.administrator) == before

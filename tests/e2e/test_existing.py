@@ -1,0 +1,122 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An existing key, bucket, table, connection and role that are named instead of made: used, and left as they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from local_estate import ACCOUNT, REGION
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
+from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import build_role
+from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check
+from tests.e2e.conftest import REPOSITORY
+from tests.e2e.estate import Estate, Execution, Run, inventory, mutations, new_person
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/platform-plans"
+
+
+@dataclass
+class Given:
+    """The estate `given` from its first run to its end; `before` and `after` are what the account held."""
+
+    before: dict[str, set[str]]
+    site: Run
+    again: Run
+    execution: Execution
+    calls: list[dict[str, Any]]
+    teardown: Run
+    after: dict[str, set[str]]
+
+
+@pytest.fixture(scope="session")
+def given(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """An estate that makes of the foundation nothing but its log group."""
+    administrator = estate.administrator
+    kms, s3, iam = administrator.client("kms"), administrator.client("s3"), administrator.client("iam")
+    key = kms.create_key(Description="The platform's")["KeyMetadata"]["Arn"]
+    for bucket in ("platform-states", "platform-artifacts"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    administrator.client("dynamodb").create_table(
+        TableName="platform-locks",
+        KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    connections = administrator.client("codeconnections").list_connections()["Connections"]
+    settings = {
+        "name": "given",
+        "region": REGION,
+        "connection_arn": connections[0]["ConnectionArn"],
+        "kms_key_arn": key,
+        "state_bucket": "platform-states",
+        "create_state_bucket": False,
+        "artifact_bucket": "platform-artifacts",
+        "create_artifact_bucket": False,
+        "lock_table": "platform-locks",
+        "create_lock_table": False,
+    }
+    stack = {
+        "name": "quick",
+        "repository": REPOSITORY,
+        "path": "quick",
+        "approval": False,
+        "trigger": False,
+        "plan_role_arn": ROLE,
+    }
+    other = Estate(estate.aws, administrator, tmp_path_factory.mktemp("given"), settings, [stack])
+    # The role that exists may do what ours may: it is only not ours.
+    _settings, (checked,), problems = check(settings, [stack], [REGION])
+    assert problems == []
+    role = build_role(other.foundation | {"connection_arn": settings["connection_arn"]}, checked, "plan")
+    iam.create_role(RoleName="platform-plans", AssumeRolePolicyDocument=json.dumps(role["assume_role_policy"]))
+    for name, policy in role["inline_policies"].items():
+        iam.put_role_policy(RoleName="platform-plans", PolicyName=name, PolicyDocument=json.dumps(policy))
+    other.installer = new_person(administrator, "given-installer", installer_policy(other.foundation))
+    other.operator = new_person(administrator, "given-operator", operator_policy(other.foundation))
+
+    before, start = inventory(administrator), len(estate.aws.calls())
+    site = other.site("--diff")
+    execution = other.run("given-quick")
+    again = other.site()
+    s3.delete_object(Bucket="platform-states", Key="quick/terraform.tfstate")  # what it built is nothing in AWS
+    calls = [call for call in estate.aws.calls()[start:] if call["access_key_id"] != administrator.access_key_id]
+    teardown = other.playbook("teardown.yml", other.installer, confirm="given")
+    return Given(before, site, again, execution, calls, teardown, inventory(administrator))
+
+
+def test_pipeline_works_with_what_was_given(given: Given, estate: Estate) -> None:
+    assert given.execution.status == "Succeeded", estate.story(given.execution)
+    used = {(call["action"], call["resource"].rpartition(":")[2].split("/")[0]) for call in given.calls}
+    assert ("s3:PutObject", "platform-states") in used
+    assert ("s3:PutObject", "platform-artifacts") in used
+    assert [call for call in given.calls if call["resource"].endswith("table/platform-locks")]
+    assert [call for call in given.calls if ":assumed-role/platform-plans/" in call["principal_arn"]]
+
+
+def test_nothing_that_was_given_is_changed(given: Given) -> None:
+    changes = given.site.mutations + given.again.mutations
+    assert changes
+    assert [change for change in changes if "platform" in change or "connection/" in change or "kms:" in change] == []
+    assert given.again.mutations == []
+    # Nor did a build or a pipeline change more than objects and items in it.
+    others = [call for call in given.calls if "platform" in call["resource"]]
+    assert {change.split()[0] for change in mutations(others)} <= {
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "dynamodb:PutItem",
+        "dynamodb:DeleteItem",
+        "sts:AssumeRole",
+        "iam:PassRole",
+    }
+
+
+def test_teardown_leaves_what_was_given(given: Given) -> None:
+    assert not given.teardown.failed, given.teardown.output
+    assert given.after == given.before

@@ -1,0 +1,237 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action plugin shows while a pipeline runs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+
+from ansible_collections.gitops.aws.plugins.action import codepipeline_execution as plugin
+
+
+def action(status: str, build: str = "", summary: str = "", name: str = "") -> dict[str, str]:
+    return {"name": name or "Run", "status": status, "build_id": build, "summary": summary}
+
+
+def look(
+    stages: dict[str, list[dict[str, str]]], *log: tuple[str, str], status: str = "InProgress", waiting: Any = None
+) -> dict[str, Any]:
+    """A result of the module: one look at an execution."""
+    return {
+        "changed": False,
+        "log_lines": [{"build_id": build, "text": text} for build, text in log],
+        "log_cursors": {build: "next" for build, _text in log},
+        "execution": {
+            "id": "e-1",
+            "pipeline": "gitops-network",
+            "status": status,
+            "waiting_for_approval": waiting,
+            "stages": [{"name": name, "actions": actions} for name, actions in stages.items()],
+        },
+    }
+
+
+# Progress
+
+
+def test_each_change_is_shown_once() -> None:
+    progress = plugin.Progress()
+    runs = look({"Source": [action("InProgress")]})
+
+    assert progress.lines(runs) == ["  Source: runs"]
+    assert progress.lines(runs) == []
+    assert progress.lines(look({"Source": [action("Succeeded")]})) == ["  Source: ok"]
+
+
+def test_log_lines_come_as_they_are_written() -> None:
+    progress = plugin.Progress()
+
+    assert progress.lines(look({"Plan": [action("InProgress", "b-1")]}, ("b-1", "Initializing"))) == [
+        "  Plan: runs",
+        "    | Initializing",
+    ]
+    assert progress.lines(look({"Plan": [action("InProgress", "b-1")]}, ("b-1", "1 to add"))) == ["    | 1 to add"]
+
+
+def test_a_log_stands_between_the_start_and_the_end_of_its_build() -> None:
+    progress = plugin.Progress()
+
+    stages = {
+        "Source": [action("Succeeded")],
+        "Plan": [action("Succeeded", "b-1")],
+        "Apply": [action("InProgress", "b-2")],
+    }
+    assert progress.lines(look(stages, ("b-1", "planned"), ("b-2", "applying"))) == [
+        "  Source: ok",
+        "  Plan: runs",
+        "    | planned",
+        "  Plan: ok",
+        "  Apply: runs",
+        "    | applying",
+    ]
+
+
+def test_who_must_approve_has_read_the_plan() -> None:
+    progress = plugin.Progress()
+    progress.lines(look({"Plan": [action("InProgress", "b-1")]}))
+
+    waiting = {"stage": "Approve", "action": "Run", "message": "Apply network: 1 to add"}
+    stages = {"Plan": [action("Succeeded", "b-1")], "Approve": [action("InProgress")]}
+    assert progress.lines(look(stages, ("b-1", "Plan: 1 to add"), waiting=waiting)) == [
+        "    | Plan: 1 to add",
+        "  Plan: ok",
+        "  Approve: waits for approval: Apply network: 1 to add",
+    ]
+
+
+def test_codebuild_s_own_lines_and_empty_ones_are_not_shown() -> None:
+    log = [("b-1", text) for text in ("[Container] 2026/01/01 Phase is BUILD", "", "   ", "  kept", "[Container]kept")]
+
+    lines = plugin.Progress().lines(look({"Plan": [action("InProgress", "b-1")]}, *log))
+
+    assert lines == ["  Plan: runs", "    |   kept", "    | [Container]kept"]
+
+
+def test_why_something_failed() -> None:
+    lines = plugin.Progress().lines(
+        look(
+            {
+                "Plan": [action("Failed", summary="Access denied")],
+                "Apply": [action("Failed"), action("Abandoned", name="b")],
+            }
+        )
+    )
+
+    assert lines == ["  Plan: FAILED: Access denied", "  Apply: FAILED", "  Apply: abandoned"]
+
+
+def test_a_word_of_aws_that_we_do_not_know() -> None:
+    assert plugin.Progress().lines(look({"Plan": [action("Dreaming")]})) == ["  Plan: Dreaming"]
+
+
+# The plugin
+
+
+class Run:
+    """The plugin with looks that were prepared; `asked` are the arguments of each look, `shown` what was displayed."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        looks: list[dict[str, Any]],
+        arguments: dict[str, Any],
+        in_background: int = 0,
+    ) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.shown: list[str] = []
+        task = Task()
+        task.args = {"pipeline": "gitops-network", **arguments}
+        task.async_val = in_background
+        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
+        module = plugin.ActionModule(task, connection, PlayContext(), DataLoader(), None, None)
+
+        def execute(**call: Any) -> dict[str, Any]:
+            assert call["module_name"] == "gitops.aws.codepipeline_execution"
+            assert call["wrap_async"] is bool(in_background)
+            self.asked.append(dict(call["module_args"]))
+            return looks[min(len(self.asked), len(looks)) - 1]
+
+        monkeypatch.setattr(module, "_execute_module", execute)
+        monkeypatch.setattr(plugin.display, "display", self.shown.append)
+        monkeypatch.setattr("time.sleep", lambda _seconds: None)
+        self.result = module.run(task_vars={})
+
+
+def test_it_looks_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = {**look({"Plan": [action("InProgress", "b-1")]}, ("b-1", "one")), "changed": True}
+    last = look({"Plan": [action("Succeeded", "b-1")]}, ("b-1", "two"), status="Succeeded")
+
+    run = Run(monkeypatch, [first, last], {})
+
+    assert run.shown == ["  Plan: runs", "    | one", "    | two", "  Plan: ok"]
+    assert run.asked[0] == {"pipeline": "gitops-network", "wait": False}
+    assert run.asked[1] == {
+        "pipeline": "gitops-network",
+        "wait": False,
+        "execution_id": "e-1",  # follows, and starts no second one
+        "log_cursors": {"b-1": "next"},
+    }
+    assert len(run.asked) == 2
+    assert run.result["changed"] is True
+    assert not run.result.get("failed")
+    assert [line["text"] for line in run.result["log_lines"]] == ["one", "two"]
+
+
+def test_only_the_last_log_lines_are_in_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = [("b-1", str(number)) for number in range(30)]
+
+    run = Run(monkeypatch, [look({"Plan": [action("Succeeded", "b-1")]}, *log, status="Succeeded")], {})
+
+    assert [line["text"] for line in run.result["log_lines"]] == [str(number) for number in range(20, 30)]
+    assert len(run.shown) == 32
+
+
+def test_a_failed_execution_fails_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, [look({"Plan": [action("Failed", summary="denied")]}, status="Failed")], {})
+
+    assert run.result["failed"] is True
+    assert run.result["msg"] == "pipeline gitops-network: execution e-1 is Failed; Plan/Run: denied"
+
+
+def test_it_ends_where_somebody_must_approve(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = {"stage": "Approve", "action": "Run", "message": "m"}
+    looks = [look({"Approve": [action("InProgress")]}, waiting=waiting), look({}, status="Succeeded")]
+
+    assert len(Run(monkeypatch, looks, {"wait_for_approval": "no"}).asked) == 1
+    assert len(Run(monkeypatch, looks, {}).asked) == 2
+
+
+def test_it_waits_no_longer_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, [look({"Plan": [action("InProgress")]})], {"wait_timeout": -1})
+
+    assert run.result["failed"] is True
+    assert run.result["msg"] == "pipeline gitops-network: execution e-1 is InProgress after -1 s"
+
+
+def test_without_waiting_it_is_the_module_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = look({"Plan": [action("InProgress")]})
+
+    run = Run(monkeypatch, [result], {"wait": False})
+
+    assert run.result == result
+    assert run.shown == []
+
+
+def test_in_the_background_the_module_waits_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = {"ansible_job_id": "j1"}
+
+    run = Run(monkeypatch, [job], {}, in_background=60)
+
+    assert run.result == job
+    assert run.asked == [{"pipeline": "gitops-network"}]
+
+
+@pytest.mark.parametrize(
+    "answer", [{"failed": True, "msg": "denied"}, {"changed": True, "log_lines": [], "log_cursors": {}}]
+)
+def test_a_module_that_fails_or_only_checks(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> None:
+    run = Run(monkeypatch, [answer], {})
+
+    assert run.result == answer
+    assert len(run.asked) == 1
+
+
+def test_a_timeout_that_is_no_number_is_the_module_s_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = {"failed": True, "msg": "argument 'wait_timeout' is of type str ..."}
+
+    run = Run(monkeypatch, [refusal], {"wait_timeout": "long"})
+
+    assert run.result == refusal
+    assert run.asked[0]["wait_timeout"] == "long"

@@ -1,0 +1,91 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters as Ansible finds them: each is documented as it is, and its errors are Ansible's."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.gitops.aws.plugins.filter import estate
+
+FOLDER = Path(estate.__file__).parent
+FILTERS = estate.FilterModule().filters()
+SETTINGS = {"name": "gitops", "region": "eu-central-1", "locking": ["lockfile"]}
+
+
+def documentation(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yml").read_text(encoding="utf-8"))
+    return found
+
+
+def test_every_filter_has_its_page_and_every_page_its_filter() -> None:
+    assert {path.stem for path in FOLDER.glob("*.yml")} == set(FILTERS)
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_options_are_the_function_s(name: str) -> None:
+    page = documentation(name)["DOCUMENTATION"]
+    parameters = [p for p in inspect.signature(FILTERS[name]).parameters.values() if p.default is p.empty]
+
+    assert page["name"] == name
+    assert list(page["options"]) == ["_input", *(parameter.name for parameter in parameters[1:])]
+    assert page.get("positional", "") == ", ".join(parameter.name for parameter in parameters[1:])
+    assert all(option["required"] for option in page["options"].values())
+    assert all("type" in option for option in page["options"].values())
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_examples_use_the_filter(name: str) -> None:
+    examples = yaml.safe_load(documentation(name)["EXAMPLES"])
+
+    assert all("name" in example for example in examples)
+    assert f"gitops.aws.{name}" in str(examples)
+    used = {part.split(" ")[0].split("(")[0] for part in str(examples).split("| gitops.aws.")[1:]}
+    assert used <= set(FILTERS)
+
+
+def test_arguments_may_be_named() -> None:
+    made = FILTERS["foundation"](SETTINGS, account_id="111122223333", partition="aws")
+
+    assert made == FILTERS["foundation"](SETTINGS, "111122223333", "aws")
+
+
+def test_a_policy_that_locks_the_caller_out_is_refused_before_it_is_attached() -> None:
+    shared = {**FILTERS["foundation"](SETTINGS, "111122223333", "aws"), "kms_key_arn": "arn:aws:kms:::key/x"}
+    caller = "arn:aws:iam::111122223333:role/installer"
+    deny = {"Sid": "Nobody", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+
+    with pytest.raises(
+        AnsibleFilterError, match=rf"would lock you out: statement Nobody denies .* to {caller}\. Nothing"
+    ):
+        FILTERS["state_bucket_policy"](shared, [deny], caller)
+
+    with pytest.raises(
+        AnsibleFilterError, match=r"cannot be made\. statements\[0\]\.Condition: 'never' must be a dict"
+    ):
+        FILTERS["state_bucket_policy"](shared, [{**deny, "Condition": "never"}], caller)
+
+    spared = {**deny, "Condition": {"ArnNotLike": {"aws:PrincipalArn": caller}}}
+    assert FILTERS["state_bucket_policy"](shared, [spared], caller)["Statement"][-1] == spared
+
+
+def test_errors_are_ansible_s(tmp_path: Path) -> None:
+    file = tmp_path / "accessKeys.csv"
+    file.write_text("nothing", encoding="utf-8")
+    stack = {"name": "network", "credentials": "parameter_store", "access_keys_csv": str(file)}
+
+    with pytest.raises(AnsibleFilterError, match=r"^stack network, access_keys_csv .*: this is not an accessKeys\.csv"):
+        FILTERS["stack_parameters"]([stack], {})
+    with pytest.raises(AnsibleFilterError, match=r"^stack network, access_keys_csv .*: .*Is a directory"):
+        FILTERS["stack_parameters"]([{**stack, "access_keys_csv": str(tmp_path)}], {})
+    with pytest.raises(
+        AnsibleFilterError, match=r"^'\w+' is missing\. Fix: give stacks as gitops\.aws\.estate returns"
+    ):
+        FILTERS["stack_roles"]([{}], {})

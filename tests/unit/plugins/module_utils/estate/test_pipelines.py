@@ -1,0 +1,389 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The build projects and pipelines of a stack."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate import pipelines
+
+Make = Callable[..., dict[str, Any]]
+
+PARAMETERS = {
+    "AWS_ACCESS_KEY_ID": "/gitops/network/AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY": "/gitops/network/AWS_SECRET_ACCESS_KEY",
+}
+TARGET = "arn:aws:iam::444455556666:role/terraform"
+
+
+@pytest.fixture
+def made(foundation: Make, stack: Make) -> Callable[..., tuple[dict[str, Any], dict[str, Any]]]:
+    """Makes the two pipelines of a stack: the one that applies, and the one that destroys."""
+
+    def make(**values: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        apply, destroy = pipelines.stack_pipelines([stack(**values)], foundation())
+        return apply, destroy
+
+    return make
+
+
+@pytest.fixture
+def projects(foundation: Make, stack: Make, buildspecs: dict[str, str]) -> Callable[..., dict[str, dict[str, Any]]]:
+    """Makes the build projects of a stack, by step."""
+
+    def make(settings: dict[str, Any] | None = None, **values: Any) -> dict[str, dict[str, Any]]:
+        found = pipelines.stack_projects([stack(**values)], foundation(**(settings or {})), buildspecs)
+        return {project["name"].rsplit("-", 1)[1]: project for project in found}
+
+    return make
+
+
+def stages(pipeline: dict[str, Any]) -> list[str]:
+    return [stage["name"] for stage in pipeline["stages"]]
+
+
+def action(pipeline: dict[str, Any], stage: str) -> dict[str, Any]:
+    (found,) = [each["actions"] for each in pipeline["stages"] if each["name"] == stage]
+    assert len(found) == 1
+    result: dict[str, Any] = found[0]
+    return result
+
+
+def variables(project: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in project["environment"]["environment_variables"]}
+
+
+# Pipelines
+
+
+def test_plan_then_somebody_says_yes_then_apply(made: Any) -> None:
+    apply, destroy = made()
+
+    assert (apply["name"], destroy["name"]) == ("gitops-network", "gitops-network-destroy")
+    assert stages(apply) == ["Source", "Plan", "Approve", "Apply"]
+    assert stages(destroy) == ["Source", "Plan", "Approve", "Destroy"]
+
+
+def test_a_stack_may_do_without_approval_but_not_when_it_is_destroyed(made: Any) -> None:
+    apply, destroy = made(approval=False)
+
+    assert stages(apply) == ["Source", "Plan", "Apply"]
+    assert stages(destroy) == ["Source", "Plan", "Approve", "Destroy"]
+
+
+def test_no_execution_overtakes_another(made: Any) -> None:
+    for pipeline in made():
+        assert pipeline["pipeline_type"] == "V2"
+        assert pipeline["execution_mode"] == "QUEUED"
+
+
+def test_a_push_to_the_branch_starts_the_pipeline(made: Any) -> None:
+    apply, _destroy = made(branch="release")
+
+    (trigger,) = apply["triggers"]
+    assert trigger["git_configuration"] == {
+        "source_action_name": "Source",
+        "push": [{"branches": {"includes": ["release"]}}],
+    }
+    assert action(apply, "Source")["configuration"]["DetectChanges"] is True
+
+
+def test_a_push_elsewhere_in_the_repository_does_not(made: Any) -> None:
+    (push,) = made(path="stacks/network")[0]["triggers"][0]["git_configuration"]["push"]
+
+    assert push == {"branches": {"includes": ["main"]}, "file_paths": {"includes": ["stacks/network/**"]}}
+
+
+def test_a_stack_without_trigger(made: Any) -> None:
+    apply, _destroy = made(trigger=False)
+
+    assert apply["triggers"] == []
+    assert action(apply, "Source")["configuration"]["DetectChanges"] is False
+
+
+@pytest.mark.parametrize("trigger", [True, False])
+def test_nothing_triggers_the_destruction(made: Any, trigger: bool) -> None:
+    _apply, destroy = made(trigger=trigger)
+
+    assert destroy["triggers"] == []
+    assert action(destroy, "Source")["configuration"]["DetectChanges"] is False
+
+
+@pytest.mark.parametrize("approval", [True, False])
+def test_artifacts_are_made_before_they_are_used_and_once(made: Any, approval: bool) -> None:
+    for pipeline in made(approval=approval):
+        there: set[str] = set()
+        for stage in pipeline["stages"]:
+            for each in stage["actions"]:
+                assert {artifact["name"] for artifact in each.get("input_artifacts", [])} <= there
+                new = {artifact["name"] for artifact in each.get("output_artifacts", [])}
+                assert not new & there
+                there |= new
+        assert there == {"source", "plan"}
+
+
+def test_what_is_applied_is_what_was_planned(made: Any) -> None:
+    for pipeline, last in zip(made(), ("Apply", "Destroy"), strict=True):
+        assert action(pipeline, "Plan")["namespace"] == "Plan"
+        (variable,) = json.loads(action(pipeline, last)["configuration"]["EnvironmentVariables"])
+        assert variable == {"name": "PLAN_SHA256", "value": "#{Plan.PLAN_SHA256}", "type": "PLAINTEXT"}
+        assert {artifact["name"] for artifact in action(pipeline, last)["input_artifacts"]} == {"source", "plan"}
+        assert action(pipeline, last)["configuration"]["PrimarySource"] == "source"
+
+
+def test_who_destroys_must_say_the_stack_s_name(made: Any) -> None:
+    apply, destroy = made()
+
+    assert apply["variables"] == []
+    assert [(variable["name"], "default_value" in variable) for variable in destroy["variables"]] == [
+        ("confirm", False)
+    ]
+    given = json.loads(action(destroy, "Plan")["configuration"]["EnvironmentVariables"])
+    assert {variable["name"]: variable["value"] for variable in given} == {
+        "PLAN_MODE": "destroy",
+        "CONFIRM": "#{variables.confirm}",
+    }
+    given = json.loads(action(apply, "Plan")["configuration"]["EnvironmentVariables"])
+    assert {variable["name"]: variable["value"] for variable in given} == {"PLAN_MODE": "apply"}
+
+
+def test_the_message_to_who_approves(made: Any) -> None:
+    apply, destroy = made()
+
+    text = (
+        "stack network: #{Plan.PLAN_SUMMARY}. Plan #{Plan.PLAN_ID}, commit #{Source.CommitId} on #{Source.BranchName}."
+    )
+    assert action(apply, "Approve")["configuration"]["CustomData"] == f"Apply {text}"
+    assert action(destroy, "Approve")["configuration"]["CustomData"] == f"DESTROY everything in {text}"
+
+
+def test_variables_that_the_pipelines_use_are_exported(made: Any, buildspecs: dict[str, str]) -> None:
+    exported = set(yaml.safe_load(buildspecs["plan"])["env"]["exported-variables"])
+
+    for pipeline in made():
+        used = set(json.dumps(pipeline).split("#{Plan.")[1:])
+        assert {text.split("}")[0] for text in used} <= exported
+
+
+def test_where_artifacts_are_kept_and_how(made: Any, foundation: Make) -> None:
+    for pipeline in made():
+        store = pipeline["artifact_store"]
+        assert store["location"] == foundation()["artifact_bucket"]
+        assert store["encryption_key"]["id"] == foundation()["kms_key_arn"]
+        assert pipeline["role_arn"] == "arn:aws:iam::111122223333:role/gitops-network-pipeline"
+
+
+def test_configuration_values_fit_into_a_pipeline(made: Any) -> None:
+    for pipeline in made(name="n" * 48, branch="b" * 255, repository=f"{'a' * 39}/{'r' * 100}"):
+        for stage in pipeline["stages"]:
+            for each in stage["actions"]:
+                assert all(1 <= len(str(value)) <= 1000 for value in each["configuration"].values())
+
+
+# Projects
+
+
+def test_three_projects_with_the_role_of_their_step(projects: Any) -> None:
+    found = projects()
+
+    role = "arn:aws:iam::111122223333:role/gitops-network"
+    assert {step: project["service_role"] for step, project in found.items()} == {
+        "plan": f"{role}-plan",
+        "apply": f"{role}-apply",
+        "destroy": f"{role}-apply",
+    }
+    for step, project in found.items():
+        assert project["concurrent_build_limit"] == 1
+        assert project["environment"]["privileged_mode"] is False
+        assert project["logs_config"]["cloud_watch_logs"]["stream_name"] == f"gitops-network-{step}"
+        assert project["tags"]["gitops:stack"] == "network"
+
+
+def test_own_roles_image_and_size(projects: Any, foundation: Make) -> None:
+    own = "arn:aws:iam::111122223333:role/own"
+    found = projects(
+        apply_role_arn=own, image="acme/terraform:1", compute_type="BUILD_GENERAL1_LARGE", timeout_in_minutes=90
+    )
+
+    assert found["destroy"]["service_role"] == own
+    assert found["plan"]["service_role"].endswith("-plan")
+    assert found["plan"]["environment"]["image"] == "acme/terraform:1"
+    assert found["plan"]["environment"]["compute_type"] == "BUILD_GENERAL1_LARGE"
+    assert found["plan"]["timeout_in_minutes"] == 90
+    assert found["plan"]["encryption_key"] == foundation()["kms_key_arn"]
+
+
+def test_buildspecs_are_inlined(projects: Any, buildspecs: dict[str, str]) -> None:
+    for step, project in projects().items():
+        assert project["source"] == {"type": "CODEPIPELINE", "buildspec": buildspecs[step]}
+
+
+def test_what_the_buildspecs_read(projects: Any) -> None:
+    found = variables(projects(path="stacks/network")["plan"])
+
+    assert set(found) == {"STACK_NAME", "STACK_PATH", "TF_IN_AUTOMATION", "TF_CLI_ARGS_init"}
+    assert (found["STACK_NAME"], found["STACK_PATH"]) == ("network", "stacks/network")
+
+
+def test_terraform_s_variables(projects: Any) -> None:
+    given = {
+        "name": "a b",
+        "count": 3,
+        "public": False,
+        "zones": ["a", "b"],
+        "map": {"k": "ü"},
+        "empty": "",
+        "none": None,
+    }
+
+    found = {
+        name[7:]: value for name, value in variables(projects(variables=given)["plan"]).items() if name[:7] == "TF_VAR_"
+    }
+
+    assert found["name"] == "a b"
+    assert found["empty"] == ""
+    assert {name: json.loads(found[name]) for name in given if name not in ("name", "empty")} == {
+        name: value for name, value in given.items() if name not in ("name", "empty")
+    }
+
+
+def test_variables_are_sorted(projects: Any) -> None:
+    names = [
+        each["name"] for each in projects(variables={"b": 1, "a": 2})["plan"]["environment"]["environment_variables"]
+    ]
+
+    assert names == sorted(names)
+
+
+def backend(project: dict[str, Any]) -> dict[str, str]:
+    """The backend's configuration, as Terraform splits it off its environment variable."""
+    arguments = shlex.split(variables(project)["TF_CLI_ARGS_init"])
+    assert arguments[:2] == ["-input=false", "-lockfile=readonly"]
+    assert all(argument.startswith("-backend-config=") for argument in arguments[2:])
+    return dict(argument.removeprefix("-backend-config=").split("=", 1) for argument in arguments[2:])
+
+
+@pytest.mark.parametrize(
+    ("locking", "expected"),
+    [
+        (["dynamodb"], {"dynamodb_table": "gitops-lock"}),
+        (["lockfile"], {"use_lockfile": "true"}),
+        (["dynamodb", "lockfile"], {"dynamodb_table": "gitops-lock", "use_lockfile": "true"}),
+    ],
+)
+def test_the_backend_is_locked_and_encrypted(
+    projects: Any, foundation: Make, locking: list[str], expected: dict[str, str]
+) -> None:
+    for project in projects({"locking": locking}).values():
+        assert backend(project) == {
+            "bucket": "gitops-111122223333-eu-central-1-state",
+            "key": "network/terraform.tfstate",
+            "region": "eu-central-1",
+            "encrypt": "true",
+            "kms_key_id": foundation()["kms_key_arn"],
+            **expected,
+        }
+
+
+@pytest.mark.parametrize(
+    "values", [{"credentials": "parameter_store"}, {"credentials": "assume_role", "assume_role_arn": TARGET}]
+)
+def test_the_state_is_written_by_the_project_s_role_whatever_the_provider_uses(
+    projects: Any, values: dict[str, Any]
+) -> None:
+    for project in projects(**values).values():
+        arguments = backend(project)
+        assert arguments["profile"] == "state"
+        assert json.loads(arguments["shared_config_files"]) == [pipelines.AWS_CONFIG]
+        config = configparser.ConfigParser(interpolation=None)
+        config.read_string(variables(project)["STACK_AWS_CONFIG"])
+        assert "credential_process" in config["profile state"]
+
+
+def test_the_role_of_another_account(projects: Any) -> None:
+    values = {"credentials": "assume_role", "assume_role_arn": TARGET, "assume_role_external_id": "acme-1"}
+    found = variables(projects(**values)["apply"])
+
+    assert (found["AWS_PROFILE"], found["AWS_CONFIG_FILE"]) == ("stack", pipelines.AWS_CONFIG)
+    config = configparser.ConfigParser(interpolation=None)
+    config.read_string(found["STACK_AWS_CONFIG"])
+    assert dict(config["profile stack"]) == {
+        "role_arn": TARGET,
+        "credential_source": "EcsContainer",
+        "external_id": "acme-1",
+    }
+    without = variables(projects(credentials="assume_role", assume_role_arn=TARGET)["apply"])
+    assert "external_id" not in without["STACK_AWS_CONFIG"]
+
+
+def test_the_configuration_file_is_that_which_the_buildspecs_write(buildspecs: dict[str, str]) -> None:
+    for text in buildspecs.values():
+        assert f'"$STACK_AWS_CONFIG" > {pipelines.AWS_CONFIG}' in text
+
+
+# Keys from Parameter Store
+
+
+@pytest.mark.parametrize("step", ["plan", "apply", "destroy"])
+def test_parameter_store_goes_into_each_buildspec(projects: Any, buildspecs: dict[str, str], step: str) -> None:
+    text = projects(credentials="parameter_store")[step]["source"]["buildspec"]
+
+    result, original = yaml.safe_load(text), yaml.safe_load(buildspecs[step])
+    assert result["env"].pop("parameter-store") == PARAMETERS
+    assert result["env"] == original.get("env", {})
+    assert {**result, "env": None} == {**original, "env": None}
+
+
+@pytest.mark.parametrize("name", ["123", "true", "1e3", "/a/b", "~", "null"])
+def test_a_parameter_name_that_yaml_takes_for_something_else(name: str, buildspecs: dict[str, str]) -> None:
+    stack = {"credentials": "parameter_store", "access_key_id_parameter": name, "secret_access_key_parameter": "/s"}
+
+    result = yaml.safe_load(pipelines.with_credentials(buildspecs["plan"], stack))
+
+    assert result["env"]["parameter-store"]["AWS_ACCESS_KEY_ID"] == name
+
+
+@pytest.mark.parametrize(
+    ("buildspec", "env"),
+    [
+        ("version: 0.2\nphases: {}\n", {}),
+        ("# reads the env:\nversion: 0.2\nphases: {}\n", {}),
+        ("env:\n  shell: sh\nversion: 0.2\n", {"shell": "sh"}),
+        ("# no env:\nversion: 0.2\nenv:\n  shell: sh\n", {"shell": "sh"}),
+    ],
+)
+def test_parameter_store_goes_into_other_buildspecs(stack: Make, buildspec: str, env: dict[str, str]) -> None:
+    result = yaml.safe_load(pipelines.with_credentials(buildspec, stack(credentials="parameter_store")))
+
+    assert result["env"] == {**env, "parameter-store": PARAMETERS}
+    assert result["version"] == 0.2
+
+
+def test_a_buildspec_where_they_cannot_go(stack: Make) -> None:
+    with pytest.raises(ValueError, match=r"a buildspec has neither a line `env:` nor a line `version: 0\.2`"):
+        pipelines.with_credentials("{version: 0.2, phases: {}}", stack(credentials="parameter_store"))
+
+
+@pytest.mark.parametrize("values", [{}, {"credentials": "assume_role", "assume_role_arn": TARGET}])
+def test_nothing_secret_is_read_without_need(projects: Any, values: dict[str, Any]) -> None:
+    for project in projects(**values).values():
+        assert "parameter-store" not in project["source"]["buildspec"]
+
+
+def test_the_image_s_shell_understands_every_command(buildspecs: dict[str, str]) -> None:
+    """hashicorp/terraform has busybox: no bash, no jq, no aws; and nothing secret may reach a log."""
+    for text in buildspecs.values():
+        for phase in yaml.safe_load(text)["phases"].values():
+            for command in phase["commands"]:
+                words = shlex.split(command.replace("$(", " ").replace(")", " ").replace("{", " "), comments=False)
+                assert not {"bash", "jq", "aws", "python", "python3", "env", "printenv", "[["} & set(words)
+                assert "set -x" not in command

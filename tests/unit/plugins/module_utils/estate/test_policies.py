@@ -1,0 +1,148 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every policy that we render, read by an IAM linter; and the two of people."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names
+from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
+from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it uses what setuptools will give up
+    from parliament import analyze_policy_string  # type: ignore[import-untyped]
+
+Make = Callable[..., dict[str, Any]]
+
+MANAGED_POLICY_LIMIT = 6144  # characters without white space
+
+# Findings that are meant to be so: (issue, part of the finding's detail).
+MEANT = (
+    # Either name of the action authorises connections of the one that the user has.
+    ("RESOURCE_MISMATCH", "codestar-connections:UseConnection"),
+    ("RESOURCE_MISMATCH", "codeconnections:UseConnection"),
+    # Who installs writes the policies of the buckets, and could allow himself more.
+    ("RESOURCE_POLICY_PRIVILEGE_ESCALATION", "s3:PutBucketPolicy"),
+    # A list is of the whole account.
+    ("RESOURCE_STAR", "['codeconnections:ListConnections']"),
+    # The key's ARN is compared letter by letter, as AWS's own examples do.
+    ("MISMATCHED_TYPE_BUT_USABLE", "StringNotEquals requires a value of type String but given Arn"),
+)
+
+
+def findings(policy: dict[str, Any]) -> list[str]:
+    """What the linter says of the policy and is not meant to be so."""
+    found = [
+        (finding.issue, str(finding.detail or finding.title))
+        for finding in analyze_policy_string(json.dumps(policy)).findings
+    ]
+    return [
+        f"{issue}: {detail}"
+        for issue, detail in found
+        if not any(issue == meant and part in detail for meant, part in MEANT)
+    ]
+
+
+def test_the_linter_finds_what_is_wrong() -> None:
+    statement = {"Effect": "Allow", "Action": ["s3:GetObjekt"], "Resource": "*"}
+    assert "UNKNOWN_ACTION" in findings({"Version": "2012-10-17", "Statement": [statement]})[0]
+    statement = {"Effect": "Allow", "Action": ["ssm:GetParameters"], "Resource": "arn:aws:s3:::bucket"}
+    assert "RESOURCE_MISMATCH" in findings({"Version": "2012-10-17", "Statement": [statement]})[0]
+
+
+@pytest.mark.parametrize("locking", [["dynamodb"], ["lockfile"], ["dynamodb", "lockfile"]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"credentials": "parameter_store"},
+        {"credentials": "assume_role", "assume_role_arn": "arn:aws:iam::444455556666:role/x"},
+    ],
+    ids=["role", "parameter_store", "assume_role"],
+)
+def test_policies_of_roles(foundation: Make, stack: Make, locking: list[str], values: dict[str, Any]) -> None:
+    for role in stack_roles([stack(**values)], foundation(locking=locking)):
+        for name, policy in role["inline_policies"].items():
+            assert findings(policy) == [], f"{role['name']}: {name}"
+
+
+def test_a_connection_of_the_service_s_old_name(foundation: Make, stack: Make) -> None:
+    shared = foundation()
+    shared["connection_arn"] = shared["connection_arn"].replace("codeconnections", "codestar-connections")
+
+    for role in stack_roles([stack()], shared):
+        assert [findings(policy) for policy in role["inline_policies"].values()] == [[]] * len(role["inline_policies"])
+
+
+def test_policies_of_buckets(foundation: Make) -> None:
+    shared = foundation()
+    state, artifacts = (names.bucket_arn(shared, shared[key]) for key in ("state_bucket", "artifact_bucket"))
+
+    assert findings(bucket_policies.state_bucket_policy(state, shared["kms_key_arn"], [])) == []
+    assert findings(bucket_policies.artifact_bucket_policy(artifacts)) == []
+
+
+@pytest.mark.parametrize("policy", [installer_policy, operator_policy])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"name": "n" * 27},
+        {"name": "n" * 27, "state_bucket": "s" * 63, "artifact_bucket": "a" * 63, "lock_table": "l" * 255},
+    ],
+    ids=["usual", "long", "longest"],
+)
+def test_policies_of_people(foundation: Make, policy: Any, settings: dict[str, Any]) -> None:
+    document = policy(foundation(**settings))
+
+    assert findings(document) == []
+    assert len(json.dumps(document, separators=(",", ":"))) < MANAGED_POLICY_LIMIT
+
+
+def may(document: dict[str, Any], action: str, resource: str) -> bool:
+    return any(
+        fnmatch.fnmatchcase(action, allowed) and fnmatch.fnmatchcase(resource, where)
+        for statement in document["Statement"]
+        for allowed in statement["Action"]
+        for where in statement["Resource"]
+    )
+
+
+@pytest.mark.parametrize("policy", [installer_policy, operator_policy])
+def test_people_get_no_whole_service_and_change_nothing_everywhere(foundation: Make, policy: Any) -> None:
+    for statement in policy(foundation())["Statement"]:
+        assert not any("*" in action for action in statement["Action"])
+        if "*" in statement["Resource"]:
+            writes = {a for a in statement["Action"] if not a.split(":")[1].startswith(("Describe", "Get", "List"))}
+            assert writes <= {"codeconnections:CreateConnection", "kms:CreateKey"}  # AWS gives these their ids
+
+
+def test_who_installs_passes_only_own_roles_to_the_two_services(foundation: Make) -> None:
+    (statement,) = [s for s in installer_policy(foundation())["Statement"] if "iam:PassRole" in s["Action"]]
+
+    assert statement["Resource"] == ["arn:aws:iam::111122223333:role/gitops-*"]
+    assert statement["Condition"] == {
+        "StringEquals": {"iam:PassedToService": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]}
+    }
+
+
+def test_who_operates_sees_no_state_and_no_secret(foundation: Make) -> None:
+    shared = foundation()
+    document = operator_policy(shared)
+
+    services = {action.split(":")[0] for statement in document["Statement"] for action in statement["Action"]}
+    assert services == {"codebuild", "codepipeline", "logs"}
+    pipeline = "arn:aws:codepipeline:eu-central-1:111122223333:gitops-network"
+    for action in ("UpdatePipeline", "DeletePipeline", "CreatePipeline"):
+        assert not may(document, f"codepipeline:{action}", pipeline)
+    assert may(document, "codepipeline:StartPipelineExecution", pipeline)
+    assert not may(document, "codepipeline:StartPipelineExecution", pipeline.replace("gitops", "other"))
