@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -15,7 +16,7 @@ from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import kms, s3, ssm, tagging
+from ministack.services import cloudwatch_logs, iam, kms, s3, ssm, tagging
 
 from local_aws import kms_use, services
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
@@ -38,6 +39,8 @@ def apply() -> None:
     every_parameter_counts()
     key_of_an_upload()
     what_a_call_acts_on()
+    empty_parameters_of_iam()
+    keys_of_log_groups()
     kms_use.apply()
 
 
@@ -243,3 +246,28 @@ def _acted_on(service: str, operation: str, request: dict[str, Any], place: str)
         key = kms._resolve_key(request["KeyId"])
         return str(key["Arn"]) if key else f"arn:aws:kms:{place}:key/*"
     return None
+
+
+def empty_parameters_of_iam() -> None:
+    """IAM takes an empty parameter as it is, such as the Description of UpdateRole that removes one."""
+    iam.parse_qs = functools.partial(parse_qs, keep_blank_values=True)
+
+
+def keys_of_log_groups() -> None:
+    """CloudWatch Logs has AssociateKmsKey and DisassociateKmsKey for a log group."""
+    original: Callable[..., Awaitable[Any]] = cloudwatch_logs.handle_request
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if operation not in ("AssociateKmsKey", "DisassociateKmsKey"):
+            return await original(method, path, headers, body, query)
+        request = json.loads(body or b"{}")
+        content_type = {"Content-Type": "application/x-amz-json-1.1"}
+        group = cloudwatch_logs._log_groups.get(request.get("logGroupName"))
+        if group is None:
+            answer = {"__type": "ResourceNotFoundException", "message": "The specified log group does not exist."}
+            return 400, content_type, json.dumps(answer).encode()
+        group["kmsKeyId"] = request["kmsKeyId"] if operation == "AssociateKmsKey" else None
+        return 200, content_type, b"{}"
+
+    cloudwatch_logs.handle_request = handle

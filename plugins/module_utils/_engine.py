@@ -87,6 +87,10 @@ class Kind:
         found = zip(items, self.aws.map(read_noting, items))
         return {item[self.key]: resource for item, resource in found if resource}
 
+    def unusable(self, before: Resource) -> str | None:
+        """Why a resource that exists cannot be brought to any settings, with the fix; None where it can."""
+        return None
+
     def create(self, after: Settings) -> dict[str, Any]:
         """Creates the resource; returns its facts."""
         raise NotImplementedError
@@ -229,6 +233,9 @@ def plan_item(kind: Kind, options: dict[str, Any], item: Settings, before: Resou
     changed = {option for option in {**current, **after} if after.get(option) != current.get(option)}
     before = Resource(current, before.facts)
     step = Step(name, "updated" if changed else "unchanged", before, after, item, changed, dict(before.facts))
+    unusable = kind.unusable(before)
+    if unusable:
+        step.error = f"{kind.noun} {name}: {unusable}"
     for option in changed.intersection(kind.fixed):
         step.error = (
             f"{kind.noun} {name}: {option} is {current.get(option)!r} and AWS cannot change it to "

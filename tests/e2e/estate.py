@@ -268,7 +268,6 @@ def inventory(administrator: Person) -> dict[str, set[str]]:
         "buckets": names("s3", "list_buckets", "Buckets", lambda bucket: bucket["Name"]),
         "tables": names("dynamodb", "list_tables", "TableNames", str),
         "roles": names("iam", "list_roles", "Roles", lambda role: role["RoleName"]),
-        "users": names("iam", "list_users", "Users", lambda user: user["UserName"]),
         "projects": names("codebuild", "list_projects", "projects", str),
         "pipelines": names("codepipeline", "list_pipelines", "pipelines", lambda pipeline: pipeline["name"]),
         "connections": names("codeconnections", "list_connections", "Connections", lambda one: one["ConnectionName"]),

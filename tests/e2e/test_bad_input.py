@@ -20,21 +20,24 @@ gitops_settings:
   lock_tabel: locks
   create_lock_table: perhaps
   locking: [s3]
+  log_retention_in_days: 8
 gitops_stack: []
 gitops_stacks:
   - network
   - name: nowhere
-  - {name: impatient, repository: acme/infrastructure, timeout_in_minutes: soon}
+  - {name: impatient, repository: acme/infrastructure, timeout_in_minutes: soon, compute_type: HUGE}
   - {name: rooted, repository: acme/infrastructure, credentials: root}
 """
 FORM_MESSAGES = [
     ("settings.lock_tabel", "did you mean lock_table?"),
     ("settings", "create_lock_table", "perhaps"),
     ("settings", "locking", "s3", "dynamodb, lockfile"),
+    ("settings.log_retention_in_days", "8", "7, 14, 30"),
     ("gitops_stack", "did you mean gitops_stacks?"),
     ("stacks[0]", "'network'", "dictionary"),
     ("stacks[1] (nowhere)", "repository"),
     ("stacks[2] (impatient)", "timeout_in_minutes", "soon"),
+    ("stacks[2] (impatient).compute_type", "'HUGE'", "BUILD_GENERAL1_SMALL"),
     ("stacks[3] (rooted)", "credentials", "root", "role, assume_role, parameter_store"),
 ]
 
@@ -47,10 +50,9 @@ gitops_settings:
   state_bucket: State_Bucket
   lock_table: "?"
   kms_key_arn: alias/mine
-  log_retention_in_days: 8
 gitops_stacks:
   - {name: network, repository: infrastructure, branch: "a..b", path: ../other, terraform_version: latest}
-  - {name: network, repository: acme/infrastructure, compute_type: HUGE, timeout_in_minutes: 3}
+  - {name: network, repository: acme/infrastructure, timeout_in_minutes: 3}
   - {name: Network!, repository: acme/infrastructure, credentials: assume_role}
   - name: twin
     repository: acme/infrastructure
@@ -64,13 +66,11 @@ VALUES_MESSAGES = [
     ("settings.state_bucket", "'State_Bucket'", "3 to 63 characters"),
     ("settings.lock_table", "'?'", "3 to 255"),
     ("settings.kms_key_arn", "'alias/mine'", "ARN"),
-    ("settings.log_retention_in_days", "8", "7, 14, 30"),
     ("stacks[0] (network).repository", "'infrastructure'", "acme/infrastructure"),
     ("stacks[0] (network).branch", "'a..b'"),
     ("stacks[0] (network).path", "'../other'", "inside the repository"),
     ("stacks[0] (network).terraform_version", "'latest'", "1.11.4"),
     ("stacks[1] (network).name", "'network'", "stacks[0]"),
-    ("stacks[1] (network).compute_type", "'HUGE'", "BUILD_GENERAL1_SMALL"),
     ("stacks[1] (network).timeout_in_minutes", "3", "5"),
     ("stacks[2] (Network!).name", "'Network!'", "a-z"),
     ("stacks[2] (Network!).assume_role_arn", "must be given"),

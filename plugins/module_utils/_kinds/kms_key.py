@@ -72,6 +72,14 @@ class KmsKey(Kind):
             settings["tags"] = to_dict(tags, *TAG_NAMES)
         return Resource(settings, {"arn": key["Arn"], "key_id": key["KeyId"], "key_state": key["KeyState"]})
 
+    def unusable(self, before: Resource) -> str | None:
+        if before.facts["key_state"] != "PendingDeletion":
+            return None
+        return (
+            "somebody scheduled it for deletion, and what it encrypts goes with it. Fix: cancel that "
+            f"(aws kms cancel-key-deletion and enable-key, key {before.facts['key_id']}), then run again"
+        )
+
     def predict(self, after: Settings) -> dict[str, Any]:
         # AWS chooses the id; check mode needs something of the same form to show what would refer to it.
         return {"arn": f"arn:aws:kms:{self.client.meta.region_name}:000000000000:key/known-after-creation"}

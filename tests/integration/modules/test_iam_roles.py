@@ -89,7 +89,6 @@ def test_path_cannot_be_changed(account: Account) -> None:
         account.run("iam_roles", roles=[{**one, "path": "/other/"}])
 
 
-@pytest.mark.xfail(strict=True, reason="local AWS: IAM loses empty parameters")
 def test_description_can_be_removed(account: Account) -> None:
     one = role(description="one")
     account.run("iam_roles", roles=[one])

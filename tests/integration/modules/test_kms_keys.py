@@ -51,3 +51,16 @@ def test_bad_input_is_refused_before_any_call(account: Account, item: dict[str, 
 
     assert path in failure.value.result["msg"]
     assert "api_calls" not in failure.value.result
+
+
+def test_key_that_is_to_be_deleted_is_refused(account: Account) -> None:
+    alias = f"alias/{unique('doomed')}"
+    made = account.run("kms_keys", keys=[{"alias": alias}])["resources"][alias]
+    account.root("kms").schedule_key_deletion(KeyId=made["key_id"], PendingWindowInDays=7)
+
+    with pytest.raises(ModuleFailed) as failure:
+        account.run("kms_keys", keys=[{"alias": alias}])
+
+    assert "scheduled it for deletion" in failure.value.result["msg"]
+    assert failure.value.result["mutations"] == []
+    account.run("kms_keys", keys=[{"alias": alias}], state="absent")

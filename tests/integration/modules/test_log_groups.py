@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.integration.modules.harness import Account, World, unique
 
 
@@ -20,7 +18,6 @@ def test_name_that_begins_another_name_is_not_taken_for_it(account: Account) -> 
     assert account.run("log_groups", log_groups=[{"name": short}], check=True)["changed"]
 
 
-@pytest.mark.xfail(strict=True, reason="local AWS: CloudWatch Logs has no AssociateKmsKey")
 def test_key_can_be_changed_and_removed(account: Account, world: World) -> None:
     name = f"/modules/{unique('group')}"
     account.run("log_groups", log_groups=[{"name": name, "kms_key_id": world.key}])
