@@ -56,6 +56,7 @@ class Account:
     aws: LocalAws
     administrator: Person
     terraform_user: Person
+    platform_key: str
     found: dict[str, set[str]]
     prepared_calls: int
     estate: Estate
@@ -105,6 +106,8 @@ def account(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Account:
         RoleName="other-team", PolicyName="own", PolicyDocument=json.dumps(parameter_policy("/app/elsewhere"))
     )
 
+    platform_key = platform(administrator)
+
     example = yaml.safe_load((ROOT / "playbooks" / "example.yml").read_text())
     estate = Estate(aws, administrator, directory, example["gitops_settings"], example["gitops_stacks"])
     common = {"repository": REPOSITORY}
@@ -143,7 +146,27 @@ def account(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Account:
 
     repository = Repository(directory / "git")
     aws.command("map-repository", REPOSITORY, str(repository.bare))
-    return Account(aws, administrator, terraform_user, inventory(administrator), len(aws.calls()), estate, repository)
+    return Account(
+        aws, administrator, terraform_user, platform_key, inventory(administrator), len(aws.calls()), estate, repository
+    )
+
+
+def platform(administrator: Person) -> str:
+    """What another team has made and an estate may be told to use: buckets, a table, a role, a key; the key's ARN."""
+    s3, iam, kms = (administrator.client(service) for service in ("s3", "iam", "kms"))
+    builds = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "codebuild.amazonaws.com"}}
+    trust = {"Version": "2012-10-17", "Statement": [builds]}
+    iam.create_role(RoleName="platform-plans", AssumeRolePolicyDocument=json.dumps(trust))
+    for bucket in ("platform-states", "platform-artifacts"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    administrator.client("dynamodb").create_table(
+        TableName="platform-locks",
+        KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return str(kms.create_key(Description="The platform's")["KeyMetadata"]["Arn"])
 
 
 @pytest.fixture(scope="session")

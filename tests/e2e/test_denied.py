@@ -23,7 +23,7 @@ def test_installer_without_a_permission_is_told_which(
     settings = {"name": "denied", "region": "eu-central-1", "connection": "denied"}
     stack = {"name": "network", "repository": "acme/infrastructure"}
     estate = Estate(account.aws, account.administrator, tmp_path, settings, [stack])
-    policy = installer_policy(estate.foundation)
+    policy = installer_policy(estate.foundation, [])
     for statement in policy["Statement"]:
         statement["Action"] = [action for action in statement["Action"] if action != missing]
     name = f"without-{missing.replace(':', '-')}"

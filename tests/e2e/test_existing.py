@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from local_estate import ACCOUNT, REGION
+from local_estate import ACCOUNT, REGION, Person
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import build_role
 from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check
-from tests.e2e.conftest import REPOSITORY
+from tests.e2e.conftest import REPOSITORY, Account
 from tests.e2e.estate import Estate, Execution, Run, inventory, mutations, new_person
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/platform-plans"
+ROLE_NAME = "platform-plans"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
 
 
 @dataclass
@@ -34,27 +35,25 @@ class Given:
     after: dict[str, set[str]]
 
 
+def of_given(administrator: Person) -> dict[str, set[str]]:
+    """What there is of the estate `given` and of the platform; other stacks are being built meanwhile."""
+    return {
+        kind: {name for name in names if "given" in name or "platform" in name or kind == "keys"}
+        for kind, names in inventory(administrator).items()
+    }
+
+
 @pytest.fixture(scope="session")
-def given(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Given:
+def given(account: Account, estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Given:
     """An estate that makes of the foundation nothing but its log group."""
     administrator = estate.administrator
-    kms, s3, iam = administrator.client("kms"), administrator.client("s3"), administrator.client("iam")
-    key = kms.create_key(Description="The platform's")["KeyMetadata"]["Arn"]
-    for bucket in ("platform-states", "platform-artifacts"):
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    administrator.client("dynamodb").create_table(
-        TableName="platform-locks",
-        KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    iam, s3 = administrator.client("iam"), administrator.client("s3")
     connections = administrator.client("codeconnections").list_connections()["Connections"]
     settings = {
         "name": "given",
         "region": REGION,
         "connection_arn": connections[0]["ConnectionArn"],
-        "kms_key_arn": key,
+        "kms_key_arn": account.platform_key,
         "state_bucket": "platform-states",
         "create_state_bucket": False,
         "artifact_bucket": "platform-artifacts",
@@ -75,20 +74,19 @@ def given(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Given:
     _settings, (checked,), problems = check(settings, [stack], [REGION])
     assert problems == []
     role = build_role(other.foundation | {"connection_arn": settings["connection_arn"]}, checked, "plan")
-    iam.create_role(RoleName="platform-plans", AssumeRolePolicyDocument=json.dumps(role["assume_role_policy"]))
     for name, policy in role["inline_policies"].items():
-        iam.put_role_policy(RoleName="platform-plans", PolicyName=name, PolicyDocument=json.dumps(policy))
-    other.installer = new_person(administrator, "given-installer", installer_policy(other.foundation))
+        iam.put_role_policy(RoleName=ROLE_NAME, PolicyName=name, PolicyDocument=json.dumps(policy))
+    other.installer = new_person(administrator, "given-installer", installer_policy(other.foundation, [checked]))
     other.operator = new_person(administrator, "given-operator", operator_policy(other.foundation))
 
-    before, start = inventory(administrator), len(estate.aws.calls())
+    before, start = of_given(administrator), len(estate.aws.calls())
     site = other.site("--diff")
     execution = other.run("given-quick")
     again = other.site()
     s3.delete_object(Bucket="platform-states", Key="quick/terraform.tfstate")  # what it built is nothing in AWS
     calls = [call for call in estate.aws.calls()[start:] if call["access_key_id"] != administrator.access_key_id]
     teardown = other.playbook("teardown.yml", other.installer, confirm="given")
-    return Given(before, site, again, execution, calls, teardown, inventory(administrator))
+    return Given(before, site, again, execution, calls, teardown, of_given(administrator))
 
 
 def test_pipeline_works_with_what_was_given(given: Given, estate: Estate) -> None:

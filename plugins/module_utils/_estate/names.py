@@ -13,6 +13,8 @@ from typing import Any
 Stack = dict[str, Any]
 Foundation = dict[str, Any]
 
+PURPOSES = ("plan", "apply", "pipeline")  # of a stack's roles
+
 
 def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> Foundation:
     """What the stacks share, by name: the names that the user gave, and ours where none was given.

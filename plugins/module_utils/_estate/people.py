@@ -11,21 +11,34 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import allow, document
 
 ANYTHING = "*"  # only where AWS knows no resource-level permission, or gives the resource its name itself
 
 
-def installer_policy(foundation: Foundation) -> dict[str, Any]:
+def installer_policy(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
     """What site.yml and teardown.yml need, for an estate with this name, account and region.
 
     Wildcards stand where AWS chooses the id (keys, connections) and where an action has no resource-level permission.
+    The stacks add what the estate's name does not cover: roles and parameters that the user names.
     """
     name = foundation["name"]
     buckets = [names.bucket_arn(foundation, foundation[key]) for key in ("state_bucket", "artifact_bucket")]
     keys = [names.arn(foundation, "kms", "key/*")]
     own_roles = [names.arn(foundation, "iam", f"role/{name}-*", "")]
+    named_roles = {
+        stack[f"{purpose}_role_arn"]
+        for stack in stacks
+        for purpose in names.PURPOSES
+        if stack.get(f"{purpose}_role_arn")
+    }
+    parameters = {
+        stack[option].lstrip("/")
+        for stack in stacks
+        for option in ("access_key_id_parameter", "secret_access_key_parameter")
+        if stack["access_keys_csv"] and not stack[option].startswith(f"/{name}/")
+    }
     connections = [
         names.arn(foundation, service, "connection/*") for service in ("codeconnections", "codestar-connections")
     ]
@@ -138,7 +151,7 @@ def installer_policy(foundation: Foundation) -> dict[str, Any]:
                     "ssm:PutParameter",
                     "ssm:RemoveTagsFromResource",
                 ],
-                [names.arn(foundation, "ssm", f"parameter/{name}/*")],
+                [names.arn(foundation, "ssm", f"parameter/{one}") for one in [f"{name}/*", *sorted(parameters)]],
             ),
             allow(
                 "Roles",
@@ -163,7 +176,12 @@ def installer_policy(foundation: Foundation) -> dict[str, Any]:
                 ],
                 own_roles,
             ),
-            allow("PassRoles", ["iam:PassRole"], own_roles, {"StringEquals": {"iam:PassedToService": services}}),
+            allow(
+                "PassRoles",
+                ["iam:PassRole"],
+                [*own_roles, *sorted(named_roles)],
+                {"StringEquals": {"iam:PassedToService": services}},
+            ),
             allow(
                 "Connections",
                 [

@@ -51,7 +51,7 @@ def trust(foundation: Foundation, service: str, source_arns: list[str]) -> dict[
 
 
 def use_key(foundation: Foundation) -> Statement:
-    """State, plan and artifacts are all encrypted with the foundation's key, always through a service."""
+    """State, plan and artifacts are all encrypted with the foundation's key, whoever asks for them."""
     return allow(
         "Key",
         ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
@@ -59,21 +59,28 @@ def use_key(foundation: Foundation) -> Statement:
     )
 
 
-def artifacts(foundation: Foundation, pipelines: list[str]) -> list[Statement]:
-    """Reading and writing the artifacts of the stack's pipelines; CodePipeline shortens their names to 20 characters.
+def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list[str]) -> list[Statement]:
+    """Reading and writing artifacts of the stack's pipelines, by their names; `*` stands for all.
 
+    CodePipeline keeps an artifact under the first 20 characters of the pipeline's name and the first 10 of its own.
     Without ListBucket and GetBucketVersioning S3 answers 403 where it means 404, and a build fails with CLIENT_ERROR.
     """
     bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
-    objects = sorted({f"{bucket}/{pipeline[:20]}/*" for pipeline in pipelines})
-    return [
-        allow("ArtifactObjects", ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], objects),
+    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
+    folders = sorted({f"{bucket}/{pipeline[:20]}" for pipeline in pipelines})
+
+    def objects(artifact_names: list[str]) -> list[str]:
+        return [f"{folder}/{name[:10]}/*" for name in artifact_names for folder in folders]
+
+    statements = [
         allow(
             "ArtifactBucket",
             ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket"],
             [bucket],
         ),
+        allow("ReadArtifacts", ["s3:GetObject", "s3:GetObjectVersion"], objects(read)),
     ]
+    return statements + ([allow("WriteArtifacts", ["s3:PutObject"], objects(write))] if write else [])
 
 
 def logs(foundation: Foundation, projects: list[str]) -> Statement:
@@ -121,10 +128,15 @@ def build_role(foundation: Foundation, stack: Stack, purpose: str) -> dict[str, 
     """The role of the plan project, or the one that the apply and destroy projects share."""
     apply = purpose == "apply"
     projects = [names.project(foundation, stack, step) for step in (["apply", "destroy"] if apply else ["plan"])]
-    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
+    # The plan's build runs code of the commit: it may not replace the source that is applied, nor apply the plan.
+    moved = (
+        artifacts(foundation, stack, ["source", "plan"], [])
+        if apply
+        else artifacts(foundation, stack, ["source"], ["plan"])
+    )
     permissions = stack["plan_permissions"] + (stack["apply_permissions"] if apply else [])
     policies = {
-        "build": document([*artifacts(foundation, pipelines), logs(foundation, projects), use_key(foundation)]),
+        "build": document([*moved, logs(foundation, projects), use_key(foundation)]),
         "state": document(state(foundation, stack, write=apply)),
     }
     if credentials(foundation, stack):
@@ -154,7 +166,7 @@ def pipeline_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
             ["codeconnections:UseConnection", "codestar-connections:UseConnection"],
             [foundation["connection_arn"]],
         ),
-        *artifacts(foundation, pipelines),
+        *artifacts(foundation, stack, ["*"], ["*"]),
         use_key(foundation),
         allow(
             "Builds",

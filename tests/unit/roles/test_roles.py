@@ -76,10 +76,6 @@ def role(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_there_are_roles() -> None:
-    assert set(SETTINGS) <= set(ROLES)
-
-
 def test_options_begin_with_the_role_s_name(role: str) -> None:
     assert all(name.startswith(f"{role}_") for name in options(role))
 

@@ -174,6 +174,16 @@ def test_variables_that_the_pipelines_use_are_exported(made: Any, buildspecs: di
         assert {text.split("}")[0] for text in used} <= exported
 
 
+def test_variables_are_of_actions_that_ran_before(made: Any) -> None:
+    for pipeline in made():
+        known = {"variables"}
+        for stage in pipeline["stages"]:
+            for each in stage["actions"]:
+                used = {text.split(".")[0] for text in json.dumps(each["configuration"]).split("#{")[1:]}
+                assert used <= known
+                known |= {each["namespace"]} if "namespace" in each else set()
+
+
 def test_where_artifacts_are_kept_and_how(made: Any, foundation: Make) -> None:
     for pipeline in made():
         store = pipeline["artifact_store"]
@@ -232,6 +242,7 @@ def test_what_the_buildspecs_read(projects: Any) -> None:
 
     assert set(found) == {"STACK_NAME", "STACK_PATH", "TF_IN_AUTOMATION", "TF_CLI_ARGS_init"}
     assert (found["STACK_NAME"], found["STACK_PATH"]) == ("network", "stacks/network")
+    assert found["TF_IN_AUTOMATION"] == "1"
 
 
 def test_terraform_s_variables(projects: Any) -> None:

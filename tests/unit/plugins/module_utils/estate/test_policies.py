@@ -9,6 +9,7 @@ import fnmatch
 import json
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -91,7 +92,9 @@ def test_policies_of_buckets(foundation: Make) -> None:
     assert findings(bucket_policies.artifact_bucket_policy(artifacts)) == []
 
 
-@pytest.mark.parametrize("policy", [installer_policy, operator_policy])
+@pytest.mark.parametrize(
+    "policy", [partial(installer_policy, stacks=[]), operator_policy], ids=["installer", "operator"]
+)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -117,7 +120,9 @@ def may(document: dict[str, Any], action: str, resource: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("policy", [installer_policy, operator_policy])
+@pytest.mark.parametrize(
+    "policy", [partial(installer_policy, stacks=[]), operator_policy], ids=["installer", "operator"]
+)
 def test_people_get_no_whole_service_and_change_nothing_everywhere(foundation: Make, policy: Any) -> None:
     for statement in policy(foundation())["Statement"]:
         assert not any("*" in action for action in statement["Action"])
@@ -127,12 +132,30 @@ def test_people_get_no_whole_service_and_change_nothing_everywhere(foundation: M
 
 
 def test_who_installs_passes_only_own_roles_to_the_two_services(foundation: Make) -> None:
-    (statement,) = [s for s in installer_policy(foundation())["Statement"] if "iam:PassRole" in s["Action"]]
+    (statement,) = [s for s in installer_policy(foundation(), [])["Statement"] if "iam:PassRole" in s["Action"]]
 
     assert statement["Resource"] == ["arn:aws:iam::111122223333:role/gitops-*"]
     assert statement["Condition"] == {
         "StringEquals": {"iam:PassedToService": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]}
     }
+
+
+def test_who_installs_passes_the_roles_and_writes_the_parameters_that_stacks_name(foundation: Make) -> None:
+    role = "arn:aws:iam::111122223333:role/platform-plans"
+    stack = {
+        "plan_role_arn": role,
+        "apply_role_arn": None,
+        "access_keys_csv": "keys.csv",
+        "access_key_id_parameter": "/platform/id",
+        "secret_access_key_parameter": "/gitops/network/AWS_SECRET_ACCESS_KEY",
+    }
+    document = installer_policy(foundation(), [stack])
+
+    (passed,) = [s for s in document["Statement"] if "iam:PassRole" in s["Action"]]
+    assert passed["Resource"] == ["arn:aws:iam::111122223333:role/gitops-*", role]
+    (written,) = [s for s in document["Statement"] if "ssm:PutParameter" in s["Action"]]
+    parameter = "arn:aws:ssm:eu-central-1:111122223333:parameter"
+    assert written["Resource"] == [f"{parameter}/gitops/*", f"{parameter}/platform/id"]
 
 
 def test_who_operates_sees_no_state_and_no_secret(foundation: Make) -> None:

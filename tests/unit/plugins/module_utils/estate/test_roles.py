@@ -125,16 +125,27 @@ def test_only_the_locks_that_are_in_use(roles: Any, locking: list[str], table: b
         assert may(made, "s3:PutObject", f"{STATE}/{STATE_KEY}.tflock") is file
 
 
-def test_artifacts_in_the_folders_that_codepipeline_shortens(roles: Any) -> None:
-    made = roles(name="network-production-west")
+@pytest.mark.parametrize(
+    ("role", "read", "write"),
+    [
+        ("plan", {"source"}, {"plan"}),
+        ("apply", {"source", "plan"}, set()),
+        ("pipeline", {"source", "plan"}, {"source", "plan"}),
+    ],
+)
+def test_each_role_moves_its_own_artifacts(roles: Any, role: str, read: set[str], write: set[str]) -> None:
+    made = roles(name="network-production-west")[role]
 
-    for role in made.values():
-        for action in ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"):
-            assert may(role, action, f"{ARTIFACTS}/gitops-network-produ/plan/abc")
-            assert not may(role, action, f"{ARTIFACTS}/another/plan/abc")
-        for action in ("s3:GetBucketVersioning", "s3:ListBucket"):
-            assert may(role, action, ARTIFACTS)
-        assert not may(role, "s3:DeleteObject", f"{ARTIFACTS}/gitops-network-produ/plan/abc")
+    for artifact in ("source", "plan"):
+        # CodePipeline shortens the pipeline's name in the key.
+        key = f"{ARTIFACTS}/gitops-network-produ/{artifact}/abc"
+        assert may(made, "s3:GetObject", key) is (artifact in read)
+        assert may(made, "s3:GetObjectVersion", key) is (artifact in read)
+        assert may(made, "s3:PutObject", key) is (artifact in write)
+        assert not may(made, "s3:DeleteObject", key)
+        assert not may(made, "s3:GetObject", f"{ARTIFACTS}/another/{artifact}/abc")
+    for action in ("s3:GetBucketVersioning", "s3:ListBucket"):
+        assert may(made, action, ARTIFACTS)
 
 
 def test_an_artifact_bucket_of_the_user_s(roles: Any) -> None:
@@ -257,6 +268,9 @@ def test_a_role_that_the_user_names_is_left_out(roles: Any, purpose: str) -> Non
 def test_the_pipeline_fetches_builds_and_nothing_else(roles: Any) -> None:
     role = roles()["pipeline"]
 
+    for step in ("plan", "apply", "destroy"):
+        for action in ("codebuild:StartBuild", "codebuild:BatchGetBuilds"):
+            assert may(role, action, f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/gitops-network-{step}")
     actions = {action for statement in statements(role) for action in statement["Action"]}
     assert {action for action in actions if action.startswith("code")} == {
         "codeconnections:UseConnection",

@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import spec
-from ansible_collections.gitops.aws.plugins.module_utils._kinds.iam_role import OPTIONS as ROLE_OPTIONS
 
 REGIONS = ["ap-southeast-1", "eu-central-1", "eu-central-2", "us-east-1"]
 ACCOUNT = "111122223333"
@@ -373,6 +371,47 @@ def test_repositories_as_git_hosts_name_them(repository: str) -> None:
     assert of_stack(repository=repository) == []
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {
+            "plan_role_arn": f"arn:aws:iam::{ACCOUNT}:role/plan",
+            "apply_role_arn": f"arn:aws-cn:iam::{ACCOUNT}:role/a/b_c",
+        },
+        {"pipeline_role_arn": f"arn:aws-us-gov:iam::{ACCOUNT}:role/path/x+=,.@-y"},
+        {"variables": {"name": 1, "_a1": 2, "x": 3}},
+        {"terraform_version": "1.11.0"},
+        {"terraform_version": "2.0.0-beta1"},
+        {"state_key": "a/b-c/d_e+f=g@h.tfstate"},
+        {"timeout_in_minutes": 5},
+        {"timeout_in_minutes": 2160},
+        {"path": "p" * 250},
+        {"credentials": "parameter_store", "access_key_id_parameter": "id", "secret_access_key_parameter": "/a/b.c_d"},
+    ],
+)
+def test_values_of_a_stack_that_work(values: dict[str, Any]) -> None:
+    assert of_stack(**values) == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"kms_key_arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55"},
+        {"kms_key_arn": f"arn:aws-cn:kms:cn-north-1:{ACCOUNT}:key/mrk-1f0b1e7a2a3c4f579a520f2f5d3f1c55"},
+        {"permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/teams/boundary"},
+        {"permissions_boundary": "arn:aws:iam::aws:policy/PowerUserAccess"},
+        {"lock_table": "a.b"},
+        {"lock_table": "Lock_table-1" + "x" * 243},
+        {"state_bucket": "acme.state", "artifact_bucket": "acme-artifacts"},
+        {"name": "a"},
+        {"name": "a1-b2-3"},
+        {"log_retention_in_days": 0},
+    ],
+)
+def test_values_of_settings_that_work(values: dict[str, Any]) -> None:
+    assert of_settings(**values) == []
+
+
 def test_a_version_that_yaml_reads_as_a_number() -> None:
     assert of_stack(terraform_version=1.11)[0].startswith(
         "stacks[0] (network).terraform_version: '1.11' is not allowed"
@@ -622,12 +661,3 @@ def test_no_input_is_too_strange(settings_given: Any, stacks_given: Any) -> None
 def test_no_statement_is_too_strange(statements: Any) -> None:
     of_stack(plan_permissions=statements)
     of_settings(state_bucket_policy_statements=statements)
-
-
-def test_the_kind_takes_what_the_spec_lets_through() -> None:
-    """The permissions go to gitops.aws.iam_roles as they are."""
-    answer = ArgumentSpecValidator(ROLE_OPTIONS).validate(
-        {"name": "x", "inline_policies": {"stack": {"Statement": [READ]}}}
-    )
-
-    assert answer.error_messages == []
