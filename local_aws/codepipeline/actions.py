@@ -20,7 +20,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from local_aws import codeconnections, git
-from local_aws.aws_json import AwsError
+from local_aws.aws_json import AwsError, authorize
 from local_aws.codepipeline import artifacts, definition
 from local_aws.codepipeline.model import ActionRun, Execution, Pipeline, Revision, StoredArtifact, now
 from local_aws.codepipeline.roles import RoleSession
@@ -68,11 +68,17 @@ class Job:
             for item in self.run.action["outputArtifacts"]
         ]
 
-    def upload(self, content: Path, revision: str) -> None:
+    def upload(self, content: Path, revision: str, acl: str | None = None) -> None:
         """Store a zip as the action's one output artifact."""
         (where,) = self.new_outputs()
         try:
-            version = artifacts.upload(self.role.client("s3"), self.store, where, content)
+            if acl:  # MiniStack does not ask for the right to set one
+                authorize(self.role.caller(), "s3:PutObjectAcl", f"arn:aws:s3:::{where.bucket}/{where.key}")
+            version = artifacts.upload(self.role.client("s3"), self.store, where, content, acl)
+        except AwsError as error:
+            raise ActionFailedError(
+                "PermissionError", f"[{self.run.action['name']}] Upload to S3 failed with the following error: {error}"
+            ) from error
         except ClientError as error:
             raise bucket_failure(where.bucket, error) from error
         self.run.outputs = [replace(where, version=version, revision=revision)]
@@ -141,7 +147,7 @@ class ConnectionSource(Action):
             git.archive(repository, commit.id, content)
             if content.stat().st_size > artifacts.MAX_SOURCE_BYTES:
                 raise ActionFailedError("ConfigurationError", "The source artifact is larger than 7 GB")
-            job.upload(content, commit.id)
+            job.upload(content, commit.id, acl="bucket-owner-full-control")  # as AWS does for this kind of source
         job.run.variables = {
             "CommitId": commit.id,
             "BranchName": branch,

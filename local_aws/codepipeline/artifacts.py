@@ -38,9 +38,10 @@ def encryption(store: dict[str, Any]) -> dict[str, str]:
     return arguments
 
 
-def upload(s3: Any, store: dict[str, Any], where: StoredArtifact, content: Path) -> str | None:
-    """Put a zip where an artifact goes; the object's version, if the bucket keeps versions."""
+def upload(s3: Any, store: dict[str, Any], where: StoredArtifact, content: Path, acl: str | None = None) -> str | None:
+    """Put a zip where an artifact goes, with a canned ACL if given; its version, if the bucket keeps versions."""
+    arguments = encryption(store) | ({"ACL": acl} if acl else {})
     with content.open("rb") as body:
-        answer = s3.put_object(Bucket=where.bucket, Key=where.key, Body=body, **encryption(store))
+        answer = s3.put_object(Bucket=where.bucket, Key=where.key, Body=body, **arguments)
     version: str | None = answer.get("VersionId")
     return version

@@ -24,6 +24,11 @@ options:
       - An item without C(tags) keeps its tags either way. Tags that begin with V(aws:) are AWS's own and never touched.
     type: bool
     default: true
+  owner_tags:
+    description:
+      - Tags that mark a resource as made here. They are added to every item's tags.
+      - A resource that exists and does not carry them is neither changed nor deleted; the task fails and names it.
+    type: dict
   concurrency:
     description:
       - How many calls to AWS are in flight at once, from 1 to 100.

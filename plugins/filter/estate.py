@@ -12,7 +12,7 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of, owner_tags
 from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters import stack_parameters
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import stack_pipelines, stack_projects
@@ -69,6 +69,7 @@ class FilterModule:
             "foundation": foundation_of,
             "installer_policy": installer_policy,
             "operator_policy": operator_policy,
+            "owner_tags": owner_tags,
             "stack_parameters": stack_parameters,
             "stack_pipelines": stack_pipelines,
             "stack_projects": stack_projects,

@@ -295,8 +295,31 @@ def difference(kind: Kind, step: Step) -> dict[str, Any]:
     return {"before_header": title, "after_header": title, "before": before, "after": after}
 
 
-def converge(kind: Kind, options: dict[str, Any], items: list[Settings], state: str, purge_tags: bool) -> list[Step]:
+def not_ours(kind: Kind, name: str, before: Resource | None, owner_tags: dict[str, str]) -> str | None:
+    """Why a resource that exists must be left alone: it does not carry the tags of its owner. None where it may not."""
+    tags = before.settings.get("tags") or {} if before else owner_tags
+    missing = [f"{key}={value}" for key, value in sorted(owner_tags.items()) if tags.get(key) != value]
+    if not missing:
+        return None
+    return (
+        f"{kind.noun} {name}: it exists already and was made by something else, for it lacks the tag "
+        f"{', '.join(missing)}. Nothing was done to it. Fix: choose another name, or name it as one to use and not to "
+        "make, or give it that tag to hand it over."
+    )
+
+
+def converge(
+    kind: Kind,
+    options: dict[str, Any],
+    items: list[Settings],
+    state: str,
+    purge_tags: bool,
+    owner_tags: dict[str, str] | None = None,
+) -> list[Step]:
     """Reads everything at once, then writes what differs with bounded concurrency."""
+    owner_tags = owner_tags or {}
+    if owner_tags:
+        items = [{**item, "tags": {**(item["tags"] or {}), **owner_tags}} for item in items]
     found = kind.read(items)
     steps = []
     for item in items:
@@ -304,6 +327,8 @@ def converge(kind: Kind, options: dict[str, Any], items: list[Settings], state: 
         before = found.get(name)
         if name in kind.unreadable:
             steps.append(Step(name, "unchanged", before, None, item, error=kind.unreadable[name]))
+        elif not_ours(kind, name, before, owner_tags):
+            steps.append(Step(name, "unchanged", before, None, item, error=not_ours(kind, name, before, owner_tags)))
         elif state == "absent":
             steps.append(Step(name, "deleted" if before else "unchanged", before, None, item))
         else:
@@ -347,6 +372,7 @@ def common_options(plural: str, options: dict[str, Any]) -> dict[str, Any]:
     }
     if "tags" in options:
         spec["purge_tags"] = {"type": "bool", "default": True}
+        spec["owner_tags"] = {"type": "dict"}
     return spec
 
 
@@ -362,7 +388,7 @@ def run(kind_class: type[Kind], plural: str, options: dict[str, Any]) -> None:
         wrong = check_items(kind, plural, items, state)
         if wrong:
             module.fail_json(msg="Nothing was changed. " + "; ".join(wrong))
-        steps = converge(kind, options, items, state, module.params.get("purge_tags", True))
+        steps = converge(kind, options, items, state, module.params["purge_tags"], module.params["owner_tags"])
     except (ClientError, BotoCoreError, Refused) as error:
         module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
     result = report(kind, plural, steps)

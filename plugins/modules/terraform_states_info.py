@@ -90,6 +90,13 @@ states:
     outputs:
       description: Outputs that are not sensitive.
       type: dict
+locked:
+  description:
+    - Keys of the states that are locked now by Terraform's native lock, which means that something writes them.
+    - Empty with O(keys). Locks in DynamoDB are not looked at.
+  returned: always
+  type: list
+  elements: str
 unreadable:
   description: Objects that were asked for by O(keys), or look like a state by their name, and are not readable as one.
   returned: always
@@ -116,6 +123,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, explain, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import Unreadable, parse
 
+LOCK = ".tflock"  # what Terraform's native lock adds to the state's key
 ABSENT = ("NoSuchKey", "NoSuchBucket", "404")
 
 
@@ -147,15 +155,17 @@ def main() -> None:
     )
     aws, bucket, keys = Aws(module), module.params["bucket"], module.params["keys"]
     asked = keys is not None
+    locked: list[str] = []
     try:
         if not asked:
             objects = read_or_none(lambda: aws.pages("s3", "list_objects_v2", "Contents", Bucket=bucket), ABSENT) or []
-            keys = [entry["Key"] for entry in objects if entry["Size"] and not entry["Key"].endswith(".tflock")]
+            locked = [entry["Key"].removesuffix(LOCK) for entry in objects if entry["Key"].endswith(LOCK)]
+            keys = [entry["Key"] for entry in objects if entry["Size"] and not entry["Key"].endswith(LOCK)]
         found = [entry for entry in aws.map(lambda key: read(aws, bucket, key), keys) if entry]
     except (ClientError, BotoCoreError) as error:
         module.fail_json(msg=explain(error, f"Reading the states in bucket {bucket}"))
     unreadable = [e for e in found if "reason" in e and (asked or e["key"].endswith(".tfstate"))]
-    module.exit_json(states=[entry for entry in found if "reason" not in entry], unreadable=unreadable)
+    module.exit_json(locked=locked, states=[entry for entry in found if "reason" not in entry], unreadable=unreadable)
 
 
 if __name__ == "__main__":

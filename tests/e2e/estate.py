@@ -57,6 +57,12 @@ class Run:
         return mutations(self.calls)
 
     @property
+    def result(self) -> dict[str, Any]:
+        """What the task that failed has returned."""
+        result: dict[str, Any] = json.loads(self.output.partition("fatal: [localhost]: FAILED! => ")[2].splitlines()[0])
+        return result
+
+    @property
     def text(self) -> str:
         """The output with all white space made single spaces: Ansible wraps and indents messages."""
         return " ".join(self.output.replace("\\n", " ").split())

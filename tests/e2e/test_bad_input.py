@@ -114,9 +114,10 @@ def test_wrong_values_are_all_named_before_anything_is_called(
 ) -> None:
     run = run_with(account, tmp_path, text)
     assert run.calls == []
-    lines = [line.strip() for line in run.output.replace("\\n", "\n").splitlines()]
+    problems = run.result["problems"]
     for message in messages:
-        assert [line for line in lines if all(part in line for part in message)], (message, run.output)
+        assert [problem for problem in problems if all(part in problem for part in message)], (message, problems)
+        assert message[0] in run.result["msg"]
 
 
 def test_policy_that_would_lock_the_caller_out_is_refused_before_anything_is_made(

@@ -38,7 +38,6 @@ def broken(estate: Estate, started: Started) -> Broken:
     """Two pipelines run without permissions, then site.yml."""
     for stack in ("quick", "keys"):
         estate.wait(f"gitops-{stack}", started.executions[stack])
-    estate.site()
     exchange(
         estate,
         "gitops-quick-plan",

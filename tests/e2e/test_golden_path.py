@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.conftest import Account, Started
+from tests.e2e.conftest import Account, FirstCheck, Started
 from tests.e2e.estate import Estate, Execution, Run
 
 PIPELINE = "gitops-network"
@@ -36,10 +36,13 @@ def network(account: Account, started: Started) -> Network:
     return Network(waiting, asked, approved, estate.look(PIPELINE, execution))
 
 
-def test_check_on_an_empty_account_changes_nothing_and_tells_what_would_change(first_check: Run) -> None:
-    assert first_check.mutations == []
-    assert first_check.recap["failed"] == 0
-    assert first_check.recap["changed"] >= 7  # key, buckets, table, log group, parameters, connection, roles, builds...
+def test_check_on_an_empty_account_changes_nothing_and_tells_what_would_change(
+    account: Account, first_check: FirstCheck
+) -> None:
+    assert first_check.run.mutations == []
+    assert first_check.found == account.found
+    assert first_check.run.recap["failed"] == 0
+    assert first_check.run.recap["changed"] >= 7  # one for each kind of resource
     for name in (
         "gitops-123456789012-eu-central-1-state",
         "gitops-lock",
@@ -48,11 +51,11 @@ def test_check_on_an_empty_account_changes_nothing_and_tells_what_would_change(f
         "gitops-keys-destroy",
         "/gitops/keys/AWS_ACCESS_KEY_ID",
     ):
-        assert re.search(rf"^\+.*{name}", first_check.output, re.MULTILINE), name
+        assert re.search(rf"^\+.*{name}", first_check.run.output, re.MULTILINE), name
 
 
-def test_first_run_makes_what_the_check_has_announced(first_check: Run, started: Started) -> None:
-    assert started.site.recap["changed"] == first_check.recap["changed"]
+def test_first_run_makes_what_the_check_has_announced(first_check: FirstCheck, started: Started) -> None:
+    assert started.site.recap["changed"] == first_check.run.recap["changed"]
     assert any(call.startswith("codepipeline:CreatePipeline") for call in started.site.mutations)
     # amazon.aws.aws_caller_info would like to know the account's alias, and does without.
     denied = {call["action"] for call in started.site.calls if call["error_code"] == "AccessDenied"}
@@ -118,16 +121,10 @@ def test_every_build_acts_as_a_role_of_its_own_stack(network: Network, account: 
     terraform = [call for call in account.aws.calls() if "Terraform" in call["user_agent"]]
     principals = {call["principal_arn"].rpartition("/")[0] for call in terraform if "/gitops-" in call["principal_arn"]}
     assert "arn:aws:sts::123456789012:assumed-role/gitops-network-apply" in principals
-    strangers = [
-        call
-        for call in terraform
-        if not re.search(r":assumed-role/gitops-.+-(plan|apply)/", call["principal_arn"])
-        # The two stacks whose providers have credentials of their own.
-        and ":user/terraform" not in call["principal_arn"]
-        and ":assumed-role/other-team/" not in call["principal_arn"]
-    ]
-    assert strangers == []
+    # And the roles and the user that are given to stacks for their resources, or as their role.
+    allowed = r":assumed-role/((gitops|given)-.+-(plan|apply)|other-team|platform-plans)/|:user/terraform$"
+    assert [call for call in terraform if not re.search(allowed, call["principal_arn"])] == []
     for call in terraform:
-        named = re.search(r"-state/([a-z-]+)/terraform\.tfstate", call["resource"])
+        named = re.search(r":gitops-\d+-eu-central-1-state/([a-z-]+)/terraform\.tfstate", call["resource"])
         if named:
             assert f":assumed-role/gitops-{named[1]}-" in call["principal_arn"], call

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.conftest import Account, Started
-from tests.e2e.estate import Estate, Run, inventory
+from tests.e2e.estate import Estate, Execution, Run, inventory
 
 TINY = ("quick", "keys", "elsewhere")
 
@@ -33,8 +33,10 @@ class Destroyed:
 
     unconfirmed: Run
     refused_teardown: Run
+    misnamed: Execution
     run: Run
     vpc: str
+    left: dict[str, list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +46,7 @@ def destroyed(built: Estate) -> Destroyed:
     assert state
     unconfirmed = built.playbook("destroy.yml", built.operator, stack="network", approve=True)
     refused = built.playbook("teardown.yml", built.installer, confirm="gitops")
+    misnamed = built.run("gitops-quick-destroy", confirm="keys")
     others = [stack for stack in (*TINY, "tampered") if (built.state(stack) or {}).get("resources")]
     executions = {stack: built.start(f"gitops-{stack}-destroy", confirm=stack) for stack in others}
     run = built.playbook("destroy.yml", built.operator, stack="network", confirm="network", approve=True)
@@ -53,7 +56,8 @@ def destroyed(built: Estate) -> Destroyed:
     for stack, execution_id in executions.items():
         ended = built.wait(f"gitops-{stack}-destroy", execution_id)
         assert ended.status == "Succeeded", built.story(ended)
-    return Destroyed(unconfirmed, refused, run, state["outputs"]["vpc_id"]["value"])
+    left = {stack: (built.state(stack) or {"resources": []})["resources"] for stack in ("network", *others)}
+    return Destroyed(unconfirmed, refused, misnamed, run, state["outputs"]["vpc_id"]["value"], left)
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +71,13 @@ def test_destroy_refuses_without_confirm(destroyed: Destroyed) -> None:
     assert destroyed.unconfirmed.failed
     assert destroyed.unconfirmed.calls == []
     assert "-e confirm=network" in destroyed.unconfirmed.text
+
+
+def test_destroy_pipeline_refuses_another_name(destroyed: Destroyed, estate: Estate) -> None:
+    """The same in the build: whoever starts the pipeline in the console must say what is meant, too."""
+    assert destroyed.misnamed.status == "Failed"
+    assert set(destroyed.misnamed.actions) == {"Source", "Plan"}
+    assert "Nothing is destroyed" in estate.log(destroyed.misnamed.actions["Plan"].build_id)
 
 
 def test_teardown_refuses_while_states_hold_resources_and_says_which(destroyed: Destroyed) -> None:
@@ -98,9 +109,9 @@ def test_destroy_removes_vpc_and_subnet_through_the_pipeline(destroyed: Destroye
     assert destroyers == {"arn:aws:sts::123456789012:assumed-role/gitops-network-apply"}
 
 
-def test_states_are_empty(destroyed: Destroyed, torn_down: Run) -> None:
-    """teardown.yml has read them, and has not refused."""
-    assert not torn_down.failed, torn_down.output
+def test_states_are_empty(destroyed: Destroyed) -> None:
+    assert set(destroyed.left) >= {"network", *TINY}
+    assert [resources for resources in destroyed.left.values() if resources] == []
 
 
 def test_teardown_leaves_nothing_behind(torn_down: Run, account: Account) -> None:

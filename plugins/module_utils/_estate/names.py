@@ -13,6 +13,8 @@ from typing import Any
 Stack = dict[str, Any]
 Foundation = dict[str, Any]
 
+OWNER_TAG = "gitops:estate"
+MADE = ("state_bucket", "artifact_bucket", "lock_table")  # each may exist and be named instead of made
 PURPOSES = ("plan", "apply", "pipeline")  # of a stack's roles
 
 
@@ -38,7 +40,13 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
         "lock_table": settings.get("lock_table") or f"{name}-lock",
         "kms_key_arn": settings.get("kms_key_arn") or "",
         "log_group": f"/{name}/builds",
+        "existing": [part for part in MADE if settings.get(f"create_{part}") is False],
     }
+
+
+def owner_tags(foundation: Foundation) -> dict[str, str]:
+    """The tags that mark a resource as made for this estate. Without them nothing is changed or deleted."""
+    return {OWNER_TAG: foundation["name"]}
 
 
 def project(foundation: Foundation, stack: Stack, step: str) -> str:

@@ -12,9 +12,138 @@ from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
-from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import allow, document
+from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import Statement, allow, document
 
 ANYTHING = "*"  # only where AWS knows no resource-level permission, or gives the resource its name itself
+
+
+def key_statements(foundation: Foundation) -> list[Statement]:
+    """Making and keeping the estate's key, and using it through the services that encrypt with it.
+
+    A key's id is AWS's choice, so that the key is known by its tag; one that the user names is only used.
+    """
+    region, name = foundation["region"], foundation["name"]
+    via = {"kms:ViaService": [f"{service}.{region}.amazonaws.com" for service in ("dynamodb", "s3", "ssm")]}
+    use = [
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "kms:GenerateDataKeyWithoutPlaintext",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+    ]
+    for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    if foundation["kms_key_arn"]:
+        keys = [foundation["kms_key_arn"]]
+        return [
+            allow("ReadKey", ["kms:DescribeKey"], keys),
+            allow("UseKey", use, keys, {"StringEquals": via}),
+            allow("GrantKey", ["kms:CreateGrant"], keys, for_aws),
+        ]
+    keys = [names.arn(foundation, "kms", "key/*")]
+    ours = {f"aws:ResourceTag/{names.OWNER_TAG}": name}
+    manage = [
+        "kms:DisableKeyRotation",
+        "kms:EnableKeyRotation",
+        "kms:ScheduleKeyDeletion",
+        "kms:TagResource",
+        "kms:UntagResource",
+        "kms:UpdateKeyDescription",
+    ]
+    alias = ["kms:CreateAlias", "kms:DeleteAlias"]
+    new = {"StringEquals": {f"aws:RequestTag/{names.OWNER_TAG}": name}}
+    return [
+        allow("NewKey", ["kms:CreateKey", "kms:TagResource"], [ANYTHING], new),
+        allow("ReadKeys", ["kms:DescribeKey", "kms:GetKeyRotationStatus", "kms:ListResourceTags"], keys),
+        allow("KeyAlias", alias, [names.arn(foundation, "kms", f"alias/{name}")]),
+        allow("ManageKey", [*alias, *manage], keys, {"StringEquals": ours}),
+        allow("UseKey", use, keys, {"StringEquals": {**ours, **via}}),
+        allow("GrantKey", ["kms:CreateGrant"], keys, {"StringEquals": ours, **for_aws}),
+    ]
+
+
+def bucket_statements(made: list[str]) -> list[Statement]:
+    """Making and keeping the buckets, nothing for those that exist already."""
+    actions = [
+        "s3:CreateBucket",
+        "s3:DeleteBucket",
+        "s3:DeleteBucketPolicy",
+        "s3:GetBucketOwnershipControls",
+        "s3:GetBucketPolicy",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetBucketTagging",
+        "s3:GetBucketVersioning",
+        "s3:GetEncryptionConfiguration",
+        "s3:GetLifecycleConfiguration",
+        "s3:ListBucket",
+        "s3:ListBucketVersions",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketTagging",
+        "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration",
+        "s3:PutLifecycleConfiguration",
+    ]
+    return [allow("Buckets", actions, made)] if made else []
+
+
+def objects(foundation: Foundation, made: list[str]) -> list[Statement]:
+    """teardown.yml reads which resources the states still hold, and empties the buckets that were made."""
+    statements = []
+    if made:
+        actions = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject"]
+        statements.append(allow("Objects", actions, [f"{arn}/*" for arn in made]))
+    state = names.bucket_arn(foundation, foundation["state_bucket"])
+    if state not in made:
+        statements.append(allow("ReadStates", ["s3:GetObject", "s3:ListBucket"], [state, f"{state}/*"]))
+    return statements
+
+
+def lock_table(foundation: Foundation) -> list[Statement]:
+    """Making and keeping the lock table, nothing where it exists already."""
+    if "lock_table" in foundation["existing"]:
+        return []
+    actions = [
+        "dynamodb:CreateTable",
+        "dynamodb:DeleteTable",
+        "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DescribeTable",
+        "dynamodb:ListTagsOfResource",
+        "dynamodb:TagResource",
+        "dynamodb:UntagResource",
+        "dynamodb:UpdateContinuousBackups",
+        "dynamodb:UpdateTable",
+    ]
+    return [allow("LockTable", actions, [names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")])]
+
+
+def role_statements(foundation: Foundation, own_roles: list[str]) -> list[Statement]:
+    """Making and keeping the stacks' roles.
+
+    Who may write a role's policies can give it anything. With a permissions boundary in the settings, these actions
+    are allowed only on roles that have it, and it cannot be taken off.
+    """
+    keep = [
+        "iam:DeleteRole",
+        "iam:DeleteRolePolicy",
+        "iam:DetachRolePolicy",
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListInstanceProfilesForRole",
+        "iam:ListRolePolicies",
+        "iam:TagRole",
+        "iam:UntagRole",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:UpdateRole",
+    ]
+    give = ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+    boundary = foundation.get("permissions_boundary")
+    if not boundary:
+        return [allow("Roles", sorted([*keep, *give, "iam:DeleteRolePermissionsBoundary"]), own_roles)]
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    return [allow("Roles", keep, own_roles), allow("BoundedRoles", give, own_roles, bounded)]
 
 
 def installer_policy(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
@@ -24,8 +153,11 @@ def installer_policy(foundation: Foundation, stacks: list[Stack]) -> dict[str, A
     The stacks add what the estate's name does not cover: roles and parameters that the user names.
     """
     name = foundation["name"]
-    buckets = [names.bucket_arn(foundation, foundation[key]) for key in ("state_bucket", "artifact_bucket")]
-    keys = [names.arn(foundation, "kms", "key/*")]
+    buckets = [
+        names.bucket_arn(foundation, foundation[part])
+        for part in ("state_bucket", "artifact_bucket")
+        if part not in foundation["existing"]
+    ]
     own_roles = [names.arn(foundation, "iam", f"role/{name}-*", "")]
     named_roles = {
         stack[f"{purpose}_role_arn"]
@@ -57,74 +189,11 @@ def installer_policy(foundation: Foundation, stacks: list[Stack]) -> dict[str, A
                 ],
                 [ANYTHING],
             ),
-            allow("NewKeysAndConnections", ["codeconnections:CreateConnection", "kms:CreateKey"], [ANYTHING]),
-            allow(
-                "Keys",
-                [
-                    "kms:CreateAlias",
-                    "kms:CreateGrant",
-                    "kms:Decrypt",
-                    "kms:DeleteAlias",
-                    "kms:DescribeKey",
-                    "kms:DisableKeyRotation",
-                    "kms:EnableKeyRotation",
-                    "kms:Encrypt",
-                    "kms:GenerateDataKey",
-                    "kms:GetKeyRotationStatus",
-                    "kms:ListResourceTags",
-                    "kms:ScheduleKeyDeletion",
-                    "kms:TagResource",
-                    "kms:UntagResource",
-                    "kms:UpdateKeyDescription",
-                ],
-                [*keys, names.arn(foundation, "kms", f"alias/{name}")],
-            ),
-            allow(
-                "Buckets",
-                [
-                    "s3:CreateBucket",
-                    "s3:DeleteBucket",
-                    "s3:DeleteBucketPolicy",
-                    "s3:GetBucketOwnershipControls",
-                    "s3:GetBucketPolicy",
-                    "s3:GetBucketPublicAccessBlock",
-                    "s3:GetBucketTagging",
-                    "s3:GetBucketVersioning",
-                    "s3:GetEncryptionConfiguration",
-                    "s3:GetLifecycleConfiguration",
-                    "s3:ListBucket",
-                    "s3:ListBucketVersions",
-                    "s3:PutBucketOwnershipControls",
-                    "s3:PutBucketPolicy",
-                    "s3:PutBucketPublicAccessBlock",
-                    "s3:PutBucketTagging",
-                    "s3:PutBucketVersioning",
-                    "s3:PutEncryptionConfiguration",
-                    "s3:PutLifecycleConfiguration",
-                ],
-                buckets,
-            ),
-            # teardown.yml reads which resources the states still hold, and empties the buckets.
-            allow(
-                "Objects",
-                ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject"],
-                [f"{arn}/*" for arn in buckets],
-            ),
-            allow(
-                "LockTable",
-                [
-                    "dynamodb:CreateTable",
-                    "dynamodb:DeleteTable",
-                    "dynamodb:DescribeContinuousBackups",
-                    "dynamodb:DescribeTable",
-                    "dynamodb:ListTagsOfResource",
-                    "dynamodb:TagResource",
-                    "dynamodb:UntagResource",
-                    "dynamodb:UpdateContinuousBackups",
-                    "dynamodb:UpdateTable",
-                ],
-                [names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")],
-            ),
+            allow("NewConnections", ["codeconnections:CreateConnection"], [ANYTHING]),
+            *key_statements(foundation),
+            *bucket_statements(buckets),
+            *objects(foundation, buckets),
+            *lock_table(foundation),
             allow(
                 "LogGroup",
                 [
@@ -153,29 +222,7 @@ def installer_policy(foundation: Foundation, stacks: list[Stack]) -> dict[str, A
                 ],
                 [names.arn(foundation, "ssm", f"parameter/{one}") for one in [f"{name}/*", *sorted(parameters)]],
             ),
-            allow(
-                "Roles",
-                [
-                    "iam:AttachRolePolicy",
-                    "iam:CreateRole",
-                    "iam:DeleteRole",
-                    "iam:DeleteRolePermissionsBoundary",
-                    "iam:DeleteRolePolicy",
-                    "iam:DetachRolePolicy",
-                    "iam:GetRole",
-                    "iam:GetRolePolicy",
-                    "iam:ListAttachedRolePolicies",
-                    "iam:ListInstanceProfilesForRole",
-                    "iam:ListRolePolicies",
-                    "iam:PutRolePermissionsBoundary",
-                    "iam:PutRolePolicy",
-                    "iam:TagRole",
-                    "iam:UntagRole",
-                    "iam:UpdateAssumeRolePolicy",
-                    "iam:UpdateRole",
-                ],
-                own_roles,
-            ),
+            *role_statements(foundation, own_roles),
             allow(
                 "PassRoles",
                 ["iam:PassRole"],

@@ -83,12 +83,26 @@ def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list
     return statements + ([allow("WriteArtifacts", ["s3:PutObject"], objects(write))] if write else [])
 
 
+def upload_source(foundation: Foundation, stack: Stack) -> Statement:
+    """What the source action asks for beyond PutObject: it uploads with an ACL, and may tag."""
+    bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
+    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
+    folders = sorted({f"{bucket}/{pipeline[:20]}/source/*" for pipeline in pipelines})
+    actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectTagging"]
+    return allow("UploadSource", actions, folders)
+
+
 def logs(foundation: Foundation, projects: list[str]) -> Statement:
     """Writing the builds' own log streams."""
     group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
     streams = [f"{group}:log-stream:{project}/*" for project in projects]
     # AWS's reference gives the group as the resource of CreateLogStream, its denials name the stream: both are listed.
     return allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [group, *streams])
+
+
+def keyed(*items: str) -> dict[str, Any]:
+    """The condition that a DynamoDB call touches these items only."""
+    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(items)}}
 
 
 def state(foundation: Foundation, stack: Stack, write: bool) -> list[Statement]:
@@ -105,10 +119,11 @@ def state(foundation: Foundation, stack: Stack, write: bool) -> list[Statement]:
     if "dynamodb" in foundation["locking"]:
         table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
         item = f"{foundation['state_bucket']}/{key}"
-        # <item>-md5 is the digest that Terraform keeps beside the lock: plan reads it, apply writes it.
-        own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item, f"{item}-md5"]}}
+        digest = f"{item}-md5"  # Terraform keeps the state's checksum beside the lock: plan reads it, apply writes it
         actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
-        result.append(allow("StateLock", actions, [table], own))
+        result.append(allow("StateLock", actions, [table], keyed(item, *([digest] if write else []))))
+        if not write:
+            result.append(allow("StateDigest", ["dynamodb:GetItem"], [table], keyed(digest)))
         result.append(allow("LockTable", ["dynamodb:DescribeTable"], [table]))
     return result
 
@@ -167,6 +182,7 @@ def pipeline_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
             [foundation["connection_arn"]],
         ),
         *artifacts(foundation, stack, ["*"], ["*"]),
+        upload_source(foundation, stack),
         use_key(foundation),
         allow(
             "Builds",

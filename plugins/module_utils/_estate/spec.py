@@ -85,10 +85,13 @@ STACK: dict[str, Any] = {
     "tags": {"type": "dict", "default": {}},
 }
 
+SELF_HOSTED = ("GitHubEnterpriseServer", "GitLabSelfManaged")
+
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 NAME_ALLOWED = "a-z, 0-9 and single hyphens, beginning with a letter"
 ROLE_NAME_LIMIT = 64  # IAM's, and the tightest of all names made from a stack's
 LONGEST_SUFFIX = "-pipeline"
+ARTIFACT_FOLDER = 20  # characters of a pipeline's name that CodePipeline keeps in the keys of its artifacts
 BUCKET_NAME_LIMIT = 63
 TIMEOUT = (5, 2160)  # minutes, CodeBuild's bounds
 OLDEST_TERRAFORM = (1, 11)  # the first with the lock file as a full replacement of the table
@@ -236,6 +239,15 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
             f"{path}.connection: must be given: a name for the connection to the Git host "
             "(or connection_arn, if there is one already)"
         )
+    if settings["kms_key_arn"] and KEY_ARN.fullmatch(settings["kms_key_arn"]):
+        where = settings["kms_key_arn"].split(":")[3]
+        if where != settings["region"]:
+            found.append(f"{path}.kms_key_arn: the key is in {where}; it must be in {settings['region']}")
+    if settings["connection_provider"] in SELF_HOSTED and not settings["connection_arn"]:
+        found.append(
+            f"{path}.connection_provider: {settings['connection_provider']!r} needs a host of your own; make the "
+            "connection in the console and name it with connection_arn"
+        )
     if settings["connection"] and len(settings["connection"]) > 32:
         found.append(
             f"{path}.connection: {settings['connection']!r} has more than 32 characters; at most 32 are allowed"
@@ -350,13 +362,38 @@ def check(settings: Any, stacks: Any, regions: list[str]) -> tuple[dict[str, Any
             wrong += check_parameters(stack, path) if complete else []
         found += wrong
         result.append(stack)
-    return complete, result, list(dict.fromkeys(found + check_shared(result)))
+    return (
+        complete,
+        result,
+        list(dict.fromkeys(found + (check_shared(result) or check_folders(result, complete.get("name", ""))))),
+    )
 
 
 def path_of(index: int, stack: Any) -> str:
     """Where a stack stands in the input, with its name to find it by."""
     name = stack.get("name") if isinstance(stack, dict) else None
     return f"stacks[{index}]" + (f" ({name})" if name else "")
+
+
+def check_folders(stacks: list[dict[str, Any]], prefix: str) -> Found:
+    """Stacks whose pipelines would share a folder in the artifact bucket, and so each other's plans."""
+    found = []
+    owners: dict[str, str] = {}
+    for index, stack in enumerate(stacks):
+        name = stack.get("name")
+        if not name:
+            continue  # it is wrong in itself, and was reported
+        for pipeline in (f"{prefix}-{name}", f"{prefix}-{name}-destroy"):
+            owner = owners.setdefault(pipeline[:ARTIFACT_FOLDER], name)
+            if owner != name:
+                found.append(
+                    f"{path_of(index, stack)}.name: {name!r} and {owner!r} begin alike: CodePipeline keeps artifacts "
+                    f"under the first {ARTIFACT_FOLDER} characters of a pipeline's name ({pipeline[:ARTIFACT_FOLDER]}),"
+                    f" and they must not share them. Allowed are names that differ in their first "
+                    f"{ARTIFACT_FOLDER - len(prefix) - 1} characters; a shorter settings.name leaves more"
+                )
+                break
+    return found
 
 
 def check_shared(stacks: list[dict[str, Any]]) -> Found:

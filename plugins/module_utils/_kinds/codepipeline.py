@@ -287,16 +287,20 @@ class Codepipeline(Kind):
     def _tags(self, arns: list[str]) -> dict[str, dict[str, str]]:
         """Tags by ARN, {} for those that have none."""
         if len(arns) < BULK_TAGS_FROM:
-            answers = self.aws.map(
-                lambda arn: self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=arn), arns
-            )
-            return {arn: to_dict(tags, "key", "value") for arn, tags in zip(arns, answers)}
+            return self._tags_of_each(arns)
         client = self.aws.client("resourcegroupstaggingapi")
         answers = self.aws.map(
             lambda batch: client.get_resources(ResourceARNList=batch)["ResourceTagMappingList"], chunks(arns, 100)
         )
         tagged = {entry["ResourceARN"]: to_dict(entry["Tags"]) for batch in answers for entry in batch}
-        return {arn: tagged.get(arn, {}) for arn in arns}
+        # The Tagging API learns of new tags with a delay: what it does not know is asked of the pipeline itself.
+        return {**tagged, **self._tags_of_each([arn for arn in arns if arn not in tagged])}
+
+    def _tags_of_each(self, arns: list[str]) -> dict[str, dict[str, str]]:
+        answers = self.aws.map(
+            lambda arn: self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=arn), arns
+        )
+        return {arn: to_dict(tags, "key", "value") for arn, tags in zip(arns, answers)}
 
     def _declaration(self, settings: Settings) -> dict[str, Any]:
         shape = input_shape(self.client, "CreatePipeline").members["pipeline"]

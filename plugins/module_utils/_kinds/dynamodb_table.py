@@ -138,7 +138,9 @@ class DynamodbTable(Kind):
             self.client.update_table(TableName=item["name"], DeletionProtectionEnabled=False)
             self._wait(item["name"])
         self.client.delete_table(TableName=item["name"])
-        self.client.get_waiter("table_not_exists").wait(TableName=item["name"], WaiterConfig={"Delay": 2})
+        self.client.get_waiter("table_not_exists").wait(
+            TableName=item["name"], WaiterConfig={"Delay": 2, "MaxAttempts": 150}
+        )
 
 
 def _encryption(kms_key_id: str | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, Callable
 
 try:
@@ -18,7 +19,14 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused, error_code, explain, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import (
+    Refused,
+    error_code,
+    explain,
+    only,
+    read_or_none,
+    until_propagated,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, without_empty
 from ansible_collections.gitops.aws.plugins.module_utils._names import bucket_name_problem
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
@@ -170,15 +178,25 @@ class S3Bucket(Kind):
         if self.client.meta.region_name != "us-east-1":
             arguments["CreateBucketConfiguration"] = {"LocationConstraint": self.client.meta.region_name}
         self.client.create_bucket(**arguments)
-        self._write(after, {option for option, value in after.items() if value not in ({}, [])})
+        self._write_when_ready(after, {option for option, value in after.items() if value not in ({}, [])})
         return self.predict(after)
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
-        self._write(after, changed)
+        self._write_when_ready(after, changed)
+
+    def _write_when_ready(self, after: Settings, changed: set[str]) -> None:
+        # For some seconds after a creation or deletion S3 answers these; what was written may be written again.
+        until_propagated(partial(self._write, after, changed), only("NoSuchBucket", "OperationAborted"))
 
     def _write(self, after: Settings, changed: set[str]) -> None:
         s3, bucket = self.client, after["name"]
-        # In this order: nothing can be uploaded unprotected between two calls that matter.
+        # In this order: the tags say whose it is, should the run be interrupted, and nothing can be uploaded
+        # unprotected between two calls that matter.
+        if "tags" in changed:
+            if after["tags"]:
+                s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": to_list(after["tags"])})
+            else:
+                s3.delete_bucket_tagging(Bucket=bucket)
         if "block_public_access" in changed:
             if after["block_public_access"]:
                 s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=BLOCK_EVERYTHING)
@@ -204,11 +222,6 @@ class S3Bucket(Kind):
                 s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=rules)
             else:
                 s3.delete_bucket_lifecycle(Bucket=bucket)
-        if "tags" in changed:
-            if after["tags"]:
-                s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": to_list(after["tags"])})
-            else:
-                s3.delete_bucket_tagging(Bucket=bucket)
 
     def _write_encryption(self, bucket: str, encryption: Settings) -> None:
         if not encryption:

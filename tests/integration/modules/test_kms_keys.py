@@ -64,3 +64,29 @@ def test_key_that_is_to_be_deleted_is_refused(account: Account) -> None:
     assert "scheduled it for deletion" in failure.value.result["msg"]
     assert failure.value.result["mutations"] == []
     account.run("kms_keys", keys=[{"alias": alias}], state="absent")
+
+
+def test_what_others_made_is_left_alone(account: Account) -> None:
+    alias, owner = f"alias/{unique('owned')}", {"gitops:estate": "ours"}
+    account.run("kms_keys", keys=[{"alias": alias, "description": "theirs"}])
+
+    for state in ("present", "absent"):
+        with pytest.raises(ModuleFailed) as failure:
+            account.run("kms_keys", keys=[{"alias": alias, "description": "ours"}], owner_tags=owner, state=state)
+        assert "lacks the tag gitops:estate=ours" in failure.value.result["msg"]
+        assert failure.value.result["mutations"] == []
+
+    account.run("kms_keys", keys=[{"alias": alias, "tags": owner}])
+    assert account.run("kms_keys", keys=[{"alias": alias, "description": "ours"}], owner_tags=owner)["changed"]
+    assert account.run("kms_keys", keys=[{"alias": alias}], owner_tags=owner, state="absent")["changed"]
+
+
+def test_what_is_made_carries_its_owners_tags(account: Account) -> None:
+    alias, owner = f"alias/{unique('owned')}", {"gitops:estate": "ours"}
+    keys = [{"alias": alias, "tags": {"team": "platform"}}]
+
+    made = account.run("kms_keys", keys=keys, owner_tags=owner)["resources"][alias]
+    found = account.client("kms").list_resource_tags(KeyId=made["key_id"])["Tags"]
+
+    assert {tag["TagKey"]: tag["TagValue"] for tag in found} == {"team": "platform", **owner}
+    assert not account.run("kms_keys", keys=keys, owner_tags=owner)["changed"]

@@ -89,7 +89,7 @@ def create(
         role = unique("role")
         enough = [
             allow("codeconnections:UseConnection", connection),
-            allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{artifact_bucket}/*"),
+            allow(["s3:PutObject*", "s3:GetObject"], f"arn:aws:s3:::{artifact_bucket}/*"),
         ]
         arn = local_aws.role(role, "codepipeline.amazonaws.com", *(enough if statements is None else statements))
         declaration = {

@@ -54,7 +54,7 @@ class Stack:
         self.aws, self.bucket, self.name = aws, bucket, unique("stack")
         self.key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
         self.logs = allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"])
-        self.objects = allow(["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{bucket}/*")
+        self.objects = allow(["s3:GetObject", "s3:PutObject*"], f"arn:aws:s3:::{bucket}/*")
         self.kms = allow(["kms:GenerateDataKey", "kms:Decrypt"], self.key)
         self.build_role, self.pipeline_role = unique("build"), unique("pipeline")
         build_arn = aws.role(self.build_role, "codebuild.amazonaws.com", self.logs, self.objects, self.kms)

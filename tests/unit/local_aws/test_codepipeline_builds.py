@@ -36,7 +36,7 @@ def build(
             unique("build"),
             "codebuild.amazonaws.com",
             allow("logs:*"),
-            allow(["s3:GetObject*", "s3:PutObject"], f"arn:aws:s3:::{artifact_bucket}/*"),
+            allow(["s3:GetObject*", "s3:PutObject*"], f"arn:aws:s3:::{artifact_bucket}/*"),
         )
         spec = {
             "version": 0.2,
@@ -76,7 +76,7 @@ def build(
             [
                 allow("codeconnections:UseConnection", connection),
                 builds,
-                allow(["s3:PutObject", "s3:GetObject*"], f"arn:aws:s3:::{artifact_bucket}/*"),
+                allow(["s3:PutObject*", "s3:GetObject*"], f"arn:aws:s3:::{artifact_bucket}/*"),
             ],
             stages=[
                 {"name": "Source", "actions": [source_action(connection, repository.full_name)]},

@@ -98,7 +98,7 @@ def test_artifacts_are_encrypted_with_the_store_key(
     key = local_aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     enough = [
         allow("codeconnections:UseConnection", connection),
-        allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*"),
+        allow("s3:PutObject*", f"arn:aws:s3:::{artifact_bucket}/*"),
     ]
     running = create(enough, store={"encryptionKey": {"id": key, "type": "KMS"}})
     first = running.first()
@@ -122,6 +122,7 @@ def test_artifacts_are_encrypted_with_the_store_key(
     ("missing", "message"),
     [
         ("s3", "doesn't have the permissions required to access the Amazon S3 bucket"),
+        ("acl", "[Checkout] Upload to S3 failed with the following error: AccessDeniedException: User: "),
         ("connection", "The provided role does not have sufficient permissions."),
     ],
 )
@@ -131,6 +132,7 @@ def test_a_missing_permission_of_the_role_fails_the_source(
     statements = {
         "connection": allow("codestar-connections:UseConnection", connection),
         "s3": allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*"),
+        "acl": allow("s3:PutObjectAcl", f"arn:aws:s3:::{artifact_bucket}/*"),
     }
     del statements[missing]
     running = create(list(statements.values()))
@@ -374,7 +376,7 @@ def test_approval_message_goes_to_sns_as_the_pipeline_role(
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
     enough = [
         allow("codeconnections:UseConnection", connection),
-        allow("s3:PutObject", f"arn:aws:s3:::{artifact_bucket}/*"),
+        allow("s3:PutObject*", f"arn:aws:s3:::{artifact_bucket}/*"),
     ]
     running = create(enough, approval=approval_action(NotificationArn=topic, CustomData="look at #{src.BranchName}"))
     first = running.first()

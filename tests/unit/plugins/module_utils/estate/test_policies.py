@@ -128,7 +128,56 @@ def test_people_get_no_whole_service_and_change_nothing_everywhere(foundation: M
         assert not any("*" in action for action in statement["Action"])
         if "*" in statement["Resource"]:
             writes = {a for a in statement["Action"] if not a.split(":")[1].startswith(("Describe", "Get", "List"))}
-            assert writes <= {"codeconnections:CreateConnection", "kms:CreateKey"}  # AWS gives these their ids
+            # AWS gives these their ids; a key can be made, and tagged, only with the tag that makes it ours.
+            assert writes <= {"codeconnections:CreateConnection", "kms:CreateKey", "kms:TagResource"}
+            if "kms:CreateKey" in writes:
+                assert statement["Condition"] == {"StringEquals": {"aws:RequestTag/gitops:estate": "gitops"}}
+
+
+def by_sid(policy: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {statement["Sid"]: statement for statement in policy["Statement"]}
+
+
+def test_who_installs_manages_the_key_of_the_estate_only(foundation: Make) -> None:
+    statements = by_sid(installer_policy({**foundation(), "kms_key_arn": ""}, []))
+    ours = {"aws:ResourceTag/gitops:estate": "gitops"}
+
+    assert statements["ManageKey"]["Condition"] == {"StringEquals": ours}
+    assert statements["UseKey"]["Condition"]["StringEquals"].items() >= ours.items()
+    assert set(statements["UseKey"]["Condition"]["StringEquals"]["kms:ViaService"]) == {
+        "dynamodb.eu-central-1.amazonaws.com",
+        "s3.eu-central-1.amazonaws.com",
+        "ssm.eu-central-1.amazonaws.com",
+    }
+    assert statements["GrantKey"]["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+
+
+def test_who_installs_only_uses_a_key_that_is_named(foundation: Make) -> None:
+    arn = "arn:aws:kms:eu-central-1:111122223333:key/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55"
+    policy = installer_policy({**foundation(), "kms_key_arn": arn}, [])
+    keys = [s for s in policy["Statement"] if any(action.startswith("kms:") for action in s["Action"])]
+
+    assert [statement["Resource"] for statement in keys] == [[arn]] * len(keys)
+    assert not {"kms:ScheduleKeyDeletion", "kms:CreateKey"} & {action for s in keys for action in s["Action"]}
+
+
+def test_who_installs_does_not_change_what_exists(foundation: Make) -> None:
+    existing = ["state_bucket", "artifact_bucket", "lock_table"]
+    statements = by_sid(installer_policy({**foundation(), "existing": existing}, []))
+
+    assert not {"Buckets", "Objects", "LockTable"} & set(statements)
+    assert statements["ReadStates"]["Action"] == ["s3:GetObject", "s3:ListBucket"]
+
+
+def test_a_permissions_boundary_bounds_who_installs(foundation: Make) -> None:
+    boundary = "arn:aws:iam::111122223333:policy/boundary"
+    policy = installer_policy({**foundation(), "permissions_boundary": boundary}, [])
+    statements = by_sid(policy)
+
+    assert "iam:PutRolePolicy" not in statements["Roles"]["Action"]
+    assert "iam:PutRolePolicy" in statements["BoundedRoles"]["Action"]
+    assert statements["BoundedRoles"]["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    assert "iam:DeleteRolePermissionsBoundary" not in [a for s in policy["Statement"] for a in s["Action"]]
 
 
 def test_who_installs_passes_only_own_roles_to_the_two_services(foundation: Make) -> None:

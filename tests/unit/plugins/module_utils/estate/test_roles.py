@@ -106,11 +106,19 @@ def test_nothing_may_be_done_to_anything(roles: Any, purpose: str) -> None:
 
 
 def test_the_lock_is_the_stack_s_own_item(roles: Any) -> None:
-    (lock,) = [statement for statement in statements(roles()["plan"]) if "dynamodb:PutItem" in statement["Action"]]
     item = f"gitops-{ACCOUNT}-{REGION}-state/{STATE_KEY}"
+    written = {}
+    for role in ("plan", "apply"):
+        made = statements(roles()[role])
+        (lock,) = [statement for statement in made if "dynamodb:PutItem" in statement["Action"]]
+        written[role] = lock["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+        assert lock["Resource"] == [TABLE]
 
-    assert lock["Resource"] == [TABLE]
-    assert lock["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item, f"{item}-md5"]}}
+    # The state's checksum, beside the lock, is read by plan and written by apply.
+    assert written == {"plan": [item], "apply": [item, f"{item}-md5"]}
+    (digest,) = [statement for statement in statements(roles()["plan"]) if statement["Sid"] == "StateDigest"]
+    assert digest["Action"] == ["dynamodb:GetItem"]
+    assert digest["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{item}-md5"]}}
     assert "dynamodb:DescribeTable" not in lock["Action"]  # a call without keys: the condition says nothing about it
 
 

@@ -397,7 +397,7 @@ def test_values_of_a_stack_that_work(values: dict[str, Any]) -> None:
     "values",
     [
         {"kms_key_arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55"},
-        {"kms_key_arn": f"arn:aws-cn:kms:cn-north-1:{ACCOUNT}:key/mrk-1f0b1e7a2a3c4f579a520f2f5d3f1c55"},
+        {"kms_key_arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-1f0b1e7a2a3c4f579a520f2f5d3f1c55"},
         {"permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/teams/boundary"},
         {"permissions_boundary": "arn:aws:iam::aws:policy/PowerUserAccess"},
         {"lock_table": "a.b"},
@@ -534,6 +534,32 @@ def test_a_stack_must_not_be_called_like_another_ones_second_pipeline() -> None:
         "pipeline has this name"
     )
     assert problems(stacks=stacks[:1]) == []
+
+
+def test_a_key_of_another_region_is_refused() -> None:
+    (found,) = of_settings(kms_key_arn=f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55")
+
+    assert found == "settings.kms_key_arn: the key is in eu-west-1; it must be in eu-central-1"
+
+
+@pytest.mark.parametrize("provider", ["GitHubEnterpriseServer", "GitLabSelfManaged"])
+def test_a_git_host_of_ones_own_needs_a_connection_that_exists(provider: str) -> None:
+    arn = f"arn:aws:codeconnections:eu-central-1:{ACCOUNT}:connection/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55"
+
+    (found,) = of_settings(connection_provider=provider)
+
+    assert "connection_arn" in found
+    assert of_settings(connection_provider=provider, connection_arn=arn) == []
+
+
+def test_stacks_must_not_share_a_folder_of_artifacts() -> None:
+    stacks = [{**STACK, "name": name} for name in ("production-network", "production-nets")]
+
+    (found,) = problems(stacks=stacks)
+
+    assert found.startswith("stacks[1] (production-nets).name: 'production-nets' and 'production-network' begin alike")
+    assert "first 13 characters" in found
+    assert problems(stacks=[stacks[0], {**STACK, "name": "prod-nets"}]) == []
 
 
 # Statements
