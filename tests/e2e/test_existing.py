@@ -82,8 +82,8 @@ def given(account: Account, estate: Estate, tmp_path_factory: pytest.TempPathFac
 
     before, start = of_given(administrator), len(estate.aws.calls())
     site = other.site("--diff")
-    # The connection is complete, so that the run that CodePipeline starts with a new pipeline goes through. A second one
-    # beside it would be planned before the first is applied.
+    # The connection is complete, so that the run which CodePipeline starts with a new pipeline goes through. A second
+    # one beside it would be planned before the first is applied.
     (first,) = other.executions("given-quick")
     execution = other.wait("given-quick", first)
     story = other.story(execution)
