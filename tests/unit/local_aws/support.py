@@ -126,7 +126,7 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
-def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 40) -> Any:
     """The first true value of check, within a time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
