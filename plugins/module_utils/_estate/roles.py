@@ -59,6 +59,13 @@ def use_key(foundation: Foundation) -> Statement:
     )
 
 
+def artifact_folders(foundation: Foundation, stack: Stack) -> list[str]:
+    """Where CodePipeline keeps the artifacts of the stack's pipelines, as ARNs: it shortens the pipelines' names."""
+    bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
+    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
+    return sorted({f"{bucket}/{pipeline[:20]}" for pipeline in pipelines})
+
+
 def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list[str]) -> list[Statement]:
     """Reading and writing artifacts of the stack's pipelines, by their names; `*` stands for all.
 
@@ -66,8 +73,7 @@ def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list
     Without ListBucket and GetBucketVersioning S3 answers 403 where it means 404, and a build fails with CLIENT_ERROR.
     """
     bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
-    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
-    folders = sorted({f"{bucket}/{pipeline[:20]}" for pipeline in pipelines})
+    folders = artifact_folders(foundation, stack)
 
     def objects(artifact_names: list[str]) -> list[str]:
         return [f"{folder}/{name[:10]}/*" for name in artifact_names for folder in folders]
@@ -85,9 +91,7 @@ def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list
 
 def upload_source(foundation: Foundation, stack: Stack) -> Statement:
     """What the source action asks for beyond PutObject: it uploads with an ACL, and may tag."""
-    bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
-    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
-    folders = sorted({f"{bucket}/{pipeline[:20]}/source/*" for pipeline in pipelines})
+    folders = [f"{folder}/source/*" for folder in artifact_folders(foundation, stack)]
     actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectTagging"]
     return allow("UploadSource", actions, folders)
 
