@@ -8,6 +8,24 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
+    # Of modules whose other attributes are their own.
+    GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - With C(module_defaults) for C(group/gitops.aws.aws), region and credentials are given once for all modules of
+        this collection.
+    support: full
+    membership:
+      - gitops.aws.aws
+  platform:
+    description:
+      - The module runs on any POSIX host that has Python and the AWS SDK, usually the controller.
+    platforms: posix
+    support: full
+"""
+
     DOCUMENTATION = r"""
 options: {}
 attributes:
@@ -23,17 +41,5 @@ attributes:
   idempotent:
     description:
       - A second run with the same options reports no change and makes no call that could change anything.
-    support: full
-  action_group:
-    description:
-      - With C(module_defaults) for C(group/gitops.aws.aws), region and credentials are given once for all modules of
-        this collection.
-    support: full
-    membership:
-      - gitops.aws.aws
-  platform:
-    description:
-      - The module runs on any POSIX host that has Python and the AWS SDK, usually the controller.
-    platforms: posix
     support: full
 """

@@ -21,15 +21,16 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, until_propagated
+from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, nothing_changed
 
 Settings = dict[str, Any]
 
 HIDDEN = "(hidden)"
 # Secrets in results: as we write them, and as Ansible does to the value of an option that it must not log.
 STANDS_FOR_SECRET = (HIDDEN, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+
+CONCURRENCY: dict[str, Any] = {"type": "int", "default": 10}
 
 ERRORS_SHOWN = 10  # in the message; the result holds all
 
@@ -41,10 +42,12 @@ class Resource:
     Attributes:
         settings: in the vocabulary of the module's options, so that it can be fed back to the module.
         facts: what AWS decides, such as `arn`.
+        details: more of that, which the info modules give.
     """
 
     settings: Settings
     facts: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class Kind:
@@ -63,8 +66,16 @@ class Kind:
         self.unreadable: dict[str, str] = {}  # key of an item -> why it could not be read
 
     def problems(self, item: Settings) -> list[str]:
-        """What is wrong with an item, found without calling AWS: `option: reason` each."""
+        """What is wrong with an item, whatever AWS has; found without calling AWS: `option: reason` each."""
         return []
+
+    def conflicts(self, after: Settings) -> list[str]:
+        """What is wrong with a resource as it would be after the run: `option: reason` each."""
+        return []
+
+    def names(self) -> list[str]:
+        """The keys of all resources of the kind in the account and region, for info modules."""
+        raise NotImplementedError
 
     def normalise(self, settings: Settings) -> Settings:
         """The canonical form: server defaults folded in, sets sorted. Applied to both sides of a comparison."""
@@ -310,6 +321,7 @@ def not_ours(kind: Kind, name: str, before: Resource | None, owner_tags: dict[st
 
 def converge(
     kind: Kind,
+    plural: str,
     options: dict[str, Any],
     items: list[Settings],
     state: str,
@@ -322,7 +334,7 @@ def converge(
         items = [{**item, "tags": {**(item["tags"] or {}), **owner_tags}} for item in items]
     found = kind.read(items)
     steps = []
-    for item in items:
+    for index, item in enumerate(items):
         name = item[kind.key]
         before = found.get(name)
         if name in kind.unreadable:
@@ -332,7 +344,11 @@ def converge(
         elif state == "absent":
             steps.append(Step(name, "deleted" if before else "unchanged", before, None, item))
         else:
-            steps.append(plan_item(kind, options, item, before, purge_tags))
+            step = plan_item(kind, options, item, before, purge_tags)
+            if step.action != "unchanged" and step.after is not None and not step.error:
+                wrong = [f"{plural}[{index}].{conflict}" for conflict in kind.conflicts(step.after)]
+                step.error = f"{kind.noun} {name}: {'; '.join(wrong)}" if wrong else None
+            steps.append(step)
     kind.aws.map(lambda step: apply(kind, step), [s for s in steps if s.action != "unchanged" and not s.error])
     return steps
 
@@ -368,7 +384,7 @@ def common_options(plural: str, options: dict[str, Any]) -> dict[str, Any]:
         # no_log is said because Ansible takes some plurals, such as `keys`, for secrets.
         plural: {"type": "list", "elements": "dict", "required": True, "options": options, "no_log": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "concurrency": {"type": "int", "default": 10},
+        "concurrency": CONCURRENCY,
     }
     if "tags" in options:
         spec["purge_tags"] = {"type": "bool", "default": True}
@@ -376,19 +392,24 @@ def common_options(plural: str, options: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
+def connect(module: Any) -> Aws:
+    """The connection of a module that has the option concurrency."""
+    if not 1 <= module.params["concurrency"] <= 100:
+        module.fail_json(msg=nothing_changed([f"concurrency: {module.params['concurrency']} is not between 1 and 100"]))
+    return Aws(module, module.params["concurrency"])
+
+
 def run(kind_class: type[Kind], plural: str, options: dict[str, Any]) -> None:
     """The whole of a bulk module: arguments in, result out."""
-    module = AnsibleAWSModule(argument_spec=common_options(plural, options), supports_check_mode=True)
+    module = aws_module(common_options(plural, options))
     items, state = module.params[plural], module.params["state"]
-    if not 1 <= module.params["concurrency"] <= 100:
-        module.fail_json(msg=f"concurrency: {module.params['concurrency']} is not between 1 and 100")
-    aws = Aws(module, module.params["concurrency"])
+    aws = connect(module)
     try:
         kind = kind_class(aws)
         wrong = check_items(kind, plural, items, state)
         if wrong:
-            module.fail_json(msg="Nothing was changed. " + "; ".join(wrong))
-        steps = converge(kind, options, items, state, module.params["purge_tags"], module.params["owner_tags"])
+            module.fail_json(msg=nothing_changed(wrong))
+        steps = converge(kind, plural, options, items, state, module.params["purge_tags"], module.params["owner_tags"])
     except (ClientError, BotoCoreError, Refused) as error:
         module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
     result = report(kind, plural, steps)
@@ -398,3 +419,47 @@ def run(kind_class: type[Kind], plural: str, options: dict[str, Any]) -> None:
         more = f" | and {len(errors) - ERRORS_SHOWN} more: see resources" if len(errors) > ERRORS_SHOWN else ""
         module.fail_json(msg=f"{len(errors)} of {len(steps)} {kind.noun}s failed. {shown}{more}", **result)
     module.exit_json(**result)
+
+
+def run_info(
+    kind_class: type[Kind],
+    plural: str,
+    options: dict[str, Any],
+    more: dict[str, Any] | None = None,
+    look_closer: Callable[[Any, dict[str, Resource], dict[str, Any]], None] | None = None,
+    problems: Callable[[dict[str, Any]], list[str]] = lambda params: [],
+) -> None:
+    """The whole of an info module: names in (or none, for all), what the bulk module would take out.
+
+    Args:
+        kind_class: the resource kind; it must have `names`.
+        plural: the result's key, the same as the bulk module's option.
+        options: the bulk module's options of an item.
+        more: further options of the info module.
+        look_closer: called with the kind, the resources by key and the parameters, to add to their details.
+        problems: what is wrong with the parameters, found before any call.
+    """
+    module = aws_module({"names": {"type": "list", "elements": "str"}, "concurrency": CONCURRENCY, **(more or {})})
+    aws = connect(module)
+    if problems(module.params):
+        module.fail_json(msg=nothing_changed(problems(module.params)))
+    try:
+        kind = kind_class(aws)
+        asked = module.params["names"]
+        names = list(dict.fromkeys(kind.names() if asked is None else asked))
+        # Tags are read where an item names them.
+        found = kind.read([{**dict.fromkeys(options), "tags": {}, kind.key: name} for name in names]) if names else {}
+        if kind.unreadable:
+            raise Refused("; ".join(kind.unreadable.values()))
+        if look_closer:
+            look_closer(kind, found, module.params)
+    except (ClientError, BotoCoreError, Refused) as error:
+        module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
+    known = [name for name in names if name in found]
+    module.exit_json(
+        changed=False,
+        **{plural: [kind.public(kind.normalise(found[name].settings)) for name in known]},
+        resources={name: {**found[name].facts, **found[name].details} for name in known},
+        missing=[name for name in names if name not in found],
+        api_calls=dict(sorted(aws.calls.items())),
+    )

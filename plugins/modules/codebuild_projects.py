@@ -546,6 +546,146 @@ options:
         description:
           - How many times a failed build is started again by itself. AWS's default is 0.
         type: int
+      project_visibility:
+        description:
+          - With V(PUBLIC_READ) everybody on the internet can read the project's build results, logs and artifacts.
+          - Unset leaves it alone. AWS's default is V(PRIVATE).
+        type: str
+        choices: [PUBLIC_READ, PRIVATE]
+      resource_access_role:
+        description:
+          - The ARN of the IAM role with which CodeBuild reads logs and artifacts for readers of a public project.
+          - Unset leaves it alone; AWS has no way to take it away.
+        type: str
+      resource_policy:
+        description:
+          - The resource policy, which shares the project with other accounts, as a dictionary.
+          - Unset leaves it alone, and costs no call; V({}) removes it.
+        type: dict
+      webhook:
+        description:
+          - The webhook by which the Git host starts builds. Unset leaves it alone; V({}) removes it.
+          - Like every dictionary, it changes only what is in it. V({build_type\: BUILD}) makes one without filters, which
+            builds every push.
+          - Not for projects that a pipeline starts.
+        type: dict
+        suboptions:
+          branch_filter:
+            description:
+              - A regular expression of the branches that are built. C(filter_groups) can say more, and takes its place.
+              - Unset leaves it alone; an empty text removes it.
+            type: str
+          filter_groups:
+            description:
+              - Events that start a build. One group must match; the order does not matter.
+              - Unset leaves them alone; V([]) removes them.
+            type: list
+            elements: dict
+            suboptions:
+              filters:
+                description:
+                  - The filters of the group; all must match, and one must be of type V(EVENT).
+                type: list
+                elements: dict
+                required: true
+                suboptions:
+                  type:
+                    description:
+                      - What is looked at.
+                    type: str
+                    required: true
+                    choices:
+                      - ACTOR_ACCOUNT_ID
+                      - BASE_REF
+                      - COMMIT_MESSAGE
+                      - EVENT
+                      - FILE_PATH
+                      - HEAD_REF
+                      - ORGANIZATION_NAME
+                      - RELEASE_NAME
+                      - REPOSITORY_NAME
+                      - TAG_NAME
+                      - WORKFLOW_NAME
+                  pattern:
+                    description:
+                      - For V(EVENT) the events, separated by commas, such as V(PUSH, PULL_REQUEST_MERGED). For the others a
+                        regular expression.
+                      - One for V(ACTOR_ACCOUNT_ID) must begin with V(^) and end with V($). Without, it also matches ids
+                        that only contain what was meant, and anybody can get such an account.
+                    type: str
+                    required: true
+                  exclude_matched_pattern:
+                    description:
+                      - Whether what matches does not start a build.
+                    type: bool
+                    default: false
+          build_type:
+            description:
+              - What is started. AWS's default is V(BUILD).
+            type: str
+            choices: [BUILD, BUILD_BATCH, RUNNER_BUILDKITE_BUILD]
+          manual_creation:
+            description:
+              - With V(true) CodeBuild does not make the webhook at GitHub. You make it there, with the payload URL that the
+                module returns and the secret in C(secret_file). AWS's default is V(false).
+              - AWS cannot change it. The webhook is deleted and made anew, with another payload URL and secret.
+            type: bool
+          secret_file:
+            description:
+              - The file that the secret is written to when the webhook is made with C(manual_creation), on the host where the
+                module runs, readable by its user only. AWS tells the secret this once, and the module returns it nowhere
+                else.
+            type: path
+          scope_configuration:
+            description:
+              - For the webhook of an organization or a whole Git host instead of one repository.
+              - AWS cannot change it. The webhook is deleted and made anew, with another payload URL.
+            type: dict
+            suboptions:
+              name:
+                description:
+                  - The name of the organization, enterprise or group. It is needed where nothing was set before.
+                type: str
+              domain:
+                description:
+                  - The domain of a Git host of your own.
+                type: str
+              scope:
+                description:
+                  - What C(name) is. It is needed where nothing was set before.
+                type: str
+                choices: [GITHUB_ORGANIZATION, GITHUB_GLOBAL, GITLAB_GROUP]
+          pull_request_build_policy:
+            description:
+              - When somebody must allow the build of a pull request with a comment. Unset leaves it alone.
+            type: dict
+            suboptions:
+              requires_comment_approval:
+                description:
+                  - Which pull requests need it. It is needed where nothing was set before.
+                type: str
+                choices: [DISABLED, ALL_PULL_REQUESTS, FORK_PULL_REQUESTS]
+              approver_roles:
+                description:
+                  - The roles at the Git host that can allow it, and whose own pull requests do not need it; the order does
+                    not matter.
+                type: list
+                elements: str
+                choices:
+                  - BITBUCKET_ADMIN
+                  - BITBUCKET_READ
+                  - BITBUCKET_WRITE
+                  - GITHUB_ADMIN
+                  - GITHUB_MAINTAIN
+                  - GITHUB_READ
+                  - GITHUB_TRIAGE
+                  - GITHUB_WRITE
+                  - GITLAB_DEVELOPER
+                  - GITLAB_GUEST
+                  - GITLAB_MAINTAINER
+                  - GITLAB_OWNER
+                  - GITLAB_PLANNER
+                  - GITLAB_REPORTER
       tags:
         description:
           - Tags as a dictionary. Unset leaves them alone; V({}) removes all, unless O(purge_tags=false).
@@ -557,7 +697,10 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.bulk
   - gitops.aws.attributes
+  - gitops.aws.attributes.group
 seealso:
+  - module: gitops.aws.codebuild_projects_info
+  - module: gitops.aws.codebuild_build
   - module: gitops.aws.codepipelines
   - module: gitops.aws.iam_roles
 """
@@ -603,6 +746,37 @@ EXAMPLES = r"""
         service_role: arn:aws:iam::123456789012:role/gitops-network-apply
         concurrent_build_limit: 1
 
+- name: A project that GitHub starts, for merged pull requests of one directory
+  gitops.aws.codebuild_projects:
+    region: eu-central-1
+    projects:
+      - name: check-modules
+        source:
+          type: GITHUB
+          location: https://github.com/acme/modules.git
+          report_build_status: true
+        artifacts:
+          type: NO_ARTIFACTS
+        environment:
+          type: LINUX_CONTAINER
+          compute_type: BUILD_GENERAL1_SMALL
+          image: hashicorp/terraform:1.11.4
+        service_role: arn:aws:iam::123456789012:role/check-modules
+        webhook:
+          filter_groups:
+            - filters:
+                - type: EVENT
+                  pattern: PULL_REQUEST_MERGED
+                - type: FILE_PATH
+                  pattern: ^modules/
+
+- name: Remove its webhook
+  gitops.aws.codebuild_projects:
+    region: eu-central-1
+    projects:
+      - name: check-modules
+        webhook: {}
+
 - name: Take a project out of its VPC and off its limit, and leave the rest as it is
   gitops.aws.codebuild_projects:
     region: eu-central-1
@@ -624,7 +798,7 @@ RETURN = r"""
 projects:
   description:
     - The settings of each build project that exists after the run, fit to be given to O(projects) again.
-    - Settings that have AWS's default are not in it.
+    - Settings that have AWS's default are not in it. C(resource_policy) is in it when it was given.
   returned: always
   type: list
   elements: dict
@@ -651,7 +825,7 @@ resources:
   description:
     - What became of each build project, by its name.
     - C(action) is V(created), V(updated), V(deleted), V(unchanged) or V(failed); in check mode, what it would be.
-    - C(arn) is the project's ARN.
+    - C(arn) is the project's ARN. C(webhook_payload_url), where there is a webhook, is what the Git host sends events to.
     - C(error) says what went wrong, where C(action) is V(failed).
   returned: always
   type: dict

@@ -435,6 +435,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.bulk
   - gitops.aws.attributes
+  - gitops.aws.attributes.group
 seealso:
   - module: gitops.aws.codebuild_projects
   - module: gitops.aws.codeconnections

@@ -79,6 +79,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.bulk
   - gitops.aws.attributes
+  - gitops.aws.attributes.group
 notes:
   - The module waits until a created or changed table can be used, and until a deleted one is gone.
 """

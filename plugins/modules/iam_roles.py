@@ -78,6 +78,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.bulk
   - gitops.aws.attributes
+  - gitops.aws.attributes.group
 notes:
   - What a changed role needs is added before what it no longer has is taken away, so that a role in use never lacks
     what it keeps.

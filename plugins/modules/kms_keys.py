@@ -61,6 +61,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.bulk
   - gitops.aws.attributes
+  - gitops.aws.attributes.group
 notes:
   - Deleting a key schedules its deletion and removes the alias. Until the waiting time ends the key can be recovered in
     the AWS console; afterwards nobody can read what was encrypted with it.

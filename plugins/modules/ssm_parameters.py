@@ -68,6 +68,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.bulk
   - gitops.aws.attributes
+  - gitops.aws.attributes.group
 notes:
   - To compare a V(SecureString), the caller needs C(kms:Decrypt) on its key.
   - Ansible hides every text that equals a given value, wherever in the output it stands.

@@ -8,9 +8,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from datetime import datetime
+from typing import Any, Iterable
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, read_or_none, until_propagated
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     HIDDEN,
     Kind,
@@ -19,6 +23,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     chunks,
     without_empty,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import _webhook
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import to_dict, to_list
@@ -252,8 +257,16 @@ OPTIONS: dict[str, Any] = {
     },
     "concurrent_build_limit": {"type": "int"},
     "auto_retry_limit": {"type": "int"},
+    "project_visibility": {"type": "str", "choices": ["PUBLIC_READ", "PRIVATE"]},
+    "resource_access_role": {"type": "str"},
+    "resource_policy": {"type": "dict"},
+    "webhook": {"type": "dict", "options": _webhook.WEBHOOK},
     "tags": {"type": "dict", "aliases": ["resource_tags"]},
 }
+
+# What has calls of its own; all else goes through CreateProject and UpdateProject.
+VISIBILITY = {"project_visibility", "resource_access_role"}
+APART = {"webhook", "resource_policy", *VISIBILITY}
 
 # What AWS uses where nothing is set, in the canonical form: such a value is the same as none.
 DEFAULTS: Settings = {
@@ -268,6 +281,7 @@ DEFAULTS: Settings = {
     "concurrent_build_limit": -1,
     "auto_retry_limit": 0,
     "encryption_key": "alias/aws/s3",
+    "project_visibility": "PRIVATE",
 }
 
 # The same inside a source and inside artifacts.
@@ -310,7 +324,14 @@ class CodebuildProject(Kind):
     noun = "build project"
     service = "codebuild"
     required = ("source", "artifacts", "environment", "service_role")
-    equal = {"encryption_key": same_key}
+    equal = {
+        "encryption_key": same_key,
+        "resource_policy": lambda before, after: not compare_policies(before, after),
+    }
+
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws)
+        self.secret_files: dict[str, str | None] = {}  # by project; where a new webhook's secret goes
 
     def problems(self, item: Settings) -> list[str]:
         problem = pattern_problem(
@@ -323,9 +344,11 @@ class CodebuildProject(Kind):
 
     def normalise(self, settings: Settings) -> Settings:
         result = without_empty(settings)
-        if "tags" in settings:
-            result["tags"] = settings["tags"]
+        # Maps of users' own: what is empty in them means something.
+        result.update({name: settings[name] for name in ("tags", "resource_policy") if name in settings})
         _normalise_environment(result.get("environment", {}))
+        if "webhook" in result:
+            result["webhook"] = _webhook.normalise(result["webhook"])
         cache = result.get("cache", {})
         if cache:
             result["cache"] = {name: cache[name] for name in CACHE_MEMBERS[cache["type"]] if name in cache}
@@ -361,36 +384,95 @@ class CodebuildProject(Kind):
             result["logs_config"] = {
                 place: {**default, **logs.get(place, {})} for place, default in DEFAULTS["logs_config"].items()
             }
-        return {name: value for name, value in result.items() if DEFAULTS.get(name) != value}
+        return {
+            name: value
+            for name, value in result.items()
+            if DEFAULTS.get(name) != value and (name != "resource_policy" or value)
+        }
+
+    def names(self) -> list[str]:
+        return self.aws.pages("codebuild", "list_projects", "projects")
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
+        self.secret_files = {item["name"]: (item["webhook"] or {}).get("secret_file") for item in items}
         # BatchGetProjects takes 100 names, and says which it does not find.
         batches = self.aws.map(
             lambda names: self.client.batch_get_projects(names=names)["projects"],
             chunks([item["name"] for item in items], 100),
         )
-        return {project["name"]: self._from_api(project) for batch in batches for project in batch}
+        found = {project["name"]: self._from_api(project) for batch in batches for project in batch}
+        named = [item["name"] for item in items if item["resource_policy"] is not None]
+        self.add_policies([found[name] for name in named if name in found])
+        return found
+
+    def add_policies(self, found: Iterable[Resource]) -> None:
+        """Adds to projects' settings their resource policies, {} where there is none; a call for each."""
+        projects = list(found)
+        policies = self.aws.map(lambda project: self._policy(project.facts["arn"]), projects)
+        for project, policy in zip(projects, policies):
+            project.settings["resource_policy"] = policy
+
+    def _policy(self, arn: str) -> dict[str, Any]:
+        answer = read_or_none(self.client.get_resource_policy, ("ResourceNotFoundException",), resourceArn=arn)
+        policy: dict[str, Any] = json.loads(answer["policy"]) if answer else {}
+        return policy
 
     def _from_api(self, project: dict[str, Any]) -> Resource:
         settings = from_response(input_shape(self.client, "CreateProject"), project)
         settings["tags"] = to_dict(project.get("tags", []), "key", "value")
         settings["badge_enabled"] = project.get("badge", {}).get("badgeEnabled", False)
-        return Resource(settings, {"arn": project["arn"]})
+        settings["project_visibility"] = project.get("projectVisibility", "PRIVATE")
+        settings["resource_access_role"] = project.get("resourceAccessRole", "")
+        if "webhook" in project:
+            settings["webhook"] = _webhook.from_api(self.client, project["webhook"])
+        details = {
+            "badge_url": project.get("badge", {}).get("badgeRequestUrl"),
+            "created": _iso(project.get("created")),
+            "last_modified": _iso(project.get("lastModified")),
+            "public_project_alias": project.get("publicProjectAlias"),
+            "webhook_url": project.get("webhook", {}).get("url"),
+        }
+        return Resource(settings, _facts(project), {name: value for name, value in details.items() if value})
 
     def _request(self, settings: Settings) -> dict[str, Any]:
-        settings = dict(settings)
+        settings = {option: value for option, value in settings.items() if option not in APART}
         if "tags" in settings:
             settings["tags"] = to_list(settings["tags"], "key", "value")
         request: dict[str, Any] = to_request(input_shape(self.client, "CreateProject"), settings)
         return request
 
     def create(self, after: Settings) -> dict[str, Any]:
-        return {"arn": self.client.create_project(**self._request(after))["project"]["arn"]}
+        facts = _facts(self.client.create_project(**self._request(after))["project"])
+        apart = APART.intersection(after)
+        # The project is there now: only what is left is repeated while a role is too new.
+        until_propagated(lambda: self._write_apart(facts, {}, after, apart), self.not_yet)
+        return facts
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
-        # The tags always: AWS does not say that it keeps those that an update leaves out.
-        members = {option: after.get(option, EMPTY.get(option)) for option in changed | {"tags"}}
-        self.client.update_project(**self._request({"name": after["name"], **members}))
+        if changed - APART:
+            # The tags always: AWS does not say that it keeps those that an update leaves out.
+            members = {option: after.get(option, EMPTY.get(option)) for option in changed | {"tags"}}
+            self.client.update_project(**self._request({"name": after["name"], **members}))
+        self._write_apart(before.facts, before.settings, after, changed & APART)
+
+    def _write_apart(self, facts: dict[str, Any], before: Settings, after: Settings, changed: set[str]) -> None:
+        """Writes what has calls of its own, and adds to the facts what becomes known by it."""
+        name, arn = after["name"], facts["arn"]
+        if changed & VISIBILITY:
+            members = {option: after.get(option, DEFAULTS.get(option)) for option in VISIBILITY}
+            request = to_request(input_shape(self.client, "UpdateProjectVisibility"), {"project_arn": arn, **members})
+            self.client.update_project_visibility(**request)
+        if "webhook" in changed:
+            webhook = _webhook.save(
+                self.client, name, before.get("webhook"), after.get("webhook"), self.secret_files.get(name)
+            )
+            facts.pop("webhook_payload_url", None)
+            if webhook and webhook.get("payloadUrl"):
+                facts["webhook_payload_url"] = webhook["payloadUrl"]
+        if "resource_policy" in changed and after.get("resource_policy"):
+            self.client.put_resource_policy(resourceArn=arn, policy=json.dumps(after["resource_policy"]))
+        elif "resource_policy" in changed:
+            self.client.delete_resource_policy(resourceArn=arn)
 
     def delete(self, before: Resource, item: Settings) -> None:
         self.client.delete_project(name=item["name"])
@@ -409,6 +491,18 @@ class CodebuildProject(Kind):
         if variables == environment.get("environment_variables", []):
             return settings
         return {**settings, "environment": {**environment, "environment_variables": variables}}
+
+
+def _facts(project: dict[str, Any]) -> dict[str, Any]:
+    """What AWS decides about a project; of its webhook where the Git host must send events."""
+    facts = {"arn": project["arn"]}
+    if project.get("webhook", {}).get("payloadUrl"):
+        facts["webhook_payload_url"] = project["webhook"]["payloadUrl"]
+    return facts
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def looks_secret(name: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
@@ -40,6 +41,10 @@ class CodeConnection(Kind):
     service = "codeconnections"
     fixed = ("provider_type", "host_arn")
 
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws)
+        self._listed: list[dict[str, Any]] | None = None
+
     def problems(self, item: Settings) -> list[str]:
         found = []
         if not 1 <= len(item["name"]) <= 32:
@@ -48,6 +53,9 @@ class CodeConnection(Kind):
 
     def normalise(self, settings: Settings) -> Settings:
         return {name: value for name, value in settings.items() if value != ""}
+
+    def names(self) -> list[str]:
+        return [connection["ConnectionName"] for connection in self._list()]
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         wanted = {item["name"]: item for item in items}
@@ -68,6 +76,12 @@ class CodeConnection(Kind):
         return result
 
     def _list(self) -> list[dict[str, Any]]:
+        """All connections, listed once."""
+        if self._listed is None:
+            self._listed = self._all()
+        return self._listed
+
+    def _all(self) -> list[dict[str, Any]]:
         # botocore has no paginator for ListConnections.
         found: list[dict[str, Any]] = []
         arguments: dict[str, Any] = {"MaxResults": 100}

@@ -265,6 +265,10 @@ class Codepipeline(Kind):
         if "environment_variables" in action:
             action["environment_variables"].sort(key=lambda variable: variable["name"])
 
+    def names(self) -> list[str]:
+        found = self.aws.pages("codepipeline", "list_pipelines", "pipelines")
+        return [pipeline["name"] for pipeline in found]
+
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         names = [item["name"] for item in items]
         answers = dict(zip(names, self.aws.map(self._get, names)))
@@ -278,7 +282,9 @@ class Codepipeline(Kind):
             version = settings.pop("version", None)
             if arns[name] in tags:
                 settings["tags"] = tags[arns[name]]
-            result[name] = Resource(settings, {"arn": arns[name], "version": version})
+            metadata = answer["metadata"]
+            details = {moment: metadata[moment].isoformat() for moment in ("created", "updated") if moment in metadata}
+            result[name] = Resource(settings, {"arn": arns[name], "version": version}, details)
         return result
 
     def _get(self, name: str) -> dict[str, Any] | None:

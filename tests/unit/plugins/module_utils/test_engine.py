@@ -143,7 +143,7 @@ def item(name: str = "a", **options: Any) -> Settings:
 
 
 def run(kind: Crate, *items: Settings, state: str = "present", purge_tags: bool = True) -> dict[str, Any]:
-    return report(kind, "crates", converge(kind, OPTIONS, list(items), state, purge_tags))
+    return report(kind, "crates", converge(kind, "crates", OPTIONS, list(items), state, purge_tags))
 
 
 def kind(**store: Settings) -> Crate:

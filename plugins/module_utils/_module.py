@@ -1,0 +1,113 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""The module object: amazon.aws's, with errors in the input that say where in a list the error is.
+
+Ansible's own message about a wrong sub-option names the options around it, but not which of a hundred items is meant.
+"""
+
+from __future__ import annotations
+
+import copy
+from difflib import get_close_matches
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+ERRORS_SHOWN = 20
+
+TYPES = {
+    "bool": "true or false",
+    "dict": "a dictionary",
+    "float": "a number",
+    "int": "a whole number",
+    "list": "a list",
+    "str": "a text",
+}
+
+# What is said of one option at a time, and then goes down to its sub-options.
+OF_ONE_OPTION = ("type", "elements", "choices", "no_log")
+
+
+class CheckedModule(AnsibleModule):
+    """AnsibleModule whose complaint about its arguments names each by its path, and what is allowed."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self._given = copy.deepcopy(self.params)
+
+    def fail_json(self, msg: str, **kwargs: Any) -> Any:
+        """As AnsibleModule's. While arguments are checked (and only then are there errors) the message is ours."""
+        checked = getattr(self, "validation_result", None)
+        if checked is not None and checked.error_messages:
+            given = {name: value for name, value in self._given.items() if not name.startswith("_ansible_")}
+            msg = nothing_changed(input_problems(self.argument_spec, given)) or msg
+        super().fail_json(msg=msg, **kwargs)
+
+
+def aws_module(argument_spec: dict[str, Any], **kwargs: Any) -> AnsibleAWSModule:
+    """amazon.aws's module object, with check mode and with our messages about wrong arguments."""
+    # The one way that AnsibleAWSModule leaves open: it reads the class from here, not from its arguments.
+    AnsibleAWSModule.default_settings["module_class"] = CheckedModule
+    return AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True, **kwargs)
+
+
+def nothing_changed(problems: list[str]) -> str:
+    """Problems of the input as one message, '' where there are none."""
+    if not problems:
+        return ""
+    shown = "; ".join(problems[:ERRORS_SHOWN])
+    more = f"; and {len(problems) - ERRORS_SHOWN} more" if len(problems) > ERRORS_SHOWN else ""
+    return f"Nothing was changed. {shown}{more}"
+
+
+def input_problems(spec: dict[str, Any], given: dict[str, Any], path: str = "") -> list[str]:
+    """What an argument spec says is wrong with arguments, each as `path: what is wrong, what is allowed`.
+
+    Args:
+        spec: Ansible's argument spec, with sub-options.
+        given: the arguments as the user gave them.
+        path: of the dictionary that `given` is, with a full stop at its end.
+    """
+    names = {alias: name for name, option in spec.items() for alias in (name, *option.get("aliases", []))}
+    found = [f"{path}{name}: {_unknown(name, names)}" for name in given if name not in names]
+    given = {names[name]: value for name, value in given.items() if name in names}
+    for name, option in spec.items():
+        value = given.get(name)
+        if value is not None:
+            found += _option_problems(option, value, f"{path}{name}")
+        elif option.get("required"):
+            found.append(f"{path}{name}: it is required and missing")
+    return found
+
+
+def _unknown(name: str, names: dict[str, str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return f"there is no such option. {meant}Allowed are {', '.join(sorted(set(names.values())))}"
+
+
+def _option_problems(option: dict[str, Any], value: Any, path: str) -> list[str]:
+    options = option.get("options")
+    if option.get("type") == "list" and isinstance(value, list) and option.get("elements"):
+        element = {**{k: v for k, v in option.items() if k != "elements"}, "type": option["elements"]}
+        return [each for i, item in enumerate(value) for each in _option_problems(element, item, f"{path}[{i}]")]
+    if options is not None and isinstance(value, dict):
+        return input_problems(options, value, f"{path}.")
+    one = {key: option[key] for key in OF_ONE_OPTION if key in option}
+    checked = ArgumentSpecValidator({"value": one}).validate({"value": value})
+    if not checked.error_messages:
+        converted = checked.validated_parameters["value"]
+        # Ansible takes texts for lists and dictionaries, too.
+        return _option_problems(option, converted, path) if options is not None and converted != value else []
+    shown = TYPES[type(value).__name__] if isinstance(value, (list, dict)) else repr(value)
+    if option.get("no_log"):
+        shown = "the value"
+    choices = option.get("choices")
+    allowed = f"one of {', '.join(map(str, choices))}" if choices else TYPES.get(option.get("type", "str"), "valid")
+    return [f"{path}: {shown} is not allowed, it must be {allowed}"]
