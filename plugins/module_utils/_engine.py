@@ -110,8 +110,8 @@ class Kind:
         """The facts that a creation would give, for check mode; only those that can be known or must be stood for."""
         return {}
 
-    def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
-        """Makes the resource what `after` says; `changed` names the options that differ."""
+    def update(self, before: Resource, after: Settings, changed: set[str]) -> dict[str, Any] | None:
+        """Makes the resource what `after` says; `changed` names the options that differ. Returns facts that changed."""
         raise NotImplementedError
 
     def check_delete(self, before: Resource, item: Settings) -> None:
@@ -283,7 +283,7 @@ def apply(kind: Kind, step: Step) -> None:
             else:
                 step.facts = until_propagated(partial(kind.create, after), kind.not_yet)
         elif step.action == "updated" and before is not None and after is not None and not check_mode:
-            until_propagated(partial(kind.update, before, after, step.changed), kind.not_yet)
+            step.facts.update(until_propagated(partial(kind.update, before, after, step.changed), kind.not_yet) or {})
         elif step.action == "deleted" and before is not None:
             kind.check_delete(before, step.item)
             if not check_mode:

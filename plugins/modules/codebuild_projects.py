@@ -565,8 +565,8 @@ options:
       webhook:
         description:
           - The webhook by which the Git host starts builds. Unset leaves it alone; V({}) removes it.
-          - Like every dictionary, it changes only what is in it. V({build_type\: BUILD}) makes one without filters, which
-            builds every push.
+          - Like every dictionary, it changes only what is in it. V({build_type\: BUILD}) makes one without filters,
+            which builds every push.
           - Not for projects that a pipeline starts.
         type: dict
         suboptions:
@@ -608,8 +608,8 @@ options:
                       - WORKFLOW_NAME
                   pattern:
                     description:
-                      - For V(EVENT) the events, separated by commas, such as V(PUSH, PULL_REQUEST_MERGED). For the others a
-                        regular expression.
+                      - For V(EVENT) the events, separated by commas, such as V(PUSH, PULL_REQUEST_MERGED). For the
+                        others a regular expression.
                       - One for V(ACTOR_ACCOUNT_ID) must begin with V(^) and end with V($). Without, it also matches ids
                         that only contain what was meant, and anybody can get such an account.
                     type: str
@@ -626,15 +626,15 @@ options:
             choices: [BUILD, BUILD_BATCH, RUNNER_BUILDKITE_BUILD]
           manual_creation:
             description:
-              - With V(true) CodeBuild does not make the webhook at GitHub. You make it there, with the payload URL that the
-                module returns and the secret in C(secret_file). AWS's default is V(false).
+              - With V(true) CodeBuild does not make the webhook at GitHub. You make it there, with the payload URL that
+                the module returns and the secret in C(secret_file). AWS's default is V(false).
               - AWS cannot change it. The webhook is deleted and made anew, with another payload URL and secret.
             type: bool
           secret_file:
             description:
-              - The file that the secret is written to when the webhook is made with C(manual_creation), on the host where the
-                module runs, readable by its user only. AWS tells the secret this once, and the module returns it nowhere
-                else.
+              - The file that the secret is written to when the webhook is made with C(manual_creation), on the host
+                where the module runs, readable by its user only. AWS tells the secret this once, and the module returns
+                it nowhere else.
             type: path
           scope_configuration:
             description:
@@ -667,8 +667,8 @@ options:
                 choices: [DISABLED, ALL_PULL_REQUESTS, FORK_PULL_REQUESTS]
               approver_roles:
                 description:
-                  - The roles at the Git host that can allow it, and whose own pull requests do not need it; the order does
-                    not matter.
+                  - The roles at the Git host that can allow it, and whose own pull requests do not need it; the order
+                    does not matter.
                 type: list
                 elements: str
                 choices:
@@ -825,7 +825,8 @@ resources:
   description:
     - What became of each build project, by its name.
     - C(action) is V(created), V(updated), V(deleted), V(unchanged) or V(failed); in check mode, what it would be.
-    - C(arn) is the project's ARN. C(webhook_payload_url), where there is a webhook, is what the Git host sends events to.
+    - C(arn) is the project's ARN. C(webhook_payload_url), where there is a webhook, is what the Git host sends events
+      to.
     - C(error) says what went wrong, where C(action) is V(failed).
   returned: always
   type: dict

@@ -11,8 +11,8 @@ module: codepipelines_info
 short_description: Read CodePipeline pipelines, their state and their last executions
 version_added: "0.1.0"
 description:
-  - Reads pipelines of AWS CodePipeline, those that are named or all of them - their definition, the state of every stage,
-    and the executions of the last time.
+  - Reads pipelines of AWS CodePipeline, those that are named or all of them - their definition, the state of every
+    stage, and the executions of the last time.
   - The definitions that it returns can be given to M(gitops.aws.codepipelines), which then changes nothing.
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
@@ -90,9 +90,9 @@ resources:
   description:
     - What AWS decides about each pipeline, by its name.
     - C(arn), C(version), C(created) and C(updated); times are ISO 8601.
-    - With O(stages), C(stages) in their order. Each has its C(name), C(status) and C(execution_id) of the execution that
-      is or was in it last, C(transition) into it with C(enabled) and C(reason), and C(actions) with C(name), C(status),
-      C(summary), C(error), C(url) and C(changed).
+    - With O(stages), C(stages) in their order. Each has its C(name), C(status) and C(execution_id) of the execution
+      that is or was in it last, C(transition) into it with C(enabled) and C(reason), and C(actions) with C(name),
+      C(status), C(summary), C(error), C(url) and C(changed).
     - With O(executions), C(executions), the newest first, each with C(id), C(status), C(started), C(updated),
       C(trigger_type), C(trigger_detail), C(mode), C(type) and C(source_revisions).
   returned: success

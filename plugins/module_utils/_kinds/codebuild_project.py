@@ -445,19 +445,19 @@ class CodebuildProject(Kind):
         facts = _facts(self.client.create_project(**self._request(after))["project"])
         apart = APART.intersection(after)
         # The project is there now: only what is left is repeated while a role is too new.
-        until_propagated(lambda: self._write_apart(facts, {}, after, apart), self.not_yet)
-        return facts
+        return {**facts, **until_propagated(lambda: self._write_apart(facts["arn"], {}, after, apart), self.not_yet)}
 
-    def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
+    def update(self, before: Resource, after: Settings, changed: set[str]) -> dict[str, Any]:
         if changed - APART:
             # The tags always: AWS does not say that it keeps those that an update leaves out.
             members = {option: after.get(option, EMPTY.get(option)) for option in changed | {"tags"}}
             self.client.update_project(**self._request({"name": after["name"], **members}))
-        self._write_apart(before.facts, before.settings, after, changed & APART)
+        return self._write_apart(before.facts["arn"], before.settings, after, changed & APART)
 
-    def _write_apart(self, facts: dict[str, Any], before: Settings, after: Settings, changed: set[str]) -> None:
-        """Writes what has calls of its own, and adds to the facts what becomes known by it."""
-        name, arn = after["name"], facts["arn"]
+    def _write_apart(self, arn: str, before: Settings, after: Settings, changed: set[str]) -> dict[str, Any]:
+        """Writes what has calls of its own; returns the facts that become known by it."""
+        name = after["name"]
+        facts = {}
         if changed & VISIBILITY:
             members = {option: after.get(option, DEFAULTS.get(option)) for option in VISIBILITY}
             request = to_request(input_shape(self.client, "UpdateProjectVisibility"), {"project_arn": arn, **members})
@@ -466,13 +466,12 @@ class CodebuildProject(Kind):
             webhook = _webhook.save(
                 self.client, name, before.get("webhook"), after.get("webhook"), self.secret_files.get(name)
             )
-            facts.pop("webhook_payload_url", None)
-            if webhook and webhook.get("payloadUrl"):
-                facts["webhook_payload_url"] = webhook["payloadUrl"]
+            facts["webhook_payload_url"] = (webhook or {}).get("payloadUrl", "")
         if "resource_policy" in changed and after.get("resource_policy"):
             self.client.put_resource_policy(resourceArn=arn, policy=json.dumps(after["resource_policy"]))
         elif "resource_policy" in changed:
             self.client.delete_resource_policy(resourceArn=arn)
+        return facts
 
     def delete(self, before: Resource, item: Settings) -> None:
         self.client.delete_project(name=item["name"])

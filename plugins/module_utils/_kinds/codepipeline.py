@@ -325,15 +325,17 @@ class Codepipeline(Kind):
         arn = f"arn:{partition}:codepipeline:{region}:{account}:{after['name']}"
         return {"arn": arn, "version": answer.get("version")}
 
-    def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
+    def update(self, before: Resource, after: Settings, changed: set[str]) -> dict[str, Any]:
+        facts = {}
         if changed - {"tags"}:
-            self.client.update_pipeline(pipeline=self._declaration(after))
+            facts["version"] = self.client.update_pipeline(pipeline=self._declaration(after))["pipeline"]["version"]
         if "tags" in changed:
             put, remove = tag_changes(before.settings["tags"], after["tags"])
             if remove:
                 self.client.untag_resource(resourceArn=before.facts["arn"], tagKeys=remove)
             if put:
                 self.client.tag_resource(resourceArn=before.facts["arn"], tags=to_list(put, "key", "value"))
+        return facts
 
     def delete(self, before: Resource, item: Settings) -> None:
         self.client.delete_pipeline(name=item["name"])

@@ -357,7 +357,13 @@ CONNECTIONS = Case(
 
 
 def look_at_project(account: Account, name: str) -> Any:
-    return account.client("codebuild").batch_get_projects(names=[name])["projects"][0]
+    codebuild = account.client("codebuild")
+    project = codebuild.batch_get_projects(names=[name])["projects"][0]
+    try:
+        policy = json.loads(codebuild.get_resource_policy(resourceArn=project["arn"])["policy"])
+    except codebuild.exceptions.ResourceNotFoundException:
+        return project
+    return {**project, "Policy": policy}
 
 
 def project(world: World) -> Item:
@@ -387,6 +393,15 @@ def project_changes(world: World, name: str) -> list[Change]:
     batch = {"service_role": world.role, "restrictions": {"compute_types_allowed": ["B", "A"]}, "timeout_in_mins": 10}
     registry = {"credential": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-Abcdef"}
     auth = {"type": "CODECONNECTIONS", "resource": world.connection}
+    tag = {"type": "TAG_NAME", "pattern": "^v0", "exclude_matched_pattern": True}
+    comments = {"requires_comment_approval": "FORK_PULL_REQUESTS", "approver_roles": ["GITHUB_WRITE", "GITHUB_ADMIN"]}
+    shared = {
+        "Sid": "Shared",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "codebuild:BatchGetProjects",
+        "Resource": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{name}",
+    }
     everything: Item = {
         "description": "second",
         "source": {"type": "CODEPIPELINE", "buildspec": "two.yml"},
@@ -505,7 +520,43 @@ def project_changes(world: World, name: str) -> list[Change]:
             },
             {"source": {"gitCloneDepth": 0, "reportBuildStatus": False}, "sourceVersion": None},
         ),
+        Change({"webhook": {"branch_filter": "^main$"}}, {"webhook": {"branchFilter": "^main$"}}),
+        Change(
+            {"webhook": {"branch_filter": "", "filter_groups": [filters("PUSH")]}},
+            {"webhook": {"branchFilter": None, "filterGroups": [[event("PUSH")]], "buildType": "BUILD"}},
+        ),
+        Change(
+            {"webhook": {"filter_groups": [filters("RELEASED", tag), filters("PUSH")], "build_type": "BUILD_BATCH"}},
+            {"webhook": {"buildType": "BUILD_BATCH"}},
+        ),
+        Change(
+            {"webhook": {"pull_request_build_policy": comments}},
+            {"webhook": {"pullRequestBuildPolicy": {"requiresCommentApproval": "FORK_PULL_REQUESTS"}}},
+        ),
+        Change(
+            {"webhook": {"scope_configuration": {"name": "example", "scope": "GITHUB_ORGANIZATION"}}},
+            {"webhook": {"scopeConfiguration": {"name": "example"}, "buildType": "BUILD_BATCH"}},
+        ),
+        Change({"webhook": {}}, {"webhook": None}),
+        Change(
+            {"project_visibility": "PUBLIC_READ", "resource_access_role": world.role},
+            {"projectVisibility": "PUBLIC_READ", "resourceAccessRole": world.role},
+        ),
+        Change({"project_visibility": "PRIVATE"}, {"projectVisibility": "PRIVATE"}),
+        Change({"resource_policy": document(shared)}, {"Policy": {"Statement": [shared]}}),
+        Change({"resource_policy": document(shared | {"Sid": "Changed"})}, {"Policy": {}}),
+        Change({"resource_policy": {}}, {"Policy": None}),
     ]
+
+
+def event(name: str) -> Item:
+    """A filter of a webhook, by an event of the Git host, as AWS shows it."""
+    return {"type": "EVENT", "pattern": name, "excludeMatchedPattern": False}
+
+
+def filters(name: str, *more: Item) -> Item:
+    """A group of filters of a webhook: an event of the Git host, and more."""
+    return {"filters": [{"type": "EVENT", "pattern": name}, *more]}
 
 
 CODEBUILD = Case(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 from tests.integration.modules.cases import CODEBUILD
@@ -105,3 +106,63 @@ def test_tags_survive_an_update_that_does_not_name_them(account: Account, world:
 
     found = account.client("codebuild").batch_get_projects(names=[one["name"]])["projects"][0]
     assert found["tags"] == [{"key": "a", "value": "1"}]
+
+
+def github_project(world: World, **options: Any) -> dict[str, Any]:
+    one = CODEBUILD.new(world, unique("github"), **options)
+    one["source"] = {"type": "GITHUB", "location": "https://github.com/acme/modules"}
+    one["artifacts"] = {"type": "NO_ARTIFACTS"}
+    return one
+
+
+def test_webhook_filters_in_another_order_are_the_same(account: Account, world: World) -> None:
+    event, branch = {"type": "EVENT", "pattern": "PUSH"}, {"type": "HEAD_REF", "pattern": "^refs/heads/main$"}
+    tag = {"type": "TAG_NAME", "pattern": "^v"}
+    groups = [{"filters": [event, branch]}, {"filters": [event, tag]}]
+    one = github_project(world, webhook={"filter_groups": groups})
+    account.run("codebuild_projects", projects=[one])
+
+    other = [{"filters": [tag, event]}, {"filters": [branch, event]}]
+    again = account.run("codebuild_projects", projects=[{"name": one["name"], "webhook": {"filter_groups": other}}])
+
+    assert not again["changed"], again["diff"]
+    assert again["mutations"] == []
+
+
+def test_secret_of_a_webhook_made_by_hand_goes_into_its_file_only(
+    account: Account, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    webhook = {"manual_creation": True, "secret_file": str(file)}
+    one = github_project(world, webhook=webhook)
+
+    created = account.run("codebuild_projects", projects=[one])
+    again = account.run("codebuild_projects", projects=[one])
+
+    secret = file.read_text(encoding="utf-8")
+    assert len(secret) > 20
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert secret not in json.dumps(created)
+    assert created["resources"][one["name"]]["webhook_payload_url"].startswith("https://codebuild.")
+    assert not again["changed"], again["diff"]
+    assert file.read_text(encoding="utf-8") == secret
+
+
+def test_what_aws_cannot_change_of_a_webhook_is_made_anew(account: Account, world: World) -> None:
+    one = github_project(world, webhook={"branch_filter": "^main$"})
+    first = account.run("codebuild_projects", projects=[one])
+    scope = {"name": "acme", "scope": "GITHUB_ORGANIZATION"}
+
+    second = account.run(
+        "codebuild_projects", projects=[{"name": one["name"], "webhook": {"scope_configuration": scope}}]
+    )
+
+    assert second["mutations"] == ["codebuild:DeleteWebhook", "codebuild:CreateWebhook"]
+    url = "webhook_payload_url"
+    assert first["resources"][one["name"]][url] != second["resources"][one["name"]][url]
+    assert second["projects"][0]["webhook"] == {
+        "branch_filter": "^main$",
+        "build_type": "BUILD",
+        "manual_creation": False,
+        "scope_configuration": scope,
+    }

@@ -25,8 +25,9 @@ def test_version_goes_up_with_a_change_only(account: Account, world: World) -> N
     account.run("codepipelines", pipelines=[one])
     assert version(account, one["name"]) == 1
 
-    account.run("codepipelines", pipelines=[{"name": one["name"], "execution_mode": "QUEUED"}])
+    changed = account.run("codepipelines", pipelines=[{"name": one["name"], "execution_mode": "QUEUED"}])
     assert version(account, one["name"]) == 2
+    assert changed["resources"][one["name"]]["version"] == 2
     account.run("codepipelines", pipelines=[{"name": one["name"], "tags": {"a": "1"}}])
     assert version(account, one["name"]) == 2
 
