@@ -30,6 +30,9 @@ TYPES = {
     "str": "a text",
 }
 
+# Where Ansible's check of the arguments fails, it may not have come to note which of them are secret: show none.
+UNSHOWN: dict[str, Any] = {}
+
 # What is said of one option at a time, and then goes down to its sub-options.
 OF_ONE_OPTION = ("type", "elements", "choices", "no_log")
 
@@ -37,16 +40,29 @@ OF_ONE_OPTION = ("type", "elements", "choices", "no_log")
 class CheckedModule(AnsibleModule):
     """AnsibleModule whose complaint about its arguments names each by its path, and what is allowed."""
 
-    def _load_params(self) -> None:
-        super()._load_params()
-        self._given = copy.deepcopy(self.params)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except TypeError:
+            # Ansible's check breaks at a number or null in the place of a dictionary with sub-options.
+            wrong = input_problems(self.argument_spec, self._given)
+            if not wrong:
+                raise
+            super().fail_json(msg=nothing_changed(wrong), invocation=UNSHOWN)
+        nulls = null_problems(self.argument_spec, self._given)
+        if nulls:
+            super().fail_json(msg=nothing_changed(nulls))
+
+    def _set_internal_properties(self, *args: Any, **kwargs: Any) -> None:
+        super()._set_internal_properties(*args, **kwargs)
+        self._given = copy.deepcopy(self.params)  # what the user gave, before Ansible's check changes it
 
     def fail_json(self, msg: str, **kwargs: Any) -> Any:
         """As AnsibleModule's. While arguments are checked (and only then are there errors) the message is ours."""
         checked = getattr(self, "validation_result", None)
         if checked is not None and checked.error_messages:
-            given = {name: value for name, value in self._given.items() if not name.startswith("_ansible_")}
-            msg = nothing_changed(input_problems(self.argument_spec, given)) or msg
+            msg = nothing_changed(input_problems(self.argument_spec, self._given)) or msg
+            kwargs["invocation"] = UNSHOWN
         super().fail_json(msg=msg, **kwargs)
 
 
@@ -55,6 +71,22 @@ def aws_module(argument_spec: dict[str, Any], **kwargs: Any) -> AnsibleAWSModule
     # The one way that AnsibleAWSModule leaves open: it reads the class from here, not from its arguments.
     AnsibleAWSModule.default_settings["module_class"] = CheckedModule
     return AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True, **kwargs)
+
+
+def null_problems(spec: dict[str, Any], arguments: dict[str, Any], path: str = "") -> list[str]:
+    """Required options that are null, which Ansible takes for given, each as `path: what is wrong`."""
+    found = []
+    for name, option in spec.items():
+        value, options = arguments.get(name), option.get("options")
+        if value is None and option.get("required"):
+            found.append(f"{path}{name}: it is required and null")
+        elif options and isinstance(value, dict):
+            found += null_problems(options, value, f"{path}{name}.")
+        elif options and isinstance(value, list):
+            dictionaries = [(index, element) for index, element in enumerate(value) if isinstance(element, dict)]
+            for index, element in dictionaries:
+                found += null_problems(options, element, f"{path}{name}[{index}].")
+    return found
 
 
 def nothing_changed(problems: list[str]) -> str:
@@ -79,7 +111,7 @@ def input_problems(spec: dict[str, Any], given: dict[str, Any], path: str = "") 
     given = {names[name]: value for name, value in given.items() if name in names}
     for name, option in spec.items():
         value = given.get(name)
-        if value is not None:
+        if value is not None or (name in given and "choices" in option):
             found += _option_problems(option, value, f"{path}{name}")
         elif option.get("required"):
             found.append(f"{path}{name}: it is required and missing")
@@ -97,7 +129,9 @@ def _option_problems(option: dict[str, Any], value: Any, path: str) -> list[str]
     if option.get("type") == "list" and isinstance(value, list) and option.get("elements"):
         element = {**{k: v for k, v in option.items() if k != "elements"}, "type": option["elements"]}
         return [each for i, item in enumerate(value) for each in _option_problems(element, item, f"{path}[{i}]")]
-    if options is not None and isinstance(value, dict):
+    if value is None and "choices" not in option:
+        return [f"{path}: null is not allowed, it must be {TYPES[option['type']]}"]
+    if options is not None and isinstance(value, dict) and option.get("type") == "dict":
         return input_problems(options, value, f"{path}.")
     one = {key: option[key] for key in OF_ONE_OPTION if key in option}
     checked = ArgumentSpecValidator({"value": one}).validate({"value": value})

@@ -118,9 +118,8 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports it
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, explain, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import Unreadable, parse
 
 LOCK = ".tflock"  # what Terraform's native lock adds to the state's key
@@ -146,12 +145,11 @@ def read(aws: Aws, bucket: str, key: str) -> dict[str, Any] | None:
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
+    module = aws_module(
+        {
             "bucket": {"type": "str", "required": True},
             "keys": {"type": "list", "elements": "str", "no_log": False},
-        },
-        supports_check_mode=True,
+        }
     )
     aws, bucket, keys = Aws(module), module.params["bucket"], module.params["keys"]
     asked = keys is not None

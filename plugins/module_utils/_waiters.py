@@ -1,0 +1,107 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the gitops.aws collection: it may change without notice.
+
+"""Waiting for what AWS does by itself: botocore's waiters, for operations that botocore brings none for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from botocore.exceptions import ClientError, WaiterError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    ClientError = WaiterError = Exception
+
+from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory, custom_waiter_config
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
+
+# The statuses in which an execution of a pipeline stays.
+EXECUTION_ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+
+
+def _is(argument: str, expected: Any, state: str) -> dict[str, Any]:
+    """An acceptor: the waiter gets this state when the value at a JMESPath of the answer is the expected one."""
+    return {"matcher": "path", "argument": argument, "expected": expected, "state": state}
+
+
+# Delay and maxAttempts are botocore's to have; wait() says its own.
+_EACH = {"delay": 3, "maxAttempts": 1200}
+
+# Throttled calls that botocore has repeated in vain: in an hour of waiting that is no reason to give up. amazon.aws
+# adds its own list of such errors, in which this one is missing.
+_THROTTLED = {"matcher": "error", "expected": "ThrottlingException", "state": "retry"}
+
+WAITERS: dict[str, Any] = {
+    "build_ended": {
+        **_EACH,
+        "operation": "BatchGetBuilds",
+        "acceptors": [
+            _is("length(builds)", 0, "failure"),
+            _is("builds[0].buildComplete", True, "success"),
+            _THROTTLED,
+        ],
+    },
+    "execution_ended": {
+        **_EACH,
+        "operation": "GetPipelineExecution",
+        "acceptors": [
+            *(_is("pipelineExecution.status", status, "success") for status in EXECUTION_ENDED),
+            _THROTTLED,
+        ],
+    },
+    "connection_available": {
+        **_EACH,
+        "operation": "GetConnection",
+        "acceptors": [
+            _is("Connection.ConnectionStatus", "AVAILABLE", "success"),
+            _is("Connection.ConnectionStatus", "ERROR", "failure"),
+            _THROTTLED,
+        ],
+    },
+}
+
+# What it means that a waiter can wait no longer.
+IN_VAIN = {
+    "build_ended": "there is no such build any more",
+    "connection_available": "the connection is in the state ERROR. Fix: delete it and make it again",
+}
+
+
+class _Factory(BaseWaiterFactory):
+    @property
+    def _waiter_model_data(self) -> dict[str, Any]:
+        return WAITERS
+
+
+def wait(client: Any, name: str, timeout: int, pause: int, **arguments: Any) -> bool:
+    """Waits until something is so.
+
+    Args:
+        client: boto3's client of the service.
+        name: one of WAITERS.
+        timeout: how long to wait, in seconds.
+        pause: between two looks, in seconds, 1 at least.
+        arguments: of the operation that the waiter looks with.
+
+    Returns:
+        Whether it is so; False when the time was over first.
+
+    Raises:
+        Refused: it cannot become so any more.
+        ClientError: AWS refused a look.
+    """
+    waiter = _Factory().get_waiter(client, name)
+    try:
+        waiter.wait(WaiterConfig=custom_waiter_config(timeout, max(1, pause)), **arguments)
+    except WaiterError as error:
+        if "Error" in error.last_response:
+            raise ClientError(error.last_response, WAITERS[name]["operation"]) from error
+        # botocore tells its two other reasons apart by words only.
+        if "Max attempts exceeded" in str(error):
+            return False
+        raise Refused(IN_VAIN[name]) from error
+    return True
