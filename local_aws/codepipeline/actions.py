@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 import time
 import uuid
@@ -21,9 +22,11 @@ from botocore.exceptions import ClientError
 
 from local_aws import codeconnections, git
 from local_aws.aws_json import AwsError, authorize
-from local_aws.codepipeline import artifacts, definition
+from local_aws.codepipeline import artifacts, definition, variables
 from local_aws.codepipeline.model import ActionRun, Execution, Pipeline, Revision, StoredArtifact, now
 from local_aws.codepipeline.roles import RoleSession
+
+logger = logging.getLogger("local_aws")
 
 APPROVAL_TIMEOUT_MINUTES = 7 * 24 * 60
 BUILD_TIMEOUT_MINUTES = 8 * 60
@@ -94,6 +97,56 @@ class Action(ABC):
     @abstractmethod
     def run(self, job: Job) -> None:
         """Do the action. Raises ActionFailedError (or AwsError, ClientError, which the engine words)."""
+
+
+def worded(error: Exception) -> ActionFailedError:
+    """What stopped an action or a rule, in CodePipeline's words. Called where the error is handled."""
+    if isinstance(error, ActionFailedError):
+        return error
+    if isinstance(error, variables.UnresolvedError):
+        return ActionFailedError(
+            "InvalidVariableReference",
+            "The action failed because either the variable reference is not valid or the "
+            f"referenced variable has not yet been resolved. VariableReferenceText=[{error}]",
+        )
+    if isinstance(error, AwsError):
+        return ActionFailedError(
+            "PermissionError" if error.code.startswith(("Access", "InvalidStructure")) else error.code, error.message
+        )
+    if isinstance(error, ClientError):
+        answer = error.response["Error"]
+        return ActionFailedError(
+            "PermissionError" if answer["Code"].startswith("Access") else answer["Code"],
+            answer.get("Message", str(error)),
+        )
+    logger.error("an action or a rule failed", exc_info=error)
+    return ActionFailedError("InternalError", "An internal error occurred in local AWS; see its log.")
+
+
+def prepared(execution: Execution, declared: dict[str, Any]) -> tuple[list[StoredArtifact], dict[str, str]]:
+    """The input artifacts of an action or a rule, and its configuration with variables resolved."""
+    try:
+        inputs = [execution.artifacts[item["name"]] for item in declared.get("inputArtifacts", [])]
+    except KeyError as missing:
+        raise ActionFailedError("ConfigurationError", f"The input artifact {missing} was not produced") from missing
+    configuration = {
+        key: variables.resolve(text, execution.namespaces) for key, text in declared.get("configuration", {}).items()
+    }
+    return inputs, configuration
+
+
+def role_of(pipeline: Pipeline, execution: Execution, declared: dict[str, Any]) -> RoleSession:
+    """The role an action or a rule acts as."""
+    if declared.get("region", pipeline.region) != pipeline.region:
+        raise ActionFailedError("ConfigurationError", "Actions and rules in another region are not part of local AWS")
+    return RoleSession(
+        execution.declaration["roleArn"],
+        pipeline.arn,
+        pipeline.account_id,
+        pipeline.region,
+        execution.id,
+        declared.get("roleArn"),
+    )
 
 
 def bucket_failure(bucket: str, error: ClientError) -> ActionFailedError:

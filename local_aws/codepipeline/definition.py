@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from local_aws.aws_json import AwsError
-from local_aws.codepipeline import variables
+from local_aws.codepipeline import stage_conditions, variables
+from local_aws.codepipeline.refusals import declaration, structure, unique
 
 MAX_STAGES = 50
 MAX_ACTIONS_PER_STAGE = 50
@@ -79,9 +81,9 @@ PROVIDERS: dict[tuple[str, str], Provider] = {
 }
 
 
-def with_defaults(declaration: dict[str, Any]) -> dict[str, Any]:
+def with_defaults(declared: dict[str, Any]) -> dict[str, Any]:
     """A pipeline as AWS stores it: its defaults filled in, the version left out."""
-    pipeline = copy.deepcopy(declaration)
+    pipeline = copy.deepcopy(declared)
     pipeline.pop("version", None)
     pipeline.setdefault("executionMode", "SUPERSEDED")
     pipeline.setdefault("pipelineType", "V1")
@@ -102,25 +104,18 @@ def check(pipeline: dict[str, Any], region: str) -> None:
     for stage in pipeline["stages"]:
         for action in stage["actions"]:
             _check_action(action, region)
+    stage_conditions.check(pipeline)
     _check_artifacts(pipeline["stages"])
     _check_variables(pipeline)
     _check_triggers(pipeline)
 
 
-def _structure(message: str) -> AwsError:
-    return AwsError("InvalidStructureException", message)
-
-
-def _declaration(message: str) -> AwsError:
-    return AwsError("InvalidActionDeclarationException", message)
-
-
 def _check_stores(pipeline: dict[str, Any], region: str) -> None:
     stores = pipeline.get("artifactStores")
     if ("artifactStore" in pipeline) == (stores is not None):
-        raise _structure("A pipeline must have exactly one of artifactStore and artifactStores")
+        raise structure("A pipeline must have exactly one of artifactStore and artifactStores")
     if stores is not None and region not in stores:
-        raise _structure(f"The artifactStores map must have an artifact store for the pipeline's region {region}")
+        raise structure(f"The artifactStores map must have an artifact store for the pipeline's region {region}")
 
 
 def _check_type(pipeline: dict[str, Any]) -> None:
@@ -128,46 +123,40 @@ def _check_type(pipeline: dict[str, Any]) -> None:
         return
     for key in ("variables", "triggers"):
         if pipeline.get(key):
-            raise _structure(f"Pipelines of type V1 do not support {key}; use pipelineType V2")
+            raise structure(f"Pipelines of type V1 do not support {key}; use pipelineType V2")
     if pipeline["executionMode"] != "SUPERSEDED":
-        raise _structure(f"Pipelines of type V1 do not support execution mode {pipeline['executionMode']}")
+        raise structure(f"Pipelines of type V1 do not support execution mode {pipeline['executionMode']}")
 
 
 def _check_stages(stages: list[dict[str, Any]]) -> None:
     if len(stages) < 2:
-        raise _structure(
+        raise structure(
             f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline"
         )
     if len(stages) > MAX_STAGES:
         raise AwsError("LimitExceededException", f"A pipeline can have at most {MAX_STAGES} stages")
-    _unique([stage["name"] for stage in stages], "Stage names must be unique within a pipeline")
+    unique([stage["name"] for stage in stages], "Stage names must be unique within a pipeline")
     for number, stage in enumerate(stages):
         actions = stage["actions"]
         if not actions:
-            raise _structure(f"Stage {stage['name']} has no actions. A stage must have at least one action")
+            raise structure(f"Stage {stage['name']} has no actions. A stage must have at least one action")
         if len(actions) > MAX_ACTIONS_PER_STAGE:
             raise AwsError("LimitExceededException", f"A stage can have at most {MAX_ACTIONS_PER_STAGE} actions")
-        _unique([action["name"] for action in actions], f"Action names must be unique within stage {stage['name']}")
+        unique([action["name"] for action in actions], f"Action names must be unique within stage {stage['name']}")
         sources = [action["actionTypeId"]["category"] == "Source" for action in actions]
         if number == 0 and not all(sources):
-            raise _structure("Pipeline should start with a stage that only contains source actions")
+            raise structure("Pipeline should start with a stage that only contains source actions")
         if number > 0 and any(sources):
-            raise _structure(f"Only the first stage can contain source actions; stage {stage['name']} has one")
+            raise structure(f"Only the first stage can contain source actions; stage {stage['name']} has one")
     if sum(len(stage["actions"]) for stage in stages) > MAX_ACTIONS:
         raise AwsError("LimitExceededException", f"A pipeline can have at most {MAX_ACTIONS} actions")
-
-
-def _unique(names: list[str], message: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise _structure(f"{message}. {name} is used more than once")
 
 
 def _check_action(action: dict[str, Any], region: str) -> None:
     kind, name = action["actionTypeId"], action["name"]
     provider = PROVIDERS.get((kind["category"], kind["provider"]))
     if provider is None or kind["owner"] != "AWS" or kind["version"] != "1":
-        raise _declaration(
+        raise declaration(
             f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: '{kind['owner']}', "
             f"Version: '{kind['version']}') in action '{name}' is not available in region "
             f"{region.upper().replace('-', '_')}"
@@ -175,20 +164,20 @@ def _check_action(action: dict[str, Any], region: str) -> None:
     configuration = action["configuration"]
     for key in provider.required:
         if not configuration.get(key):
-            raise _declaration(f"Action configuration for action '{name}' is missing required configuration '{key}'")
+            raise declaration(f"Action configuration for action '{name}' is missing required configuration '{key}'")
     for key in configuration:
         if provider.keys is not None and key not in provider.keys:
-            raise _declaration(f"Action configuration for action '{name}' contains unknown configuration '{key}'")
+            raise declaration(f"Action configuration for action '{name}' contains unknown configuration '{key}'")
     for what, artifacts, (low, high) in (
         ("input", action["inputArtifacts"], provider.inputs),
         ("output", action["outputArtifacts"], provider.outputs),
     ):
         if len(artifacts) < low:
-            raise _structure(
+            raise structure(
                 f"Action {name} has {len(artifacts)} {what} artifacts, which is fewer than the minimum of {low}"
             )
         if len(artifacts) > high:
-            raise _structure(
+            raise structure(
                 f"Action {name} has {len(artifacts)} {what} artifacts, which is more than the maximum of {high}"
             )
     if kind["provider"] == "CodeBuild":
@@ -200,12 +189,12 @@ def _check_build(action: dict[str, Any]) -> None:
     inputs = [artifact["name"] for artifact in action["inputArtifacts"]]
     primary = configuration.get("PrimarySource")
     if len(inputs) > 1 and not primary:
-        raise _declaration(
+        raise declaration(
             f"Action configuration for action '{name}' is missing required configuration "
             "'PrimarySource': the action has more than one input artifact"
         )
     if primary and primary not in inputs:
-        raise _declaration(f"PrimarySource '{primary}' of action '{name}' is not one of its input artifacts")
+        raise declaration(f"PrimarySource '{primary}' of action '{name}' is not one of its input artifacts")
     if "EnvironmentVariables" in configuration:
         environment_variables(name, configuration["EnvironmentVariables"])
 
@@ -225,11 +214,20 @@ def environment_variables(action: str, text: str) -> list[dict[str, str]]:
         for item in parsed
     )
     if not good:
-        raise _declaration(
+        raise declaration(
             f"EnvironmentVariables of action '{action}' is not a JSON list of objects with name, value "
             "and type (PLAINTEXT, PARAMETER_STORE or SECRETS_MANAGER)"
         )
     return list(parsed)
+
+
+def _users(stages: list[dict[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any], tuple[int, int]]]:
+    """What uses artifacts and variables: (stage, "Action" or "Rule", the action or rule, its place in the order)."""
+    for number, stage in enumerate(stages):
+        for action in stage["actions"]:
+            yield stage["name"], "Action", action, (number, action["runOrder"])
+        for rule, order in stage_conditions.rules(stage):
+            yield stage["name"], "Rule", rule, (number, order)
 
 
 def _check_artifacts(stages: list[dict[str, Any]]) -> None:
@@ -238,57 +236,55 @@ def _check_artifacts(stages: list[dict[str, Any]]) -> None:
         for action in stage["actions"]:
             for artifact in action["outputArtifacts"]:
                 if artifact["name"] in produced:
-                    raise _structure(
+                    raise structure(
                         "Output Artifact Bundle name must be unique within the pipeline. "
                         f"{artifact['name']} has been used more than once."
                     )
                 produced[artifact["name"]] = (number, action["runOrder"])
-    for number, stage in enumerate(stages):
-        for action in stage["actions"]:
-            for artifact in action["inputArtifacts"]:
-                if artifact["name"] not in produced:
-                    raise _structure(
-                        f"Input Artifact Bundle {artifact['name']} in action {action['name']} is declared "
-                        "0 times as output artifact. It should be declared exactly once."
-                    )
-                if produced[artifact["name"]] >= (number, action["runOrder"]):
-                    raise _structure(
-                        f"Input Artifact Bundle {artifact['name']} in action {action['name']} must be the "
-                        "output artifact of an action that runs before it"
-                    )
+    for _, kind, user, place in _users(stages):
+        for artifact in user.get("inputArtifacts", []):
+            if artifact["name"] not in produced:
+                raise structure(
+                    f"Input Artifact Bundle {artifact['name']} in {kind.lower()} {user['name']} is declared "
+                    "0 times as output artifact. It should be declared exactly once."
+                )
+            if produced[artifact["name"]] >= place:
+                raise structure(
+                    f"Input Artifact Bundle {artifact['name']} in {kind.lower()} {user['name']} must be the "
+                    "output artifact of an action that runs before it"
+                )
 
 
 def _check_variables(pipeline: dict[str, Any]) -> None:
-    _unique([item["name"] for item in pipeline.get("variables", [])], "Pipeline variable names must be unique")
+    unique([item["name"] for item in pipeline.get("variables", [])], "Pipeline variable names must be unique")
     declared = [
         action["namespace"] for stage in pipeline["stages"] for action in stage["actions"] if "namespace" in action
     ]
-    _unique(declared, "Action namespaces must be unique within the pipeline")
+    unique(declared, "Action namespaces must be unique within the pipeline")
     names = {item["name"] for item in pipeline.get("variables", [])}
     known: dict[str, tuple[int, int]] = {}
     for number, stage in enumerate(pipeline["stages"]):
         for action in stage["actions"]:
             if "namespace" in action:
                 if action["namespace"] in variables.PREDEFINED:
-                    raise _declaration(f"The namespace {action['namespace']} of action {action['name']} is reserved")
+                    raise declaration(f"The namespace {action['namespace']} of action {action['name']} is reserved")
                 known[action["namespace"]] = (number, action["runOrder"])
-    for number, stage in enumerate(pipeline["stages"]):
-        for action in stage["actions"]:
-            for key, text in action["configuration"].items():
-                for namespace, name in variables.references(text):
-                    good = bool(name) and (
-                        namespace == "codepipeline"
-                        or (namespace == "variables" and name in names)
-                        or (namespace in known and known[namespace] < (number, action["runOrder"]))
+    for stage_name, kind, user, place in _users(pipeline["stages"]):
+        for key, text in user.get("configuration", {}).items():
+            for namespace, name in variables.references(text):
+                good = bool(name) and (
+                    namespace == "codepipeline"
+                    or (namespace == "variables" and name in names)
+                    or (namespace in known and known[namespace] < place)
+                )
+                if not good:
+                    raise declaration(
+                        "Valid format for a pipeline execution variable reference is a namespace and a key "
+                        "separated by a period (.). The following pipeline execution variables are referencing a "
+                        f"namespace that does not exist. StageName=[{stage_name}], "
+                        f"{kind}Name=[{user['name']}], {kind}ConfigurationKey=[{key}], "
+                        f"VariableReferenceText=[{namespace}{'.' if name else ''}{name}]"
                     )
-                    if not good:
-                        raise _declaration(
-                            "Valid format for a pipeline execution variable reference is a namespace and a key "
-                            "separated by a period (.). The following pipeline execution variables are referencing a "
-                            f"namespace that does not exist. StageName=[{stage['name']}], "
-                            f"ActionName=[{action['name']}], ActionConfigurationKey=[{key}], "
-                            f"VariableReferenceText=[{namespace}{'.' if name else ''}{name}]"
-                        )
 
 
 def _check_triggers(pipeline: dict[str, Any]) -> None:
@@ -297,12 +293,12 @@ def _check_triggers(pipeline: dict[str, Any]) -> None:
         git = trigger["gitConfiguration"]
         source = sources.get(git["sourceActionName"])
         if source is None or source["actionTypeId"]["provider"] != trigger["providerType"]:
-            raise _structure(
+            raise structure(
                 f"The trigger's source action {git['sourceActionName']} is not a source action of "
                 f"provider {trigger['providerType']}"
             )
         for push in git.get("push", []):
             if "tags" in push and ("branches" in push or "filePaths" in push):
-                raise _structure("A push filter has either tags, or branches and file paths")
+                raise structure("A push filter has either tags, or branches and file paths")
     used = [trigger["gitConfiguration"]["sourceActionName"] for trigger in pipeline.get("triggers", [])]
-    _unique(used, "A source action can have one trigger configuration")
+    unique(used, "A source action can have one trigger configuration")

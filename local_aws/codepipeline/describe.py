@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_aws.codepipeline.model import ActionRun, Execution, Pipeline
+from local_aws.codepipeline import stage_conditions
+from local_aws.codepipeline.model import ActionRun, ConditionRun, Execution, Pipeline, RuleRun
 
 
 def pipeline_summary(pipeline: Pipeline) -> dict[str, Any]:
@@ -35,7 +36,8 @@ def execution(item: Execution) -> dict[str, Any]:
         "variables": [{"name": name, "resolvedValue": value} for name, value in item.variables.items()],
         "trigger": _trigger(item),
         "executionMode": item.mode,
-        "executionType": "STANDARD",
+        "executionType": item.type,
+        "rollbackMetadata": _rollback(item),
     }
 
 
@@ -50,13 +52,18 @@ def execution_summary(item: Execution) -> dict[str, Any]:
         "trigger": _trigger(item),
         "sourceRevisions": list(item.revisions.values()),
         "executionMode": item.mode,
-        "executionType": "STANDARD",
+        "executionType": item.type,
+        "rollbackMetadata": _rollback(item),
         "stopTrigger": {"reason": item.stop_reason} if item.stop_reason else None,
     }
 
 
 def _trigger(item: Execution) -> dict[str, str]:
     return {"triggerType": item.trigger.type, "triggerDetail": item.trigger.detail}
+
+
+def _rollback(item: Execution) -> dict[str, str] | None:
+    return {"rollbackTargetPipelineExecutionId": item.rollback_target} if item.rollback_target else None
 
 
 def action_execution(run: ActionRun, region: str) -> dict[str, Any]:
@@ -94,6 +101,29 @@ def action_execution(run: ActionRun, region: str) -> dict[str, Any]:
     }
 
 
+def rule_execution(run: RuleRun, region: str) -> dict[str, Any]:
+    """RuleExecutionDetail."""
+    return {
+        "pipelineExecutionId": run.execution_id,
+        "ruleExecutionId": run.id,
+        "pipelineVersion": run.pipeline_version,
+        "stageName": run.stage,
+        "ruleName": run.name,
+        "startTime": run.started,
+        "lastUpdateTime": run.updated,
+        "status": run.status,
+        "input": {
+            "ruleTypeId": run.rule["ruleTypeId"],
+            "configuration": run.rule.get("configuration", {}),
+            "resolvedConfiguration": run.configuration,
+            "roleArn": run.rule.get("roleArn"),
+            "region": run.rule.get("region", region),
+            "inputArtifacts": [item.described() for item in run.inputs],
+        },
+        "output": {"executionResult": {"externalExecutionSummary": run.summary, "errorDetails": run.error}},
+    }
+
+
 def _summary(run: ActionRun) -> str | None:
     if run.revision is not None:
         return str(run.revision["revisionSummary"])
@@ -115,7 +145,7 @@ def _stage_state(pipeline: Pipeline, stage: dict[str, Any]) -> dict[str, Any]:
     name = stage["name"]
     transition = pipeline.transition(name)
     waiting = [
-        {"pipelineExecutionId": item.id, "status": "InProgress", "type": "STANDARD"}
+        {"pipelineExecutionId": item.id, "status": "InProgress", "type": item.type}
         for item in pipeline.waiting.get(name, [])
         if item.status != "Superseded"
     ]
@@ -135,10 +165,15 @@ def _stage_state(pipeline: Pipeline, stage: dict[str, Any]) -> dict[str, Any]:
         "latestExecution": {
             "pipelineExecutionId": latest.id,
             "status": latest.stage_status.get(name, "InProgress"),
-            "type": "STANDARD",
+            "type": latest.type,
         }
         if latest
         else None,
+        **{
+            f"{place}ConditionState": _condition_state(condition, pipeline.conditions.get((name, place)))
+            for place in stage_conditions.PLACES
+            if (condition := stage_conditions.of(stage, place)) is not None
+        },
         "retryStageMetadata": {
             "autoStageRetryAttempt": latest.automatic_retries.get(name),
             "manualStageRetryAttempt": latest.retries.get(name),
@@ -173,3 +208,33 @@ def _action_state(pipeline: Pipeline, stage: str, action: dict[str, Any]) -> dic
             "revisionChangeId": run.revision["revisionId"][:100],
         }
     return found
+
+
+def _condition_state(declared: dict[str, Any], run: ConditionRun | None) -> dict[str, Any]:
+    """StageConditionState. A place has room for one condition, so its state is that of the condition."""
+    runs = {item.name: item for item in run.rules} if run is not None else {}
+    execution = {"status": run.status, "summary": run.summary} if run is not None else {}
+    return {
+        "latestExecution": execution or None,
+        "conditionStates": [
+            {
+                "latestExecution": execution | {"lastStatusChange": run.updated} if run is not None else None,
+                "ruleStates": [_rule_state(rule["name"], runs.get(rule["name"])) for rule in declared["rules"]],
+            }
+        ],
+    }
+
+
+def _rule_state(name: str, run: RuleRun | None) -> dict[str, Any]:
+    if run is None:
+        return {"ruleName": name}
+    return {
+        "ruleName": name,
+        "latestExecution": {
+            "ruleExecutionId": run.id,
+            "status": run.status,
+            "summary": run.summary,
+            "lastStatusChange": run.updated,
+            "errorDetails": run.error,
+        },
+    }

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moves executions through the stages of their pipelines: one thread per execution, one per running action."""
+"""Moves executions from stage to stage of their pipelines: one thread per execution."""
 
 from __future__ import annotations
 
@@ -9,26 +9,14 @@ import logging
 import threading
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from local_aws.aws_json import AwsError
-from local_aws.codepipeline import actions, notices, variables
-from local_aws.codepipeline.actions import ActionFailedError, Job
-from local_aws.codepipeline.model import RUNNING, ActionRun, Execution, Pipeline, Revision, Trigger, now
-from local_aws.codepipeline.roles import RoleSession
+from local_aws.codepipeline import conditions, notices, rollback, stages
+from local_aws.codepipeline.model import RUNNING, Execution, Pipeline, Revision, Trigger, now
 
 logger = logging.getLogger("local_aws")
 
 MAX_QUEUED = 50
 """Executions that may wait in a pipeline of mode QUEUED or PARALLEL beside the running one."""
-_EVENT_STATES = {
-    "Succeeded": "SUCCEEDED",
-    "Failed": "FAILED",
-    "Stopped": "STOPPED",
-    "Superseded": "SUPERSEDED",
-    "Cancelled": "CANCELED",
-    "Abandoned": "ABANDONED",
-}
 
 
 def start(
@@ -126,50 +114,102 @@ def retry(pipeline: Pipeline, execution: Execution, stage_name: str, mode: str) 
                 "StageNotRetryableException",
                 f"Stage {stage_name} cannot be retried: the pipeline's structure changed since the execution",
             )
-        only = _unfinished(execution, stage) if mode == "FAILED_ACTIONS" else None
-        execution.status, execution.status_summary, execution.updated = "InProgress", None, now()
-        execution.stop_requested, execution.stop_reason = False, None
-        execution.abandoned = threading.Event()
-        execution.attempt += 1
+        only = stages.unfinished(execution, stage) if mode == "FAILED_ACTIONS" else None
         execution.retries[stage_name] = execution.retries.get(stage_name, 0) + 1
-        number = execution.stages.index(stage)
+        _reopen(execution)
+    _resume(pipeline, execution, stage, only)
+
+
+def override(pipeline: Pipeline, execution: Execution, stage_name: str, place: str) -> None:
+    """Let a stage's condition count as met, and go on from there. Raises AwsError as AWS does."""
+    with pipeline.condition:
+        stage = next(item for item in execution.stages if item["name"] == stage_name)
+        if stage not in pipeline.declaration["stages"]:
+            raise AwsError(
+                "ConditionNotOverridableException",
+                f"The condition of stage {stage_name} cannot be overridden: "
+                "the pipeline's structure changed since the execution",
+            )
+        waiting = conditions.override(pipeline, execution, stage_name, place)
+        if waiting:
+            pipeline.condition.notify_all()
+            return
+        _reopen(execution)
+    _resume(pipeline, execution, stage, set() if place == "onSuccess" else None)
+
+
+def roll_back(pipeline: Pipeline, stage_name: str, target: Execution, by: str) -> Execution:
+    """Start a rollback of a stage to an execution that succeeded in it. Raises AwsError as AWS does."""
+    with pipeline.condition:
+        execution = rollback.manual(pipeline, stage_name, target, by)
+        _take_over(pipeline, execution, stage_name)
+    _start_rollback(pipeline, execution, stage_name)
+    return execution
+
+
+def _take_over(pipeline: Pipeline, execution: Execution, stage: str) -> None:
+    """Put a rollback into its free stage, with the lock held: it waits for no transition, and behind no one."""
+    pipeline.executions.append(execution)
+    pipeline.inside.setdefault(stage, []).append(execution)
+    pipeline.latest_in_stage[stage] = execution
+
+
+def _start_rollback(pipeline: Pipeline, execution: Execution, stage: str) -> None:
+    notices.pipeline_changed(pipeline, execution, "STARTED")
+    number = [item["name"] for item in execution.stages].index(stage)
+    _spawn(pipeline, execution, number, None, entered=True)
+
+
+def _reopen(execution: Execution) -> None:
+    """Let an execution that ended run again, with the lock held."""
+    execution.status, execution.status_summary, execution.updated = "InProgress", None, now()
+    execution.stop_requested, execution.stop_reason = False, None
+    execution.abandoned = threading.Event()
+    execution.attempt += 1
+
+
+def _resume(pipeline: Pipeline, execution: Execution, stage: dict[str, Any], only: set[str] | None) -> None:
     notices.pipeline_changed(pipeline, execution, "RESUMED")
-    _spawn(pipeline, execution, number, only)
+    _spawn(pipeline, execution, execution.stages.index(stage), only)
 
 
-def _unfinished(execution: Execution, stage: dict[str, Any]) -> set[str]:
-    """The actions of a stage whose latest run did not succeed, or that never ran."""
-    latest = {run.name: run.status for run in execution.runs if run.stage == stage["name"]}
-    return {action["name"] for action in stage["actions"] if latest.get(action["name"]) != "Succeeded"}
-
-
-def _spawn(pipeline: Pipeline, execution: Execution, first_stage: int, only: set[str] | None) -> None:
+def _spawn(
+    pipeline: Pipeline, execution: Execution, first_stage: int, only: set[str] | None, *, entered: bool = False
+) -> None:
     threading.Thread(
-        target=_run, args=(pipeline, execution, first_stage, only), daemon=True, name=f"pipeline-{pipeline.name}"
+        target=_run,
+        args=(pipeline, execution, first_stage, only, entered),
+        daemon=True,
+        name=f"pipeline-{pipeline.name}",
     ).start()
 
 
-def _run(pipeline: Pipeline, execution: Execution, first_stage: int, only: set[str] | None) -> None:
+def _run(pipeline: Pipeline, execution: Execution, first_stage: int, only: set[str] | None, entered: bool) -> None:
+    """Run an execution from a stage on; entered says that it is in that stage already."""
     status = "Succeeded"
     try:
-        for stage in execution.stages[first_stage:]:
-            status = _enter(pipeline, execution, stage["name"])
-            if status != "Entered":
+        for stage in execution.stages[first_stage : first_stage + 1 if execution.type == "ROLLBACK" else None]:
+            if not entered:
+                status = _enter(pipeline, execution, stage["name"])
+                if status != "Entered":
+                    break
+            status, roll_back = stages.run(pipeline, execution, stage, only)
+            _leave(pipeline, execution, stage["name"], status, roll_back=roll_back)
+            only, entered = None, False
+            if status not in ("Succeeded", "Skipped"):
                 break
-            status = _stage(pipeline, execution, stage, only)
-            only = None
-            if status != "Succeeded":
-                break
+        if status == "Skipped":  # only stages can end so
+            status = "Succeeded"
     except Exception:
         logger.exception("pipeline %s, execution %s", pipeline.name, execution.id)
         status, execution.status_summary = "Failed", "An internal error occurred in local AWS; see its log."
     with pipeline.condition:
         execution.status, execution.updated = status, now()
-        for stages in pipeline.inside.values():
-            if execution in stages:
-                stages.remove(execution)
+        for inside in pipeline.inside.values():
+            if execution in inside:
+                inside.remove(execution)
         pipeline.condition.notify_all()
-    notices.pipeline_changed(pipeline, execution, _EVENT_STATES[status])
+    notices.pipeline_changed(pipeline, execution, stages.EVENT_STATES[status])
 
 
 def _enter(pipeline: Pipeline, execution: Execution, stage: str) -> str:
@@ -202,140 +242,15 @@ def _enter(pipeline: Pipeline, execution: Execution, stage: str) -> str:
         return "Entered"
 
 
-def _stage(pipeline: Pipeline, execution: Execution, stage: dict[str, Any], only: set[str] | None) -> str:
-    """Run a stage the execution has entered, and leave it; the state it ended in."""
-    name = stage["name"]
-    resumed = name in execution.stage_status
-    execution.stage_status[name] = "InProgress"
-    notices.stage_changed(pipeline, execution, name, "RESUMED" if resumed else "STARTED")
-    status = _actions(pipeline, execution, stage, only)
-    failure = stage.get("onFailure", {})
-    if status == "Failed" and failure.get("result") == "RETRY" and not execution.automatic_retries.get(name):
-        execution.automatic_retries[name] = 1
-        again = (
-            _unfinished(execution, stage)
-            if failure.get("retryConfiguration", {}).get("retryMode", "ALL_ACTIONS") == "FAILED_ACTIONS"
-            else None
-        )
-        status = _actions(pipeline, execution, stage, again)
-    elif status == "Failed" and failure.get("result") == "ROLLBACK":
-        execution.status_summary = "Rollback on failure is not part of local AWS; the stage stays failed."
+def _leave(pipeline: Pipeline, execution: Execution, stage: str, status: str, *, roll_back: bool) -> None:
+    """Leave a stage in a final state. If it is to be rolled back, the rollback is in it before anybody else."""
     with pipeline.condition:
-        execution.stage_status[name], execution.updated = status, now()
-        pipeline.inside[name].remove(execution)
+        execution.stage_status[stage], execution.updated = status, now()
+        pipeline.inside[stage].remove(execution)
+        successor = rollback.automatic(pipeline, execution, stage) if roll_back else None
+        if successor is not None:
+            _take_over(pipeline, successor, stage)
         pipeline.condition.notify_all()
-    notices.stage_changed(pipeline, execution, name, _EVENT_STATES[status])
-    return status
-
-
-def _actions(pipeline: Pipeline, execution: Execution, stage: dict[str, Any], only: set[str] | None) -> str:
-    """Run the actions of a stage by runOrder, those of one order at the same time."""
-    if any("conditions" in stage.get(key, {}) for key in ("beforeEntry", "onSuccess", "onFailure")):
-        execution.status_summary = f"Stage {stage['name']}: conditions are not part of local AWS"
-        return "Failed"
-    chosen = [action for action in stage["actions"] if only is None or action["name"] in only]
-    for order in sorted({action["runOrder"] for action in chosen}):
-        if execution.stop_requested:
-            return "Stopped"
-        group = [
-            ActionRun(execution.id, execution.version, stage["name"], action)
-            for action in chosen
-            if action["runOrder"] == order
-        ]
-        with pipeline.condition:
-            execution.runs.extend(group)
-            pipeline.runs.extend(group)
-        for run in group:
-            threading.Thread(
-                target=_action, args=(pipeline, execution, run), daemon=True, name=f"action-{run.name}"
-            ).start()
-        states = _ended(pipeline, group)
-        if "Failed" in states:
-            return "Failed"
-        if "Abandoned" in states:
-            return "Stopped"
-    return "Stopped" if execution.stop_requested else "Succeeded"
-
-
-def _ended(pipeline: Pipeline, runs: list[ActionRun]) -> set[str]:
-    """Wait until no run is in progress; the states they ended in."""
-    with pipeline.condition:
-        pipeline.condition.wait_for(lambda: all(run.status != "InProgress" for run in runs))
-        return {run.status for run in runs}
-
-
-def _action(pipeline: Pipeline, execution: Execution, run: ActionRun) -> None:
-    """Run one action to its end, and record the outcome unless it was abandoned meanwhile."""
-    error: ActionFailedError | None = None
-    try:
-        run.inputs = [execution.artifacts[item["name"]] for item in run.action["inputArtifacts"]]
-        run.configuration = {
-            key: variables.resolve(text, execution.namespaces) for key, text in run.action["configuration"].items()
-        }
-        notices.action_changed(pipeline, execution, run, "STARTED")
-        if run.action.get("region", pipeline.region) != pipeline.region:
-            raise ActionFailedError("ConfigurationError", "Actions in another region are not part of local AWS")
-        role = RoleSession(
-            execution.declaration["roleArn"],
-            pipeline.arn,
-            pipeline.account_id,
-            pipeline.region,
-            execution.id,
-            run.action.get("roleArn"),
-        )
-        actions.of(run.action).run(Job(pipeline, execution, run, role, lambda: _touch(pipeline, run)))
-    except ActionFailedError as failure:
-        error = failure
-    except variables.UnresolvedError as reference:
-        error = ActionFailedError(
-            "InvalidVariableReference",
-            "The action failed because either the variable reference is not valid or the "
-            f"referenced variable has not yet been resolved. VariableReferenceText=[{reference}]",
-        )
-    except KeyError as missing:
-        error = ActionFailedError("ConfigurationError", f"The input artifact {missing} was not produced")
-    except AwsError as failure:
-        error = ActionFailedError(
-            "PermissionError" if failure.code.startswith(("Access", "InvalidStructure")) else failure.code,
-            failure.message,
-        )
-    except ClientError as failure:
-        answer = failure.response["Error"]
-        error = ActionFailedError(
-            "PermissionError" if answer["Code"].startswith("Access") else answer["Code"],
-            answer.get("Message", str(failure)),
-        )
-    except Exception:
-        logger.exception("pipeline %s, action %s", pipeline.name, run.name)
-        error = ActionFailedError("InternalError", "An internal error occurred in local AWS; see its log.")
-    with pipeline.condition:
-        if run.status != "InProgress":
-            return
-        run.updated = now()
-        if error is not None:
-            run.error = {"code": error.code, "message": error.message[:5000]}
-            run.outputs = []
-        else:
-            execution.artifacts.update({item.name: item for item in run.outputs})
-            if namespace := run.action.get("namespace"):
-                execution.namespaces[namespace] = dict(run.variables)
-            if run.revision is not None:
-                for item in run.outputs:
-                    execution.revisions[item.name] = run.revision | {
-                        "name": item.name,
-                        "revisionUrl": run.revision_url,
-                        "actionName": run.name,
-                    }
-    # The event goes out before the engine can move on, so that events keep AWS's order.
-    status = "Failed" if error is not None else "Succeeded"
-    notices.action_changed(pipeline, execution, run, _EVENT_STATES[status])
-    with pipeline.condition:
-        if run.status == "InProgress":
-            run.status = status
-        pipeline.condition.notify_all()
-
-
-def _touch(pipeline: Pipeline, run: ActionRun) -> None:
-    with pipeline.condition:
-        run.updated = now()
-        pipeline.condition.notify_all()
+    notices.stage_changed(pipeline, execution, stage, stages.EVENT_STATES[status])
+    if successor is not None:
+        _start_rollback(pipeline, successor, stage)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pipelines, executions and action executions, as the engine keeps them in memory."""
+"""Pipelines, executions, and what runs in them: actions, conditions and their rules; the engine keeps it in memory."""
 
 from __future__ import annotations
 
@@ -95,8 +95,54 @@ class ActionRun:
 
 
 @dataclass(eq=False)
+class RuleRun:
+    """One execution of one rule of a condition; status is AWS's RuleExecutionStatus."""
+
+    execution_id: str
+    pipeline_version: int
+    stage: str
+    rule: dict[str, Any]
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    status: str = "InProgress"
+    started: datetime = field(default_factory=now)
+    updated: datetime = field(default_factory=now)
+    summary: str | None = None
+    error: dict[str, str] | None = None
+    configuration: dict[str, str] = field(default_factory=dict)
+    inputs: list[StoredArtifact] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return str(self.rule["name"])
+
+
+@dataclass(eq=False)
+class ConditionRun:
+    """One evaluation of a stage's condition, with its rules; status is AWS's ConditionExecutionStatus.
+
+    result is what the condition leads to when it is not met.
+    """
+
+    result: str
+    rules: list[RuleRun]
+    status: str = "InProgress"
+    summary: str | None = None
+    updated: datetime = field(default_factory=now)
+
+    def close(self, status: str, summary: str | None = None) -> None:
+        """Set the final state; rules that still run are abandoned."""
+        self.status, self.summary, self.updated = status, summary, now()
+        for run in self.rules:
+            if run.status == "InProgress":
+                run.status, run.updated = "Abandoned", now()
+
+
+@dataclass(eq=False)
 class Execution:
-    """One execution of a pipeline, with the structure it started with; status is AWS's PipelineExecutionStatus."""
+    """One execution of a pipeline, with the structure it started with; status is AWS's PipelineExecutionStatus.
+
+    conditions holds the last evaluation by stage and place; rollback_target is the execution a rollback goes back to.
+    """
 
     declaration: dict[str, Any]
     trigger: Trigger
@@ -118,6 +164,13 @@ class Execution:
     retries: dict[str, int] = field(default_factory=dict)
     automatic_retries: dict[str, int] = field(default_factory=dict)
     runs: list[ActionRun] = field(default_factory=list)
+    conditions: dict[tuple[str, str], ConditionRun] = field(default_factory=dict)
+    rollback_target: str | None = None
+
+    @property
+    def type(self) -> str:
+        """AWS's ExecutionType; a rollback is about one stage alone."""
+        return "ROLLBACK" if self.rollback_target else "STANDARD"
 
     @property
     def version(self) -> int:
@@ -146,6 +199,8 @@ class Pipeline:
     transitions: dict[str, Transition] = field(default_factory=dict)
     executions: list[Execution] = field(default_factory=list)
     runs: list[ActionRun] = field(default_factory=list)
+    conditions: dict[tuple[str, str], ConditionRun] = field(default_factory=dict)
+    rule_runs: list[RuleRun] = field(default_factory=list)
     client_tokens: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, list[Execution]] = field(default_factory=dict)
     inside: dict[str, list[Execution]] = field(default_factory=dict)

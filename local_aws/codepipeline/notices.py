@@ -25,7 +25,7 @@ def pipeline_changed(pipeline: Pipeline, execution: Execution, state: str) -> No
 
 
 def stage_changed(pipeline: Pipeline, execution: Execution, stage: str, state: str) -> None:
-    """state is STARTED, RESUMED, STOPPING, STOPPED, SUCCEEDED, FAILED or CANCELED."""
+    """state is STARTED, RESUMED, STOPPING, STOPPED, SUCCEEDED, FAILED, SKIPPED or CANCELED."""
     detail = _common(pipeline, execution) | {"start-time": _time(execution.started), "stage": stage, "state": state}
     _publish(pipeline, "CodePipeline Stage Execution State Change", detail)
 

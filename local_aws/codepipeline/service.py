@@ -6,16 +6,24 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, TypeVar
 
 from local_aws import codeconnections
 from local_aws.aws_json import AwsError, Caller, JsonService, authorize_pass_role
-from local_aws.codepipeline import definition, describe, engine, roles
-from local_aws.codepipeline.model import RUNNING, ActionRun, Execution, Pipeline, Revision, Trigger, now
+from local_aws.codepipeline import definition, describe, engine, roles, stage_conditions
+from local_aws.codepipeline.model import RUNNING, ActionRun, Execution, Pipeline, Revision, RuleRun, Trigger, now
 
 MAX_PIPELINES = 1000
 MAX_TAGS = 50
-_STAGE_OPERATIONS = ("RetryStageExecution", "EnableStageTransition", "DisableStageTransition")
+_STAGE_OPERATIONS = (
+    "RetryStageExecution",
+    "RollbackStage",
+    "OverrideStageCondition",
+    "EnableStageTransition",
+    "DisableStageTransition",
+)
+_Run = TypeVar("_Run", ActionRun, RuleRun)
+_PLACES = {"BEFORE_ENTRY": "beforeEntry", "ON_SUCCESS": "onSuccess"}
 
 
 class CodePipelineService(JsonService):
@@ -141,6 +149,9 @@ class CodePipelineService(JsonService):
                         action["configuration"]["ConnectionArn"],
                         {"PassedToService": roles.SERVICE_PRINCIPAL},
                     )
+            for rule, _ in stage_conditions.rules(stage):
+                if "roleArn" in rule:
+                    authorize_pass_role(caller, rule["roleArn"], roles.SERVICE_PRINCIPAL)
         arn = f"arn:aws:codepipeline:{caller.region}:{caller.account_id}:{pipeline['name']}"
         roles.assume(pipeline["roleArn"], arn, caller.account_id, "AWSCodePipeline-check")
         return pipeline
@@ -211,6 +222,19 @@ class CodePipelineService(JsonService):
         engine.retry(pipeline, execution, request["stageName"], request["retryMode"])
         return {"pipelineExecutionId": execution.id}
 
+    def rollback_stage(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        pipeline = self._pipeline(request["pipelineName"], caller)
+        stage = _stage(pipeline.declaration, request["stageName"])
+        target = _execution(pipeline, request["targetPipelineExecutionId"])
+        return {"pipelineExecutionId": engine.roll_back(pipeline, stage["name"], target, caller.session_arn).id}
+
+    def override_stage_condition(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        pipeline = self._pipeline(request["pipelineName"], caller)
+        execution = _execution(pipeline, request["pipelineExecutionId"], "NotLatestPipelineExecutionException")
+        stage = _stage(execution.declaration, request["stageName"])
+        engine.override(pipeline, execution, stage["name"], _PLACES[request["conditionType"]])
+        return {}
+
     def get_pipeline_execution(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         pipeline = self._pipeline(request["pipelineName"], caller)
         execution = _execution(pipeline, request["pipelineExecutionId"])
@@ -224,7 +248,8 @@ class CodePipelineService(JsonService):
             found = [
                 item
                 for item in reversed(pipeline.executions)
-                if stage is None or item.stage_status.get(stage) == "Succeeded"
+                if stage is None
+                or (item.stage_status.get(stage) == "Succeeded" and item.version == pipeline.declaration["version"])
             ]
             page, token = _page(found, request, 100)
             return {
@@ -234,18 +259,19 @@ class CodePipelineService(JsonService):
 
     def list_action_executions(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         pipeline = self._pipeline(request["pipelineName"], caller)
-        chosen = request.get("filter", {})
-        latest = chosen.get("latestInPipelineExecution")
-        wanted = latest["pipelineExecutionId"] if latest else chosen.get("pipelineExecutionId")
-        if wanted is not None:
-            _execution(pipeline, wanted)
         with pipeline.condition:
-            found = [run for run in reversed(pipeline.runs) if wanted in (None, run.execution_id)]
-            if latest and latest["startTimeRange"] == "Latest":
-                found = _newest(found)
-            page, token = _page(found, request, 100)
+            page, token = _runs(pipeline, pipeline.runs, request)
             return {
                 "actionExecutionDetails": [describe.action_execution(item, pipeline.region) for item in page],
+                "nextToken": token,
+            }
+
+    def list_rule_executions(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        pipeline = self._pipeline(request["pipelineName"], caller)
+        with pipeline.condition:
+            page, token = _runs(pipeline, pipeline.rule_runs, request)
+            return {
+                "ruleExecutionDetails": [describe.rule_execution(item, pipeline.region) for item in page],
                 "nextToken": token,
             }
 
@@ -318,12 +344,20 @@ def _stage(declaration: dict[str, Any], name: str) -> dict[str, Any]:
     raise AwsError("StageNotFoundException", f"Stage {name} does not exist in pipeline {declaration['name']}")
 
 
-def _newest(runs: list[ActionRun]) -> list[ActionRun]:
-    """The newest run of each action; runs are newest first."""
-    seen: dict[tuple[str, str], ActionRun] = {}
-    for run in runs:
-        seen.setdefault((run.stage, run.name), run)
-    return list(seen.values())
+def _runs(pipeline: Pipeline, runs: list[_Run], request: dict[str, Any]) -> tuple[list[_Run], str | None]:
+    """One page of action or rule executions, newest first, and the token of the next; with the lock held."""
+    chosen = request.get("filter", {})
+    latest = chosen.get("latestInPipelineExecution")
+    wanted = latest["pipelineExecutionId"] if latest else chosen.get("pipelineExecutionId")
+    if wanted is not None:
+        _execution(pipeline, wanted)
+    found = [run for run in reversed(runs) if wanted in (None, run.execution_id)]
+    if latest and latest["startTimeRange"] == "Latest":
+        seen: dict[tuple[str, str], _Run] = {}
+        for run in found:
+            seen.setdefault((run.stage, run.name), run)
+        found = list(seen.values())
+    return _page(found, request, 100)
 
 
 def _limit_tags(tags: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""References to variables, #{namespace.name}, in action configurations."""
+"""References to variables, #{namespace.name}, in the configurations of actions and rules."""
 
 from __future__ import annotations
 

@@ -255,3 +255,15 @@ def approval_action(**configuration: str) -> dict[str, Any]:
         "configuration": configuration,
         "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"},
     }
+
+
+def rule(provider: str = "VariableCheck", name: str = "Check", **configuration: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "ruleTypeId": {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"},
+        "configuration": configuration,
+    }
+
+
+def condition(result: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    return {"conditions": [{"result": result, "rules": list(rules)}]}

@@ -22,6 +22,8 @@ from tests.unit.local_aws.support import (
     LocalAws,
     allow,
     approval_action,
+    condition,
+    rule,
     source_action,
     unique,
 )
@@ -290,6 +292,130 @@ def test_wrong_structures(
     assert message in found[1]
     api.create_pipeline(pipeline=good)
     assert code(api.update_pipeline, pipeline=minimal)[0] == error
+
+
+CHECK = rule(Variable="#{src.BranchName}", Value="main", Operator="EQ")
+
+
+@pytest.mark.parametrize(
+    ("apply", "message"),
+    [
+        (change("stages.1.beforeEntry", condition("ROLLBACK", CHECK)), "valid here: FAIL, SKIP"),
+        (change("stages.1.onSuccess", condition("SKIP", CHECK)), "valid here: FAIL, ROLLBACK"),
+        (change("stages.1.onFailure", condition("RETRY", CHECK)), "valid here: ROLLBACK"),
+        (change("stages.1.beforeEntry", {"conditions": [{"rules": [CHECK]}]}), "The result None of the condition"),
+        (change("stages.1.beforeEntry", {"conditions": [{"result": "FAIL"}]}), "has no rules"),
+        (
+            change("stages.1.onFailure", condition("ROLLBACK", CHECK) | {"result": "RETRY"}),
+            "RETRY in onFailure of stage Approve is not valid together with conditions",
+        ),
+        (
+            change("stages.1.onFailure", {"result": "SKIP", "retryConfiguration": {"retryMode": "ALL_ACTIONS"}}),
+            "needs the result RETRY",
+        ),
+        (change("stages.0.onFailure", {"result": "ROLLBACK"}), "a source stage cannot be rolled back"),
+        (change("stages.0.onSuccess", condition("ROLLBACK", CHECK)), "a source stage cannot be rolled back"),
+        (change("stages.1.beforeEntry", condition("FAIL", CHECK, CHECK)), "Rule names must be unique within stage"),
+        (
+            change("stages.1.beforeEntry", condition("SKIP", rule("DeploymentWindow", Cron="* * * * * ?"))),
+            "can only have rules of the providers LambdaInvoke, VariableCheck",
+        ),
+        (change("stages.1.beforeEntry", condition("FAIL", rule("Nobody"))), "Provider: 'Nobody'"),
+        (
+            change("stages.1.beforeEntry", condition("FAIL", rule(Variable="a", Value="b"))),
+            "missing required configuration 'Operator'",
+        ),
+        (
+            change("stages.1.beforeEntry", condition("FAIL", rule(Variable="a", Value="b", Operator="GT"))),
+            "Operator 'GT' is none of EQ, NE, CONTAINS, MATCHES",
+        ),
+        (
+            change("stages.1.beforeEntry", condition("FAIL", rule("CloudWatchAlarm", AlarmName="a", Colour="red"))),
+            "unknown configuration 'Colour'",
+        ),
+        (
+            change("stages.1.beforeEntry", condition("FAIL", rule("CloudWatchAlarm", AlarmName="a", WaitTime="1h"))),
+            "WaitTime '1h' is not a number",
+        ),
+        (
+            change(
+                "stages.1.beforeEntry", condition("FAIL", rule("CloudWatchAlarm", AlarmName="a", AlarmStates="BAD"))
+            ),
+            "AlarmStates: 'BAD' is none of",
+        ),
+        (
+            change("stages.1.beforeEntry", condition("FAIL", rule("DeploymentWindow", Cron="0 9 * * ?"))),
+            "does not have 6 or 7 fields",
+        ),
+        (
+            change(
+                "stages.1.beforeEntry",
+                condition("FAIL", rule("DeploymentWindow", Cron="* * * * * ?", TimeZone="Mars/Olympus")),
+            ),
+            "The time zone 'Mars/Olympus' is not known",
+        ),
+        (change("stages.1.beforeEntry", condition("FAIL", rule("Commands"))), "only those, have commands"),
+        (
+            change("stages.1.beforeEntry", condition("FAIL", CHECK | {"inputArtifacts": [{"name": "Nothing"}]})),
+            "Nothing in rule Check is declared 0 times as output artifact",
+        ),
+    ],
+)
+def test_wrong_conditions(
+    apply: Callable[[dict[str, Any]], None], message: str, api: Any, minimal: dict[str, Any]
+) -> None:
+    minimal["pipelineType"] = "V2"
+    good = copy.deepcopy(minimal)
+    apply(minimal)
+    found = code(api.create_pipeline, pipeline=minimal)
+    assert found[0] == STRUCTURE
+    assert message in found[1]
+    api.create_pipeline(pipeline=good)
+    assert code(api.update_pipeline, pipeline=minimal)[0] == STRUCTURE
+
+
+def test_conditions_are_kept(api: Any, minimal: dict[str, Any]) -> None:
+    minimal |= {"pipelineType": "V2"}
+    stage = {
+        "beforeEntry": condition("SKIP", CHECK),
+        "onSuccess": condition("FAIL", rule("DeploymentWindow", "Window", Cron="0 0 9-17 ? * MON-FRI *")),
+        "onFailure": condition("ROLLBACK", rule("LambdaInvoke", "Ask", FunctionName="f") | {"timeoutInMinutes": 5}),
+    }
+    minimal["stages"][1] |= stage
+    created = api.create_pipeline(pipeline=minimal)["pipeline"]["stages"][1]
+    assert {place: created[place] for place in stage} == stage
+    two = condition("FAIL", CHECK)["conditions"] * 2
+    minimal["stages"][1]["beforeEntry"] = {"conditions": two}
+    assert code(api.update_pipeline, pipeline=minimal)[0] == "ValidationException"
+
+
+def test_conditions_have_their_limits(api: Any, minimal: dict[str, Any]) -> None:
+    minimal["stages"][1]["onFailure"] = {"result": "RETRY"}
+    assert "V1 do not support onFailure" in code(api.create_pipeline, pipeline=minimal)[1]
+    minimal |= {"pipelineType": "V2", "executionMode": "PARALLEL"}
+    minimal["stages"][1]["onFailure"] = {"result": "ROLLBACK"}
+    assert "execution mode PARALLEL" in code(api.create_pipeline, pipeline=minimal)[1]
+    del minimal["stages"][1]["onFailure"]
+    # A variable is there after the action that makes it: for what follows the stage, not for its entry.
+    minimal["stages"][0]["beforeEntry"] = condition("FAIL", CHECK)
+    found = code(api.create_pipeline, pipeline=minimal)
+    assert found[0] == ACTION
+    assert "RuleName=[Check], RuleConfigurationKey=[Variable], VariableReferenceText=[src.BranchName]" in found[1]
+    minimal["stages"][0]["onSuccess"] = minimal["stages"][0].pop("beforeEntry")
+    api.create_pipeline(pipeline=minimal)
+
+
+def test_the_role_of_a_rule_is_passed(local_aws: LocalAws, minimal: dict[str, Any]) -> None:
+    other = local_aws.role(unique("role"), "codepipeline.amazonaws.com")
+    minimal["pipelineType"] = "V2"
+    minimal["stages"][1]["beforeEntry"] = condition("FAIL", CHECK | {"roleArn": other})
+    rights = [allow(["codepipeline:CreatePipeline", "codeconnections:PassConnection"])]
+    for roles, allowed in (([minimal["roleArn"]], False), ([minimal["roleArn"], other], True)):
+        api = local_aws.client("codepipeline", local_aws.user(unique("user"), *rights, allow("iam:PassRole", roles)))
+        if allowed:
+            api.create_pipeline(pipeline=minimal)
+        else:
+            assert code(api.create_pipeline, pipeline=minimal)[0] == "AccessDeniedException"
 
 
 def test_the_role_must_trust_codepipeline(local_aws: LocalAws, api: Any, minimal: dict[str, Any]) -> None:
