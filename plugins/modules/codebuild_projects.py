@@ -565,8 +565,8 @@ options:
       webhook:
         description:
           - The webhook by which the Git host starts builds. Unset leaves it alone; V({}) removes it.
-          - Like every dictionary, it changes only what is in it. V({build_type\: BUILD}) makes one without filters,
-            which builds every push.
+          - Like every dictionary, it changes only what is in it. With C(build_type) alone it is one without filters, which
+            builds every push.
           - Not for projects that a pipeline starts.
         type: dict
         suboptions:

@@ -79,9 +79,10 @@ def test_choices_in_a_list_are_checked_one_by_one() -> None:
 
 def test_alias_is_known_and_a_text_that_is_a_dictionary_is_looked_into() -> None:
     assert input_problems(PROJECTS, {"projects": [{"name": "p", "resource_tags": {"a": "1"}}]}) == []
-    assert input_problems(PROJECTS, {"projects": [{"name": "p", "environment": {"fleet": "fleet_arm=x"}}]}) == [
-        "projects[0].environment.fleet.fleet_arm: there is no such option. Did you mean fleet_arn? Allowed are fleet_arn"
-    ]
+    wrong = input_problems(PROJECTS, {"projects": [{"name": "p", "environment": {"fleet": "fleet_arm=x"}}]})
+    path, _, reason = wrong[0].partition(": ")
+    assert path == "projects[0].environment.fleet.fleet_arm"
+    assert reason == "there is no such option. Did you mean fleet_arn? Allowed are fleet_arn"
 
 
 def test_value_that_must_not_be_logged_is_not_shown() -> None:

@@ -1,0 +1,131 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documented examples, carried out in their order: botocore accepts every request that they lead to."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+from botocore.exceptions import ParamValidationError
+
+from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, common_options, converge
+from tests.unit.plugins.modules.test_documentation import MODULES
+
+ARN = "arn:aws:service:eu-central-1:123456789012:thing"
+
+
+class Aws:
+    """Stands for _aws.Aws: real clients, which check and build every request, and answer it without sending it."""
+
+    check_mode = False
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        if service not in self.clients:
+            client = boto3.client(service, "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+            client.meta.events.register("before-call", self._answer)
+            client.get_waiter = lambda _name: SimpleNamespace(wait=lambda **_arguments: None)
+            self.clients[service] = client
+        return self.clients[service]
+
+    def _answer(self, model: Any, **_kwargs: Any) -> tuple[Any, Any]:
+        self.calls[f"{model.service_model.service_name}:{model.name}"] += 1
+        return SimpleNamespace(status_code=200), answer(model.output_shape)
+
+    def map(self, function: Any, items: Any) -> list[Any]:
+        return [function(item) for item in items]
+
+    def pages(self, service: str, operation: str, result_key: str, **arguments: Any) -> list[Any]:
+        getattr(self.client(service), operation)(**arguments)
+        # A new log group is looked up by its name.
+        return [{"logGroupName": arguments["logGroupNamePrefix"], "arn": ARN}] if service == "logs" else []
+
+
+def answer(shape: Any, within: tuple[str, ...] = ()) -> Any:
+    """Something of a shape: ARNs, ones, and lists without elements."""
+    if shape is None:
+        return {}
+    if shape.type_name == "structure":
+        if shape.name in within:
+            return {}
+        return {name: answer(member, (*within, shape.name)) for name, member in shape.members.items()}
+    return {"list": [], "map": {}, "string": ARN, "boolean": True, "blob": b""}.get(shape.type_name, 1)
+
+
+class Examples:
+    """A module with its examples."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.plural = name, MODULES[name]
+        self.module = importlib.import_module(f"ansible_collections.gitops.aws.plugins.modules.{name}")
+        kinds = [v for v in vars(self.module).values() if isinstance(v, type) and issubclass(v, Kind)]
+        self.kind_class, self.options = kinds[0], self.module.OPTIONS
+        self.store: dict[str, Resource] = {}
+
+    def tasks(self) -> list[dict[str, Any]]:
+        found = yaml.safe_load(self.module.EXAMPLES)
+        return [task[f"gitops.aws.{self.name}"] for task in found if f"gitops.aws.{self.name}" in task]
+
+    def run(self, arguments: dict[str, Any]) -> list[str]:
+        """Carries a task out; what became of its items. What it makes is there for the next one."""
+        spec = {**aws_argument_spec(), **common_options(self.plural, self.options)}
+        checked = ArgumentSpecValidator(spec).validate(json.loads(json.dumps(arguments)))
+        assert not checked.error_messages
+        params, aws = checked.validated_parameters, Aws()
+        kind: Any = self.kind_class(aws)
+        kind.read = lambda items: {
+            item[kind.key]: self.store[item[kind.key]] for item in items if item[kind.key] in self.store
+        }
+        steps = converge(kind, self.plural, self.options, params[self.plural], params["state"], True)
+        assert [step.error for step in steps if step.error] == []
+        for step in steps:
+            self.store.pop(step.name, None)
+            if step.after is not None:
+                self.store[step.name] = Resource({"tags": {}, **step.after}, {"arn": ARN, **step.facts})
+        if any(step.action != "unchanged" for step in steps):
+            assert aws.calls, arguments
+        return [step.action for step in steps]
+
+
+@pytest.fixture(params=MODULES)
+def examples(request: pytest.FixtureRequest) -> Examples:
+    return Examples(str(request.param))
+
+
+def test_botocore_accepts_what_the_examples_ask_for(examples: Examples) -> None:
+    actions = [action for task in examples.tasks() for action in examples.run(task)]
+
+    assert "created" in actions
+
+
+def test_a_request_of_the_wrong_type_is_noticed() -> None:
+    examples = Examples("codebuild_projects")
+    examples.options = {**examples.options, "timeout_in_minutes": {"type": "str"}}
+    task = examples.tasks()[0]
+
+    with pytest.raises(AssertionError, match="timeoutInMinutes"):
+        examples.run(task)
+
+
+def test_botocore_refuses_what_the_incumbents_example_asks_for() -> None:
+    with pytest.raises(ParamValidationError, match="privilegedMode"):
+        Aws().client("codebuild").create_project(
+            name="my_project",
+            source={"type": "CODEPIPELINE"},
+            artifacts={"type": "CODEPIPELINE"},
+            serviceRole=ARN,
+            environment={"type": "LINUX_CONTAINER", "image": "i", "computeType": "c", "privilegedMode": "true"},
+        )
