@@ -19,11 +19,13 @@ every_info_module = pytest.mark.parametrize("case", [CODEBUILD, CODEPIPELINE, CO
 @every_info_module
 def test_what_is_read_can_be_fed_back(case: Case, account: Account, world: World) -> None:
     items = [case.new(world, unique("info"), tags={"a": "1"}), case.new(world, unique("info"))]
-    account.run(case.module, **{case.plural: items})
+    arguments: dict[str, Any] = {case.plural: items}
+    account.run(case.module, **arguments)
     names = [item["name"] for item in items]
 
     found = account.run(f"{case.module}_info", names=[*names, "nobody"])
-    fed_back = account.run(case.module, **{case.plural: found[case.plural]})
+    arguments[case.plural] = found[case.plural]
+    fed_back = account.run(case.module, **arguments)
 
     assert not found["changed"]
     assert found["mutations"] == []
@@ -40,7 +42,8 @@ def test_what_is_read_can_be_fed_back(case: Case, account: Account, world: World
 @every_info_module
 def test_without_names_all_are_read(case: Case, account: Account, world: World) -> None:
     items = [case.new(world, unique("all")) for _ in range(2)]
-    account.run(case.module, **{case.plural: items})
+    arguments: dict[str, Any] = {case.plural: items}
+    account.run(case.module, **arguments)
 
     found = account.run(f"{case.module}_info")
 

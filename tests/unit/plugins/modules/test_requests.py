@@ -71,7 +71,7 @@ class Examples:
     def __init__(self, name: str) -> None:
         self.name, self.plural = name, MODULES[name]
         self.module = importlib.import_module(f"ansible_collections.gitops.aws.plugins.modules.{name}")
-        kinds = [v for v in vars(self.module).values() if isinstance(v, type) and issubclass(v, Kind)]
+        kinds: list[Any] = [v for v in vars(self.module).values() if isinstance(v, type) and issubclass(v, Kind)]
         self.kind_class, self.options = kinds[0], self.module.OPTIONS
         self.store: dict[str, Resource] = {}
 

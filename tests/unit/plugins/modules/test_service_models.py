@@ -58,7 +58,7 @@ class Compared:
         operation, _, member = operation.partition(".")
         shape = model(service).operation_model(operation).input_shape
         assert shape is not None
-        return shape.members[member] if member else shape  # type: ignore[attr-defined]
+        return shape.members[member] if member else shape
 
     def __str__(self) -> str:
         return self.operation
@@ -238,7 +238,7 @@ FOUNDATION = [
 def inside(shape: Shape) -> Shape:
     """What a list, or a list of lists, is of."""
     while shape.type_name == "list":
-        shape = shape.member  # type: ignore[attr-defined]
+        shape = shape.member
     return shape
 
 
