@@ -1,7 +1,10 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CodeConnections: connections to Git providers, and the local bare repositories that stand for what they reach."""
+"""CodeConnections: connections to Git providers, and the local bare repositories that stand for what they reach.
+
+The service has two API names, codeconnections and codestar-connections, over the same connections.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,19 @@ import threading
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from botocore.model import ServiceModel
+from typing import Any, ClassVar
 
 from local_aws import git
-from local_aws.aws_json import AwsError, Caller, JsonService, authorize, service_model
+from local_aws.aws_json import AwsError, Caller, JsonService, authorize
 
-TARGET_PREFIXES = (
-    "com.amazonaws.codeconnections.CodeConnections_20231201.",
-    "com.amazonaws.codestar.connections.CodeStar_connections_20191201.",
-)
+# By service. botocore names the service in full, the SDKs for Go and JavaScript (and Terraform) do not.
+TARGET_PREFIXES = {
+    "codeconnections": ["com.amazonaws.codeconnections.CodeConnections_20231201.", "CodeConnections_20231201."],
+    "codestar-connections": [
+        "com.amazonaws.codestar.connections.CodeStar_connections_20191201.",
+        "CodeStar_connections_20191201.",
+    ],
+}
 
 _repositories: dict[str, Path] = {}
 _refs_when_mapped: dict[str, dict[str, str]] = {}
@@ -100,19 +105,16 @@ def authorize_connection(caller: Caller, permission: str, arn: str, context: dic
         raise refused
 
 
+def _key(arn: str) -> str:
+    """The key of a connection, by either of the ARNs that name it."""
+    return arn.replace(":codestar-connections:", ":codeconnections:", 1)
+
+
 class CodeConnectionsService(JsonService):
-    """Both API names of the service, codeconnections and codestar-connections, over one store."""
+    """The service by its new name."""
 
-    service_name = "codeconnections"
-
-    def __init__(self) -> None:
-        self._connections: dict[str, Connection] = {}
-
-    def model(self, target: str) -> ServiceModel:
-        return service_model("codestar-connections" if target.startswith(TARGET_PREFIXES[1]) else self.service_name)
-
-    def iam_action(self, operation: str, target: str) -> str:
-        return f"{'codestar-connections' if target.startswith(TARGET_PREFIXES[1]) else self.service_name}:{operation}"
+    service_name: ClassVar[str] = "codeconnections"
+    _connections: ClassVar[dict[str, Connection]] = {}  # one store, whatever the name
 
     def resource_arns(self, operation: str, request: dict[str, Any], caller: Caller) -> list[str]:
         arn = request.get("ConnectionArn", request.get("ResourceArn"))
@@ -121,7 +123,7 @@ class CodeConnectionsService(JsonService):
     def find(self, arn: str, account_id: str, region: str) -> Connection | None:
         """The connection of an ARN (codestar-connections ARNs name the same connection), in one account and region."""
         with _lock:
-            found = self._connections.get(arn.replace(":codestar-connections:", ":codeconnections:", 1))
+            found = self._connections.get(_key(arn))
         return found if found and (found.account_id, found.region) == (account_id, region) else None
 
     def complete(self, name: str) -> list[str]:
@@ -135,22 +137,26 @@ class CodeConnectionsService(JsonService):
         return [connection.arn for connection in named]
 
     def tagged(self) -> list[tuple[str, str, str, dict[str, str]]]:
-        """(account, region, ARN, tags) of every connection."""
+        """(account, region, ARN, tags) of every connection that was made under this name."""
         with _lock:
-            return [(item.account_id, item.region, item.arn, dict(item.tags)) for item in self._connections.values()]
+            return [
+                (item.account_id, item.region, item.arn, dict(item.tags))
+                for item in self._connections.values()
+                if f":{self.service_name}:" in item.arn
+            ]
 
     def create_connection(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        """A new connection, PENDING. Names need not be unique on AWS; ours neither."""
+        """A new connection, PENDING; its ARN bears the API's name. Names need not be unique on AWS; ours neither."""
         provider = request.get("ProviderType")
         if request.get("HostArn"):
             raise AwsError("ResourceNotFoundException", f"Host {request['HostArn']} not found")
         if provider is None:
             raise AwsError("InvalidInputException", "Either ProviderType or HostArn must be specified")
-        arn = f"arn:aws:codeconnections:{caller.region}:{caller.account_id}:connection/{uuid.uuid4()}"
+        arn = f"arn:aws:{self.service_name}:{caller.region}:{caller.account_id}:connection/{uuid.uuid4()}"
         tags = _tags(request.get("Tags", []))
         connection = Connection(request["ConnectionName"], arn, provider, caller.account_id, caller.region, tags=tags)
         with _lock:
-            self._connections[arn] = connection
+            self._connections[_key(arn)] = connection
         return {"ConnectionArn": arn, "Tags": _tag_list(tags)}
 
     def get_connection(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -175,7 +181,7 @@ class CodeConnectionsService(JsonService):
 
     def delete_connection(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         with _lock:
-            del self._connections[self._existing(request["ConnectionArn"], caller).arn]
+            del self._connections[_key(self._existing(request["ConnectionArn"], caller).arn)]
         return {}
 
     def list_tags_for_resource(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -219,4 +225,11 @@ def _offset(token: str | None) -> int:
     return int(token)
 
 
+class CodestarConnectionsService(CodeConnectionsService):
+    """The service by its old name."""
+
+    service_name: ClassVar[str] = "codestar-connections"
+
+
 SERVICE = CodeConnectionsService()
+OLD_SERVICE = CodestarConnectionsService()

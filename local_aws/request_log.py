@@ -27,7 +27,7 @@ App = Callable[
 ]
 
 _PEEK = 64 * 1024
-_OWN_NAMESPACES = {"codepipeline": "codepipeline", "codebuild": "codebuild", "codeconnections": "codeconnections"}
+_OWN_NAMESPACES = ("codepipeline", "codebuild", "codeconnections", "codestar-connections")
 
 
 class RequestLog:
@@ -116,7 +116,7 @@ def describe(
     service = detect_service(method, path, headers, params)
     target = headers.get("x-amz-target", "")
     if service in _OWN_NAMESPACES:
-        return service, f"{_OWN_NAMESPACES[service]}:{target.rpartition('.')[2]}", _named(body)
+        return service, f"{service}:{target.rpartition('.')[2]}", _named(body)
     if service == "s3" and bucket:
         path = f"/{bucket}{path}"
     action = iam_actions.extract_iam_action(service, method, path, headers, body, params)

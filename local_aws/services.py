@@ -19,12 +19,13 @@ from local_aws.codepipeline.service import SERVICE as CODEPIPELINE
 SERVICES: dict[str, JsonService] = {
     "codebuild": CODEBUILD,
     "codeconnections": codeconnections.SERVICE,
+    "codestar-connections": codeconnections.OLD_SERVICE,
     "codepipeline": CODEPIPELINE,
 }
 
 _TARGET_PREFIXES = {
     "codebuild": ["CodeBuild_20161006."],
-    "codeconnections": list(codeconnections.TARGET_PREFIXES),
+    **codeconnections.TARGET_PREFIXES,
     "codepipeline": ["CodePipeline_20150709."],
 }
 

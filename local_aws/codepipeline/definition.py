@@ -96,6 +96,28 @@ def with_defaults(declared: dict[str, Any]) -> dict[str, Any]:
     return pipeline
 
 
+def shown(pipeline: dict[str, Any]) -> dict[str, Any]:
+    """A pipeline as AWS answers it: type V2 shows the trigger of each connection source that has none declared."""
+    if pipeline["pipelineType"] != "V2":
+        return pipeline
+    declared = pipeline.get("triggers", [])
+    known = {trigger["gitConfiguration"]["sourceActionName"] for trigger in declared}
+    added = [
+        {
+            "providerType": "CodeStarSourceConnection",
+            "gitConfiguration": {
+                "sourceActionName": action["name"],
+                "push": [{"branches": {"includes": [action["configuration"]["BranchName"]]}}],
+            },
+        }
+        for action in pipeline["stages"][0]["actions"]
+        if action["actionTypeId"]["provider"] == "CodeStarSourceConnection"
+        and action["name"] not in known
+        and action["configuration"].get("DetectChanges", "true").lower() != "false"
+    ]
+    return {**pipeline, "triggers": [*declared, *added]} if added else pipeline
+
+
 def check(pipeline: dict[str, Any], region: str) -> None:
     """Check a pipeline that has its defaults. Raises AwsError with AWS's code for the first thing that is wrong."""
     _check_stores(pipeline, region)

@@ -84,7 +84,7 @@ class CodePipelineService(JsonService):
         # Variables without a default keep AWS, too, from starting the first execution.
         if all("defaultValue" in item for item in declaration.get("variables", [])):
             engine.start(pipeline, Trigger("CreatePipeline", caller.session_arn))
-        return {"pipeline": declaration, "tags": request.get("tags", [])}
+        return {"pipeline": definition.shown(declaration), "tags": request.get("tags", [])}
 
     def get_pipeline(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         pipeline = self._pipeline(request["name"], caller)
@@ -94,7 +94,7 @@ class CodePipelineService(JsonService):
                 "PipelineVersionNotFoundException", f"Pipeline '{pipeline.name}' does not have a version '{version}'"
             )
         return {
-            "pipeline": pipeline.versions[version],
+            "pipeline": definition.shown(pipeline.versions[version]),
             "metadata": {"pipelineArn": pipeline.arn, "created": pipeline.created, "updated": pipeline.updated},
         }
 
@@ -109,7 +109,7 @@ class CodePipelineService(JsonService):
                 pipeline.versions[version + 1] = pipeline.declaration = declaration
                 pipeline.updated = now()
             pipeline.condition.notify_all()
-            return {"pipeline": pipeline.declaration}
+            return {"pipeline": definition.shown(pipeline.declaration)}
 
     def delete_pipeline(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """Delete a pipeline with its executions; as on AWS no error when there is none."""

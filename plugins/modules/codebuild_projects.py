@@ -565,14 +565,15 @@ options:
       webhook:
         description:
           - The webhook by which the Git host starts builds. Unset leaves it alone; V({}) removes it.
-          - Like every dictionary, it changes only what is in it. With C(build_type) alone it is one without filters, which
-            builds every push.
+          - Like every dictionary, it changes only what is in it. With C(build_type) alone it is one without filters,
+            which builds every push.
           - Not for projects that a pipeline starts.
         type: dict
         suboptions:
           branch_filter:
             description:
-              - A regular expression of the branches that are built. C(filter_groups) can say more, and takes its place.
+              - A regular expression of the branches that are built. C(filter_groups) can say more; a webhook has one
+                or the other.
               - Unset leaves it alone; an empty text removes it.
             type: str
           filter_groups:

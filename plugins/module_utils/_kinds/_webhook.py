@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Settings
+from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 
 WEBHOOK: dict[str, Any] = {
@@ -91,6 +92,7 @@ WEBHOOK: dict[str, Any] = {
     },
 }
 
+# AWS does not show the first unless it was said.
 DEFAULTS: Settings = {"build_type": "BUILD", "manual_creation": False}
 
 # What UpdateWebhook takes, with what removes it there. The rest is set by CreateWebhook alone.
@@ -108,49 +110,46 @@ def from_api(client: Any, webhook: Settings) -> Settings:
     if "filter_groups" in settings:
         settings["filter_groups"] = [{"filters": group} for group in settings["filter_groups"]]
     # An empty webhook would be no webhook: this default keeps one that has no filter.
-    return {**DEFAULTS, **settings}
+    return {"manual_creation": False, **settings}
 
 
 def normalise(settings: Settings) -> Settings:
-    """The canonical form. The order of groups and of filters in them means nothing to AWS."""
-    result = {**DEFAULTS, **{name: value for name, value in settings.items() if name != "secret_file"}}
-    groups = [
-        {"filters": sorted([{"exclude_matched_pattern": False, **each} for each in group["filters"]], key=json.dumps)}
-        for group in result.get("filter_groups", [])
-    ]
-    if groups:
-        result["filter_groups"] = sorted(groups, key=json.dumps)
-    policy = result.get("pull_request_build_policy")
-    if policy and "approver_roles" in policy:
-        result["pull_request_build_policy"] = {**policy, "approver_roles": sorted(policy["approver_roles"])}
+    """The canonical form."""
+    result = {"manual_creation": False, **{name: value for name, value in settings.items() if name != "secret_file"}}
+    if "filter_groups" in result:
+        result["filter_groups"] = [
+            {"filters": [{"exclude_matched_pattern": False, **each} for each in group["filters"]]}
+            for group in result["filter_groups"]
+        ]
     return result
 
 
-def save(client: Any, project: str, before: Settings | None, after: Settings | None, secret_file: str | None) -> Any:
-    """Makes a project's webhook what `after` says; returns the webhook as AWS answers it, None where there is none.
+def same(before: Settings, after: Settings) -> bool:
+    """Whether two webhooks are the same. The order of groups and of filters in them means nothing to AWS."""
+    return same_sets({**DEFAULTS, **before}, {**DEFAULTS, **after})
+
+
+def save(client: Any, project: str, before: Settings | None, after: Settings | None, secret_file: str | None) -> str:
+    """Makes a project's webhook what `after` says; returns the URL that the Git host sends events to, '' for none.
 
     CreateWebhook, UpdateWebhook and DeleteWebhook. What only CreateWebhook takes cannot be changed: the webhook is
-    made anew, with another payload URL.
+    made anew, with another payload URL. Raises Refused where the secret of a new one would be lost.
     """
+    if before is not None and after is not None and _only_created(before) == _only_created(after):
+        members = {name: after.get(name, no) for name, no in REMOVED_BY.items() if after.get(name) != before.get(name)}
+        answer = client.update_webhook(**_request(client, "UpdateWebhook", project, members))
+        return str(answer["webhook"].get("payloadUrl", ""))
+    by_hand = after is not None and after["manual_creation"]
+    if by_hand and not secret_file:
+        raise Refused("webhook.secret_file must be given: AWS tells the secret of a webhook with manual_creation once")
+    if before is not None:
+        client.delete_webhook(projectName=project)
     if after is None:
-        client.delete_webhook(projectName=project)
-        return None
-    if before is not None and _only_created(before) != _only_created(after):
-        client.delete_webhook(projectName=project)
-        before = None
-    if before is None:
-        webhook = client.create_webhook(**_request(client, "CreateWebhook", project, after))["webhook"]
-        if after["manual_creation"] and secret_file:
-            _keep(webhook.get("secret", ""), secret_file)
-        return webhook
-    changed = {
-        name: after.get(name, empty) for name, empty in REMOVED_BY.items() if after.get(name) != before.get(name)
-    }
-    if "branch_filter" in after and "filter_groups" not in after:
-        changed.pop("filter_groups", None)  # the one that is given takes the other's place
-    if "filter_groups" in after:
-        changed.pop("branch_filter", None)
-    return client.update_webhook(**_request(client, "UpdateWebhook", project, changed))["webhook"]
+        return ""
+    webhook = client.create_webhook(**_request(client, "CreateWebhook", project, after))["webhook"]
+    if by_hand and secret_file:
+        _keep(webhook.get("secret", ""), secret_file)
+    return str(webhook.get("payloadUrl", ""))
 
 
 def _only_created(settings: Settings) -> Settings:

@@ -23,8 +23,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     chunks,
     without_empty,
 )
-from ansible_collections.gitops.aws.plugins.module_utils._kinds import _webhook
-from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import _project_rules, _webhook
+from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import to_dict, to_list
 
@@ -287,7 +287,6 @@ DEFAULTS: Settings = {
 # The same inside a source and inside artifacts.
 SOURCE_DEFAULTS: Settings = {
     "git_clone_depth": 0,
-    "git_submodules_config": {"fetch_submodules": False},
     "insecure_ssl": False,
     "report_build_status": False,
 }
@@ -320,11 +319,34 @@ def same_key(before: str, after: str) -> bool:
     return before == after or (after.startswith("alias/") and before.endswith(f":{after}"))
 
 
+def same_sources(before: Any, after: Any) -> bool:
+    """Whether sources are the same: not to fetch submodules is AWS's default, but AWS shows whether it was said."""
+    return same_sets(_without_submodules_off(before), _without_submodules_off(after))
+
+
+def _without_submodules_off(sources: Any) -> Any:
+    """A source, or several, without a git_submodules_config that says what is so anyway."""
+    if isinstance(sources, list):
+        return [_without_submodules_off(source) for source in sources]
+    off = {"fetch_submodules": False}
+    return {name: value for name, value in sources.items() if name != "git_submodules_config" or value != off}
+
+
 class CodebuildProject(Kind):
     noun = "build project"
     service = "codebuild"
     required = ("source", "artifacts", "environment", "service_role")
     equal = {
+        "environment": same_sets,
+        "cache": same_sets,
+        "vpc_config": same_sets,
+        "secondary_source_versions": same_sets,
+        "secondary_artifacts": same_sets,
+        "file_system_locations": same_sets,
+        "build_batch_config": same_sets,
+        "source": same_sources,
+        "secondary_sources": same_sources,
+        "webhook": _webhook.same,
         "encryption_key": same_key,
         "resource_policy": lambda before, after: not compare_policies(before, after),
     }
@@ -334,13 +356,10 @@ class CodebuildProject(Kind):
         self.secret_files: dict[str, str | None] = {}  # by project; where a new webhook's secret goes
 
     def problems(self, item: Settings) -> list[str]:
-        problem = pattern_problem(
-            item["name"],
-            r"[A-Za-z0-9][A-Za-z0-9\-_]+",
-            150,
-            "2 or more of a-z A-Z 0-9 - and _, beginning with a letter or digit",
-        )
-        return [f"name: {problem}"] if problem else []
+        return _project_rules.input_problems(item)
+
+    def conflicts(self, after: Settings) -> list[str]:
+        return _project_rules.conflicts(after)
 
     def normalise(self, settings: Settings) -> Settings:
         result = without_empty(settings)
@@ -352,15 +371,6 @@ class CodebuildProject(Kind):
         cache = result.get("cache", {})
         if cache:
             result["cache"] = {name: cache[name] for name in CACHE_MEMBERS[cache["type"]] if name in cache}
-        restrictions = result.get("build_batch_config", {}).get("restrictions", {})
-        for owner, names in (
-            (result.get("vpc_config", {}), ("subnets", "security_group_ids")),
-            (result.get("cache", {}), ("modes",)),
-            (restrictions, ("compute_types_allowed", "fleets_allowed")),
-        ):
-            for name in names:
-                if name in owner:
-                    owner[name] = sorted(owner[name])
         for one, several, defaults in (
             ("source", "secondary_sources", SOURCE_DEFAULTS),
             ("artifacts", "secondary_artifacts", ARTIFACTS_DEFAULTS),
@@ -369,14 +379,6 @@ class CodebuildProject(Kind):
                 result[one] = _fold(result[one], defaults, settings["name"])
             if several in result:
                 result[several] = [_fold(each, defaults, settings["name"]) for each in result[several]]
-        for name, identifier in (
-            ("secondary_sources", "source_identifier"),
-            ("secondary_source_versions", "source_identifier"),
-            ("secondary_artifacts", "artifact_identifier"),
-            ("file_system_locations", "identifier"),
-        ):
-            if name in result:
-                result[name] = _sorted_by(identifier, result[name])
         if str(result.get("encryption_key", "")).endswith(":alias/aws/s3"):
             result["encryption_key"] = "alias/aws/s3"
         logs = result.get("logs_config", {})
@@ -463,10 +465,9 @@ class CodebuildProject(Kind):
             request = to_request(input_shape(self.client, "UpdateProjectVisibility"), {"project_arn": arn, **members})
             self.client.update_project_visibility(**request)
         if "webhook" in changed:
-            webhook = _webhook.save(
+            facts["webhook_payload_url"] = _webhook.save(
                 self.client, name, before.get("webhook"), after.get("webhook"), self.secret_files.get(name)
             )
-            facts["webhook_payload_url"] = (webhook or {}).get("payloadUrl", "")
         if "resource_policy" in changed and after.get("resource_policy"):
             self.client.put_resource_policy(resourceArn=arn, policy=json.dumps(after["resource_policy"]))
         elif "resource_policy" in changed:
@@ -512,15 +513,10 @@ def looks_secret(name: str) -> bool:
 def _normalise_environment(environment: Settings) -> None:
     variables = environment.get("environment_variables")
     if variables:
-        filled = [{"type": "PLAINTEXT", "value": "", **variable} for variable in variables]
-        environment["environment_variables"] = sorted(filled, key=lambda variable: variable["name"])
+        environment["environment_variables"] = [{"type": "PLAINTEXT", "value": "", **each} for each in variables]
     if "registry_credential" in environment:
         environment["registry_credential"].setdefault("credential_provider", "SECRETS_MANAGER")
     environment.get("docker_server", {}).pop("status", None)  # in AWS's answers only
-
-
-def _sorted_by(identifier: str, elements: list[Settings]) -> list[Settings]:
-    return sorted(elements, key=lambda element: str(element.get(identifier, "")))
 
 
 def _fold(value: Settings, defaults: Settings, project: str) -> Settings:

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     HIDDEN,
     Kind,
@@ -20,7 +21,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     chunks,
     without_empty,
 )
-from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import _pipeline_rules
+from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets, unordered
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
@@ -220,23 +222,15 @@ class Codepipeline(Kind):
     service = "codepipeline"
     required = ("role_arn", "stages")
 
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws)
+        self.equal = {"stages": self._same_stages, "triggers": same_sets}
+
     def problems(self, item: Settings) -> list[str]:
-        problem = pattern_problem(item["name"], r"[A-Za-z0-9.@\-_]+", 100, "a-z A-Z 0-9 . @ - and _")
-        found = [f"name: {problem}"] if problem else []
-        for region, store in (item["artifact_stores"] or {}).items():
-            # Its keys are regions, so Ansible cannot check what is below them.
-            path = f"artifact_stores.{region}"
-            if not isinstance(store, dict) or not store.get("location"):
-                found.append(f"{path}: must be a dictionary with location, the name of a bucket")
-                continue
-            key = store.get("encryption_key") or {}
-            allowed = ", ".join(ARTIFACT_STORE)
-            found += [f"{path}.{name}: unknown, allowed are {allowed}" for name in store if name not in ARTIFACT_STORE]
-            if not isinstance(key, dict) or set(key) - {"id", "type"}:
-                found.append(f"{path}.encryption_key: must be a dictionary with id, and nothing else but type")
-        if (item["artifact_store"] or {}).get("location") and item["artifact_stores"]:
-            found.append("artifact_stores: cannot be given together with artifact_store")
-        return found
+        return _pipeline_rules.input_problems(item, region=self.client.meta.region_name)
+
+    def conflicts(self, after: Settings) -> list[str]:
+        return _pipeline_rules.conflicts(after, region=self.client.meta.region_name)
 
     def normalise(self, settings: Settings) -> Settings:
         result: Settings = without_empty(settings)
@@ -249,21 +243,31 @@ class Codepipeline(Kind):
                 store["encryption_key"].setdefault("type", "KMS")
         for stage in result.get("stages", []):
             for action in stage["actions"]:
-                self._normalise_action(action)
-        for trigger in result.get("triggers", []):
-            git = trigger["git_configuration"]
-            for events in git.get("push", []) + git.get("pull_request", []):
-                _sort_filters(events)
+                action.setdefault("run_order", 1)
+                _configuration_as_texts(action)
+            for rule in _rules(stage):
+                _configuration_as_texts(rule)
+        if "triggers" in result:
+            result["triggers"] = [trigger for trigger in result["triggers"] if not _comes_by_itself(trigger, result)]
+            if not result["triggers"]:
+                del result["triggers"]
         return result
 
-    def _normalise_action(self, action: Settings) -> None:
-        action.setdefault("run_order", 1)
-        if action.get("region") == self.client.meta.region_name:
-            del action["region"]  # the pipeline's own is what an action without one has
-        if "configuration" in action:
-            action["configuration"] = {name: as_text(value) for name, value in action["configuration"].items()}
-        if "environment_variables" in action:
-            action["environment_variables"].sort(key=lambda variable: variable["name"])
+    def _same_stages(self, before: list[Settings], after: list[Settings]) -> bool:
+        """Whether stages are the same: the pipeline's own region, and the only owner and version that rules have, may
+        be left out; the order of an action's environment variables means nothing.
+        """
+        spelled = [copy.deepcopy(stages) for stages in (before, after)]
+        for stage in (stage for stages in spelled for stage in stages):
+            rules = _rules(stage)
+            for each in (*stage["actions"], *rules):
+                if each.get("region") == self.client.meta.region_name:
+                    del each["region"]
+                if "environment_variables" in each:
+                    each["environment_variables"] = unordered(each["environment_variables"])
+            for rule in rules:
+                rule["rule_type_id"] = {"owner": "AWS", "version": "1", **rule["rule_type_id"]}
+        return bool(spelled[0] == spelled[1])
 
     def names(self) -> list[str]:
         found = self.aws.pages("codepipeline", "list_pipelines", "pipelines")
@@ -356,11 +360,28 @@ def _public_action(action: Settings) -> Settings:
     return {**action, "configuration": {**configuration, "OAuthToken": HIDDEN}}
 
 
-def _sort_filters(events: Settings) -> None:
-    """The filters of a trigger are sets: events, and the patterns of tags, branches and file paths."""
-    for value in events.values():
-        if isinstance(value, list):
-            value.sort()
-        else:
-            for patterns in value.values():
-                patterns.sort()
+def _comes_by_itself(trigger: Settings, pipeline: Settings) -> bool:
+    """Whether AWS shows a trigger for a source action that detects changes and has no other: pushes to its branch."""
+    git = trigger["git_configuration"]
+    for action in pipeline.get("stages", [{"actions": []}])[0]["actions"]:
+        configuration = action.get("configuration", {})
+        if action["name"] == git["source_action_name"] and configuration.get("DetectChanges", "true") != "false":
+            own = {"push": [{"branches": {"includes": [configuration.get("BranchName")]}}]}
+            return {name: value for name, value in git.items() if name != "source_action_name"} in ({}, own)
+    return False
+
+
+def _rules(stage: Settings) -> list[Settings]:
+    """The rules of all conditions of a stage."""
+    return [
+        rule
+        for place in ("before_entry", "on_success", "on_failure")
+        for condition in stage.get(place, {}).get("conditions", [])
+        for rule in condition.get("rules", [])
+    ]
+
+
+def _configuration_as_texts(owner: Settings) -> None:
+    """The configuration of an action or a rule: a map of texts."""
+    if "configuration" in owner:
+        owner["configuration"] = {name: as_text(value) for name, value in owner["configuration"].items()}

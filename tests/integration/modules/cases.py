@@ -411,7 +411,6 @@ def project_changes(world: World, name: str) -> list[Change]:
         "concurrent_build_limit": -1,
         "auto_retry_limit": 2,
         "encryption_key": world.key,
-        "badge_enabled": True,
         "vpc_config": vpc,
         "logs_config": {"cloud_watch_logs": {"status": "ENABLED", "group_name": "/modules/builds"}},
         "cache": {"type": "S3", "location": f"{world.bucket}/cache"},
@@ -429,7 +428,6 @@ def project_changes(world: World, name: str) -> list[Change]:
         "queued_timeout_in_minutes": 480,
         "auto_retry_limit": 0,
         "encryption_key": "",
-        "badge_enabled": False,
         "vpc_config": {},
         "logs_config": {},
         "cache": {"type": "NO_CACHE"},
@@ -451,7 +449,6 @@ def project_changes(world: World, name: str) -> list[Change]:
                 "concurrentBuildLimit": None,
                 "autoRetryLimit": 2,
                 "encryptionKey": world.key,
-                "badge": {"badgeEnabled": True},
                 "vpcConfig": {"vpcId": "vpc-1"},
                 "logsConfig": {"cloudWatchLogs": {"groupName": "/modules/builds"}},
                 "cache": {"type": "S3"},
@@ -464,7 +461,6 @@ def project_changes(world: World, name: str) -> list[Change]:
             {
                 "queuedTimeoutInMinutes": 480,
                 "encryptionKey": f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/s3",
-                "badge": {"badgeEnabled": False},
                 "vpcConfig": None,
                 "cache": {"type": "NO_CACHE"},
                 "secondarySources": [],
@@ -520,10 +516,12 @@ def project_changes(world: World, name: str) -> list[Change]:
             },
             {"source": {"gitCloneDepth": 0, "reportBuildStatus": False}, "sourceVersion": None},
         ),
+        Change({"badge_enabled": True}, {"badge": {"badgeEnabled": True}}),
+        Change({"badge_enabled": False}, {"badge": {"badgeEnabled": False}}),
         Change({"webhook": {"branch_filter": "^main$"}}, {"webhook": {"branchFilter": "^main$"}}),
         Change(
             {"webhook": {"branch_filter": "", "filter_groups": [filters("PUSH")]}},
-            {"webhook": {"branchFilter": None, "filterGroups": [[event("PUSH")]], "buildType": "BUILD"}},
+            {"webhook": {"branchFilter": None, "filterGroups": [[event("PUSH")]], "buildType": None}},
         ),
         Change(
             {"webhook": {"filter_groups": [filters("RELEASED", tag), filters("PUSH")], "build_type": "BUILD_BATCH"}},
@@ -666,7 +664,7 @@ CODEPIPELINE = Case(
     item=pipeline,
     changes=pipeline_changes,
     look=look_at_pipeline,
-    refused=({"stages": [approval("A"), approval("B")]}, "InvalidStructureException"),
+    refused=({"role_arn": f"arn:aws:iam::{ACCOUNT}:role/denied"}, "iam:PassRole"),
 )
 
 CASES = [KMS, S3, DYNAMODB, LOGS, SSM, IAM, CONNECTIONS, CODEBUILD, CODEPIPELINE]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs our modules in this process, against local AWS, and looks at what they did there."""
+"""Runs modules in this process, ours and those of others, against local AWS, and looks at what they did there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import io
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from unittest import mock
 
 import boto3
 from ansible.module_utils import basic
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.config import Config
 
 import local_aws.cli
@@ -26,7 +28,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_O
 from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
 try:  # ansible-core 2.19 and newer
-    from ansible.module_utils.testing import patch_module_args
+    from ansible.module_utils.testing import patch_module_args as patch_module_args  # noqa: PLC0414 (for other tests, too)
 except ImportError:
 
     @contextlib.contextmanager
@@ -69,6 +71,7 @@ POLICY = {
             "Action": [
                 "dynamodb:DescribeTable",
                 "iam:CreateRole",
+                "iam:PassRole",
                 "kms:CreateAlias",
                 "logs:CreateLogGroup",
                 "s3:CreateBucket",
@@ -141,11 +144,23 @@ class Account:
                 return calls
             time.sleep(0.005)
 
+    def all_calls_since(self, before: int) -> list[dict[str, Any]]:
+        """The modules' calls after the first `before` of the log, of a module that does not say how many they are."""
+        last, codepipeline = unique("last"), self.client("codepipeline")
+        with contextlib.suppress(codepipeline.exceptions.PipelineNotFoundException):
+            codepipeline.get_pipeline(name=last)
+        deadline = time.monotonic() + 2
+        while all(call["resource"] != last for call in self.log()[before:]):  # all others stand before it
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        return self.calls_since(before, 0)
+
     def run(self, module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """Runs a module as Ansible would; its result, as JSON brings it back.
 
         `mutations` in the result are the calls that change something, as local AWS has logged them. They must be those
-        that the module counts itself. Raises ModuleFailed.
+        that our modules count themselves in `api_calls`; to the result of others' modules that is added, from the log.
+        Raises ModuleFailed.
         """
         given = {
             "region": REGION,
@@ -158,6 +173,9 @@ class Account:
         }
         before = len(self.log())
         result = run_module(module, given)
+        if "." in module:
+            calls = self.all_calls_since(before)
+            result["api_calls"] = dict(Counter(call["action"] for call in calls))
         counted = result.get("api_calls", {})
         calls = self.calls_since(before, sum(counted.values()))
         result["mutations"] = [call["action"] for call in calls if mutates(call["action"])]
@@ -175,10 +193,16 @@ def mutates(action: str) -> bool:
 
 
 def run_module(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Runs plugins/modules/<module>.py with these arguments; what it printed, parsed."""
-    code = importlib.import_module(f"ansible_collections.gitops.aws.plugins.modules.{module}")
+    """Runs a module with these arguments: ours by its name, others by their full name; what it printed, parsed."""
+    collection, _, name = module.rpartition(".")
+    code = importlib.import_module(f"ansible_collections.{collection or 'gitops.aws'}.plugins.modules.{name}")
     output = io.StringIO()
-    with patch_module_args(arguments), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+    with (
+        mock.patch.dict(AnsibleAWSModule.default_settings),  # ours change them, which must not reach the next module
+        patch_module_args(arguments),
+        contextlib.redirect_stdout(output),
+        contextlib.suppress(SystemExit),
+    ):
         code.main()
     result: dict[str, Any] = json.loads(output.getvalue())
     return result

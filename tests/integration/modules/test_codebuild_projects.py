@@ -162,7 +162,6 @@ def test_what_aws_cannot_change_of_a_webhook_is_made_anew(account: Account, worl
     assert first["resources"][one["name"]][url] != second["resources"][one["name"]][url]
     assert second["projects"][0]["webhook"] == {
         "branch_filter": "^main$",
-        "build_type": "BUILD",
         "manual_creation": False,
         "scope_configuration": scope,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,7 +21,7 @@ def test_a_connection_from_pending_to_deleted(service: str, local_aws: LocalAws)
     api, name = local_aws.client(service), unique("connection")
     made = api.create_connection(ConnectionName=name, ProviderType="GitHub", Tags=[{"Key": "a", "Value": "1"}])
     arn = made["ConnectionArn"]
-    assert arn.startswith(f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/")
+    assert arn.startswith(f"arn:aws:{service}:{REGION}:{ACCOUNT}:connection/")
     assert made["Tags"] == [{"Key": "a", "Value": "1"}]
     assert api.get_connection(ConnectionArn=arn)["Connection"] == {
         "ConnectionName": name,
@@ -37,6 +38,32 @@ def test_a_connection_from_pending_to_deleted(service: str, local_aws: LocalAws)
     api.delete_connection(ConnectionArn=arn)
     with pytest.raises(api.exceptions.ResourceNotFoundException):
         api.get_connection(ConnectionArn=arn)
+
+
+def test_a_connection_is_the_same_under_both_names(local_aws: LocalAws) -> None:
+    new, old = local_aws.client("codeconnections"), local_aws.client("codestar-connections")
+    name = unique("connection")
+    arn = old.create_connection(ConnectionName=name, ProviderType="GitHub")["ConnectionArn"]
+
+    assert new.get_connection(ConnectionArn=arn)["Connection"]["ConnectionArn"] == arn
+    assert (name, arn) in [(c["ConnectionName"], c["ConnectionArn"]) for c in new.list_connections()["Connections"]]
+    new.delete_connection(ConnectionArn=arn.replace("codestar-connections", "codeconnections"))
+    with pytest.raises(old.exceptions.ResourceNotFoundException):
+        old.get_connection(ConnectionArn=arn)
+
+
+@pytest.mark.parametrize("service", ["codeconnections", "codestar-connections"])
+def test_the_service_may_be_named_without_its_namespace(service: str, local_aws: LocalAws) -> None:
+    """As the SDKs for Go and JavaScript do it."""
+
+    def shorten(request: Any, **_: Any) -> None:
+        target = request.headers["X-Amz-Target"]
+        request.headers.replace_header("X-Amz-Target", ".".join(target.rsplit(".", 2)[1:]))
+
+    api = local_aws.client(service)
+    api.meta.events.register("before-sign", shorten)
+    arn = api.create_connection(ConnectionName=unique("connection"), ProviderType="GitHub")["ConnectionArn"]
+    assert arn.startswith(f"arn:aws:{service}:")
 
 
 def test_connections_are_listed_in_pages(local_aws: LocalAws) -> None:

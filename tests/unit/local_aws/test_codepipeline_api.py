@@ -85,6 +85,24 @@ def test_server_defaults_are_folded_in(api: Any, minimal: dict[str, Any]) -> Non
     assert not report.has_errors()
 
 
+def test_a_source_without_a_declared_trigger_shows_the_one_it_has(api: Any, minimal: dict[str, Any]) -> None:
+    configuration = minimal["stages"][0]["actions"][0]["configuration"]
+    configuration.pop("DetectChanges", None)
+    assert "triggers" not in api.create_pipeline(pipeline=minimal)["pipeline"]
+
+    updated = api.update_pipeline(pipeline=minimal | {"pipelineType": "V2", "triggers": []})["pipeline"]
+    (trigger,) = updated["triggers"]
+    assert trigger["gitConfiguration"] == {
+        "sourceActionName": minimal["stages"][0]["actions"][0]["name"],
+        "push": [{"branches": {"includes": [configuration["BranchName"]]}}],
+    }
+    assert api.get_pipeline(name=minimal["name"])["pipeline"] == updated
+
+    configuration["DetectChanges"] = "false"
+    updated = api.update_pipeline(pipeline=minimal | {"pipelineType": "V2"})["pipeline"]
+    assert not updated.get("triggers")
+
+
 def test_v2_fields_are_kept(api: Any, minimal: dict[str, Any]) -> None:
     minimal |= {
         "pipelineType": "V2",

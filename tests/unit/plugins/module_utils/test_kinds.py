@@ -172,7 +172,8 @@ class TestProjects:
         values.reverse()
 
         assert other != full
-        assert project.normalise(other) == project.normalise(full)
+        wanted = item("project", **{**other, "name": "p"})
+        assert changed(project, codebuild_project.OPTIONS, full, wanted) == set()
 
     def test_type_of_the_cache_decides_what_belongs_to_it(self, project: Kind) -> None:
         everything = {"location": "b/k", "modes": ["LOCAL_SOURCE_CACHE"]}
@@ -244,6 +245,11 @@ class TestProjects:
         assert shown["environment"]["image"] == "i"
 
 
+def different(pipeline: Kind, current: Settings, wanted: Settings) -> set[str]:
+    """The options of a pipeline that the engine finds different."""
+    return changed(pipeline, codepipeline.OPTIONS, {"name": "p", **current}, item("pipeline", name="p", **wanted))
+
+
 def stage(name: str, **action: Any) -> Settings:
     kind = {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}
     return {"name": name, "actions": [{"name": name, "action_type_id": kind, **action}]}
@@ -251,11 +257,15 @@ def stage(name: str, **action: Any) -> Settings:
 
 class TestPipelines:
     def test_defaults_of_the_server_are_folded_in(self, pipeline: Kind) -> None:
-        answered = stage("A", run_order=1, configuration={}, input_artifacts=[], output_artifacts=[], region=REGION)
+        answered = stage("A", run_order=1, configuration={}, input_artifacts=[], output_artifacts=[])
 
         assert pipeline.normalise({"stages": [answered], "triggers": [], "variables": []}) == pipeline.normalise(
             {"stages": [stage("A")]}
         )
+
+    def test_own_region_may_be_left_out(self, pipeline: Kind) -> None:
+        assert different(pipeline, {"stages": [stage("A", region=REGION)]}, {"stages": [stage("A")]}) == set()
+        assert different(pipeline, {"stages": [stage("A", region="us-east-1")]}, {"stages": [stage("A")]}) == {"stages"}
 
     def test_other_region_is_kept(self, pipeline: Kind) -> None:
         kept = pipeline.normalise({"stages": [stage("A", region="us-east-1")]})
@@ -277,9 +287,8 @@ class TestPipelines:
     def test_order_of_variables_of_an_action_does_not_matter(self, pipeline: Kind) -> None:
         variables = [{"name": name, "value": "1", "type": "PLAINTEXT"} for name in "ab"]
 
-        assert pipeline.normalise({"stages": [stage("A", environment_variables=variables)]}) == pipeline.normalise(
-            {"stages": [stage("A", environment_variables=variables[::-1])]}
-        )
+        one, other = ({"stages": [stage("A", environment_variables=variables[::step])]} for step in (1, -1))
+        assert different(pipeline, one, other) == set()
 
     def test_order_of_filters_does_not_matter(self, pipeline: Kind) -> None:
         def triggers(step: int) -> Settings:
@@ -289,7 +298,22 @@ class TestPipelines:
             return {"triggers": [{"provider_type": "CodeStarSourceConnection", "git_configuration": git}]}
 
         assert triggers(1) != triggers(-1)
-        assert pipeline.normalise(triggers(1)) == pipeline.normalise(triggers(-1))
+        assert different(pipeline, triggers(1), triggers(-1)) == set()
+
+    @pytest.mark.parametrize("detect", [None, True, False])
+    def test_trigger_that_comes_by_itself_is_none(self, pipeline: Kind, detect: bool | None) -> None:
+        configuration = {"BranchName": "main", **({} if detect is None else {"DetectChanges": detect})}
+        stages = [stage("A", configuration=configuration)]
+
+        def triggers(**filters: Any) -> Settings:
+            git = {"source_action_name": "A", **filters}
+            trigger = {"provider_type": "CodeStarSourceConnection", "git_configuration": git}
+            return {"stages": stages, "triggers": [trigger]}
+
+        own, other = (triggers(push=[{"branches": {"includes": [name]}}]) for name in ("main", "dev"))
+        real = {"triggers"} if detect is False else set()
+        assert different(pipeline, own, {"stages": stages, "triggers": []}) == real
+        assert different(pipeline, other, {"stages": stages, "triggers": []}) == {"triggers"}
 
     def test_values_of_a_configuration_are_texts_and_keys_are_kept(self, pipeline: Kind) -> None:
         configuration = {"DetectChanges": False, "some_key": 1, "SomeKey": "x"}
@@ -407,10 +431,14 @@ class TestOthers:
         ("kind", "options"),
         [
             ("project", {"name": "a-B_1"}),
-            ("pipeline", {"name": "a.B@c-d_e", "artifact_stores": {REGION: {"location": "b"}}}),
+            ("pipeline", {"name": "a.B@c-d_e", "artifact_stores": {REGION: {"location": "bucket"}}}),
             (
                 "pipeline",
-                {"name": "a", "artifact_store": {"location": None}, "artifact_stores": {"r": {"location": "b"}}},
+                {
+                    "name": "a",
+                    "artifact_store": {"location": None},
+                    "artifact_stores": {REGION: {"location": "bucket"}},
+                },
             ),
             ("table", {"name": "a.b-c_d"}),
             ("log_group", {"name": "/aws/code-build/a_b.c#d"}),
