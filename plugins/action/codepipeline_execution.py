@@ -2,30 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shows a pipeline's stages and log lines while the module of the same name waits.
-
-A module cannot print while it runs. So the waiting is done here, by calling the module again and again for one look
-each, wherever the module runs (delegate_to, become and connections work as for any module).
-"""
+"""Shows a pipeline's stages and log lines while the module of the same name waits; see plugin_utils/_watching.py."""
 
 from __future__ import annotations
 
-import re
-import time
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
-from ansible_collections.gitops.aws.plugins.module_utils._executions import ended, failure
-
-display = Display()
-
-LAST_LINES = 10  # of the log, in the result
-
-# CodeBuild's own lines (which command it runs, which phase it enters), and empty ones: in the log, not on the screen.
-NOISE = re.compile(r"\[Container\] |\s*$")
+from ansible_collections.gitops.aws.plugins.module_utils._executions import OF_STATES, ended, failure, late
+from ansible_collections.gitops.aws.plugins.plugin_utils._watching import Watching, log_by_build
 
 MARKS = {"Succeeded": "ok", "Failed": "FAILED", "InProgress": "runs", "Abandoned": "abandoned"}
 
@@ -41,10 +27,7 @@ class Progress:
 
         A build's log stands between the line that it runs and the line that it has ended.
         """
-        log: dict[str, list[str]] = {}
-        for line in result.get("log_lines", []):
-            if not NOISE.match(line["text"]):
-                log.setdefault(line["build_id"], []).append(f"    | {line['text']}")
+        log = log_by_build(result)
         lines = []
         for stage in result["execution"]["stages"]:
             for action in stage["actions"]:
@@ -69,51 +52,26 @@ class Progress:
         return f"{words}: {action['summary']}" if action["status"] == "Failed" and action["summary"] else words
 
 
-class ActionModule(ActionBase):
+class ActionModule(Watching):
     """Runs gitops.aws.codepipeline_execution, and shows what happens while it waits."""
 
-    _requires_connection = False
-    _supports_async = True
+    module = "gitops.aws.codepipeline_execution"
+    subject = "execution"
+    id_option = "execution_id"
+    once = tuple(OF_STATES)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Runs the task; the result is the module's, with the last log lines."""
-        super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        if self._task.async_val or not boolean(args.get("wait", True), strict=False):
-            return self._look(args, task_vars, wrap_async=bool(self._task.async_val))
-        wait_for_approval = boolean(args.get("wait_for_approval", True), strict=False)
-        started = time.monotonic()
-        args["wait"] = False
-        result = self._look(args, task_vars)
-        changed, progress = result.get("changed", False), Progress()
-        lines: list[dict[str, str]] = []
-        while not result.get("failed") and "execution" in result:
-            for line in progress.lines(result):
-                display.display(line)
-            lines = (lines + result["log_lines"])[-LAST_LINES:]
-            execution = result["execution"]
-            # All lines were shown already; a failing task prints its whole result once more.
-            result = {**result, "changed": changed, "log_lines": lines}
-            if ended(execution, wait_for_approval):
-                if failure(execution):
-                    result.update(failed=True, msg=failure(execution))
-                break
-            if time.monotonic() > started + int(args.get("wait_timeout", 3600)):  # checked by the module's first look
-                result.update(
-                    failed=True,
-                    msg=f"pipeline {execution['pipeline']}: execution {execution['id']} is {execution['status']} after "
-                    f"{args.get('wait_timeout', 3600)} s",
-                )
-                break
-            time.sleep(int(args.get("poll_interval", 3)))
-            args.update(execution_id=execution["id"], log_cursors=result["log_cursors"])
-            result = self._look(args, task_vars)
-        return result
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._progress = Progress()
 
-    def _look(self, args: dict[str, Any], task_vars: dict[str, Any] | None, wrap_async: bool = False) -> dict[str, Any]:
-        return self._execute_module(
-            module_name="gitops.aws.codepipeline_execution",
-            module_args=args,
-            task_vars=task_vars,
-            wrap_async=wrap_async,
-        )
+    def lines(self, result: dict[str, Any]) -> list[str]:
+        return self._progress.lines(result)
+
+    def ended(self, result: dict[str, Any], args: dict[str, Any]) -> bool:
+        return ended(result["execution"], boolean(args.get("wait_for_approval", True), strict=False))
+
+    def failure(self, result: dict[str, Any]) -> str | None:
+        return failure(result["execution"])
+
+    def late(self, result: dict[str, Any], seconds: Any) -> str:
+        return late(result["execution"], seconds)

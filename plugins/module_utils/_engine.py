@@ -12,6 +12,7 @@ what is compared with what, check mode, the diff, tags, bounded concurrency, par
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable
@@ -121,6 +122,13 @@ class Kind:
         """Deletes the resource."""
         raise NotImplementedError
 
+    def settle(self, steps: list[Step], params: dict[str, Any]) -> list[str]:
+        """After the writes: waits for what AWS, or a person, does then. Returns what did not come to its end, in words.
+
+        Not called in check mode. `params` are the module's.
+        """
+        return []
+
     def not_yet(self, error: BaseException) -> bool:
         """Whether the error only says that something the item refers to is too new to be used."""
         return False
@@ -219,7 +227,10 @@ def wanted_tags(current: dict[str, str], wanted: dict[str, Any], purge: bool) ->
 
 
 def as_text(value: Any) -> str:
-    """A value of a map of texts as AWS keeps it: YAML's true becomes 'true', a number its digits."""
+    """A value of a map of texts as AWS keeps it: YAML's true becomes 'true', a number its digits, a list JSON."""
+    if isinstance(value, (dict, list)):
+        # Spelled as others spell it, such as Terraform's jsonencode.
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
@@ -283,7 +294,8 @@ def apply(kind: Kind, step: Step) -> None:
             else:
                 step.facts = until_propagated(partial(kind.create, after), kind.not_yet)
         elif step.action == "updated" and before is not None and after is not None and not check_mode:
-            step.facts.update(until_propagated(partial(kind.update, before, after, step.changed), kind.not_yet) or {})
+            facts = until_propagated(partial(kind.update, before, after, step.changed), kind.not_yet)
+            step.facts.update(facts or {})
         elif step.action == "deleted" and before is not None:
             kind.check_delete(before, step.item)
             if not check_mode:
@@ -399,9 +411,9 @@ def connect(module: Any) -> Aws:
     return Aws(module, module.params["concurrency"])
 
 
-def run(kind_class: type[Kind], plural: str, options: dict[str, Any]) -> None:
-    """The whole of a bulk module: arguments in, result out."""
-    module = aws_module(common_options(plural, options))
+def run(kind_class: type[Kind], plural: str, options: dict[str, Any], more: dict[str, Any] | None = None) -> None:
+    """The whole of a bulk module: arguments in, result out. `more` are options beside the common ones."""
+    module = aws_module({**common_options(plural, options), **(more or {})})
     items, state = module.params[plural], module.params["state"]
     aws = connect(module)
     try:
@@ -412,8 +424,21 @@ def run(kind_class: type[Kind], plural: str, options: dict[str, Any]) -> None:
         steps = converge(kind, plural, options, items, state, module.params["purge_tags"], module.params["owner_tags"])
     except (ClientError, BotoCoreError, Refused) as error:
         module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
+    finish(module, kind, plural, steps)
+
+
+def finish(module: Any, kind: Kind, plural: str, steps: list[Step]) -> None:
+    """Ends a bulk module with its result; with a failure, where a step failed or what was waited for did not come."""
+    late: list[str] = []
+    if not module.check_mode:
+        try:
+            late = kind.settle([step for step in steps if not step.error], module.params)
+        except (ClientError, BotoCoreError, Refused) as error:
+            late = [explain(error, f"Waiting for {kind.noun}s")]
     result = report(kind, plural, steps)
     errors = [step.error for step in steps if step.error]
+    if late and not errors:
+        module.fail_json(msg=" | ".join(late[:ERRORS_SHOWN]), **result)
     if errors:
         shown = " | ".join(errors[:ERRORS_SHOWN])
         more = f" | and {len(errors) - ERRORS_SHOWN} more: see resources" if len(errors) > ERRORS_SHOWN else ""

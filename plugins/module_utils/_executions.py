@@ -4,25 +4,348 @@
 
 # This code is private to the gitops.aws collection: it may change without notice.
 
-"""Executions of pipelines: starting, looking at, reading the builds' logs as they come, approving."""
+"""Executions of pipelines: starting, stopping, retrying, rolling back, looking."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, read_or_none
+try:
+    from botocore.exceptions import ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    ClientError = Exception
 
-FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code
+from ansible_collections.gitops.aws.plugins.module_utils._builds import new_log_lines
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import EXECUTION_ENDED, wait
+
+ARGUMENTS: dict[str, Any] = {
+    "pipeline": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["started", "stopped", "retried", "rolled_back"], "default": "started"},
+    "execution_id": {"type": "str"},
+    "variables": {"type": "dict", "default": {}},
+    "source_revisions": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "action_name": {"type": "str", "required": True},
+            "revision_type": {
+                "type": "str",
+                "choices": ["COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"],
+                "required": True,
+            },
+            "revision_value": {"type": "str", "required": True},
+        },
+    },
+    "client_request_token": {"type": "str", "no_log": False},
+    "stage": {"type": "str"},
+    "retry_mode": {"type": "str", "choices": ["FAILED_ACTIONS", "ALL_ACTIONS"], "default": "FAILED_ACTIONS"},
+    "target_execution_id": {"type": "str"},
+    "reason": {"type": "str"},
+    "abandon": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_for_approval": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 3600},
+    "poll_interval": {"type": "int", "default": 3},
+    "log_cursors": {"type": "dict", "default": {}, "no_log": False},
+}
+
+# Which options belong to which state only; an option that another state would not look at is a mistake.
+OF_STATES = {
+    "source_revisions": ("started",),
+    "client_request_token": ("started",),
+    "stage": ("retried", "rolled_back"),
+    "target_execution_id": ("rolled_back",),
+    "reason": ("stopped",),
+}
+
+LONGEST_REASON = 200
+
+# What the module returns of an execution that there is none of.
+NOTHING_SEEN: dict[str, Any] = {"log_lines": [], "log_cursors": {}}
 
 
-def start(aws: Aws, pipeline: str, variables: dict[str, str], token: str | None) -> str:
+def problems(params: dict[str, Any]) -> list[str]:
+    """What is wrong with the arguments of codepipeline_execution, found without a call."""
+    state = params["state"]
+    found = [
+        f"{name}: it is for state={' and state='.join(states)}, and state is {state}"
+        for name, states in OF_STATES.items()
+        if params[name] is not None and state not in states
+    ]
+    if state == "rolled_back" and params["execution_id"]:
+        found.append(
+            "execution_id: a rollback is an execution of its own. To choose the one to go back to, use "
+            "target_execution_id"
+        )
+    if len(params["reason"] or "") > LONGEST_REASON:
+        found.append(f"reason: it has {len(params['reason'])} characters, at most {LONGEST_REASON} are allowed")
+    return found
+
+
+def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
+    """All that codepipeline_execution does; returns its result. Raises Refused, and the errors of calls."""
+    changed, execution_id, what = change(aws, params)
+    if aws.check_mode and changed:
+        seen = {"execution": look(aws, params["pipeline"], execution_id)} if execution_id else {}
+        return {"changed": True, "msg": f"It would {what}", **seen, **NOTHING_SEEN}
+    result = follow(aws, execution_id, params)
+    execution, result["changed"] = result["execution"], changed
+    if params["wait"] and not ended(execution, params["wait_for_approval"]):
+        result.update(failed=True, msg=late(execution, params["wait_timeout"]))
+    elif params["wait"] and params["state"] != "stopped" and failure(execution):
+        result.update(failed=True, msg=failure(execution))
+    return result
+
+
+def change(aws: Aws, params: dict[str, Any]) -> tuple[bool, str, str]:
+    """Does what the arguments say; in check mode it only finds out what that is.
+
+    Returns:
+        whether there was something to do; the id of the execution to follow, '' where check mode can know none; and
+        what was to do, in words that follow `would`.
+    """
+    pipeline, state, execution_id = params["pipeline"], params["state"], params["execution_id"]
+    if execution_id == "latest":
+        execution_id = latest(aws, pipeline)
+        if execution_id is None:
+            raise Refused("it never ran. Fix: leave execution_id out to start it")
+    if state == "stopped":
+        changed = stop(aws, pipeline, execution_id, params["reason"], params["abandon"])
+        return changed, execution_id, f"stop the execution {execution_id}"
+    if state == "retried":
+        stage = retryable(aws, pipeline, execution_id, params["stage"])
+        if not aws.check_mode:
+            retry(aws, pipeline, execution_id, stage, params["retry_mode"])
+        return True, execution_id, f"run the stage {stage} of the execution {execution_id} again"
+    if state == "rolled_back":
+        stage = params["stage"]
+        target, already = rollback_target(aws, pipeline, stage, params["target_execution_id"])
+        if not already and not aws.check_mode:
+            execution_id = roll_back(aws, pipeline, stage, target)
+        what = f"run the stage {stage} with what the execution {target} brought there"
+        return not already, already or execution_id or "", what
+    if execution_id:
+        return False, execution_id, ""
+    if not aws.check_mode:
+        token, revisions = params["client_request_token"], params["source_revisions"]
+        execution_id = start(aws, pipeline, params["variables"], token, revisions)
+    return True, execution_id or "", "start an execution"
+
+
+def follow(aws: Aws, execution_id: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The execution as it is at its end (or where it waits for approval, or now, as the arguments say), with the log
+    lines of its builds since `log_cursors`."""
+    pipeline = params["pipeline"]
+    if params["wait"] and params["wait_for_approval"]:
+        timeout, names = params["wait_timeout"], {"pipelineName": pipeline, "pipelineExecutionId": execution_id}
+        wait(aws.client("codepipeline"), "execution_ended", timeout, params["poll_interval"], **names)
+    execution = look(aws, pipeline, execution_id)
+    if params["wait"] and not params["wait_for_approval"]:
+        # No single operation tells of both an approval and the end.
+        deadline = time.monotonic() + params["wait_timeout"]
+        while not ended(execution, False) and time.monotonic() <= deadline:
+            time.sleep(params["poll_interval"])
+            execution = look(aws, pipeline, execution_id)
+    builds = [action["build_id"] for stage in execution["stages"] for action in stage["actions"]]
+    lines, cursors = new_log_lines(aws, [build for build in builds if build], params["log_cursors"])
+    return {"execution": execution, "log_lines": lines, "log_cursors": cursors}
+
+
+# What is done to executions
+
+
+def start(
+    aws: Aws,
+    pipeline: str,
+    variables: dict[str, str],
+    token: str | None,
+    source_revisions: list[dict[str, str]] | None = None,
+) -> str:
     """Starts an execution (StartPipelineExecution) and returns its id."""
     arguments: dict[str, Any] = {"name": pipeline}
     if variables:
         arguments["variables"] = [{"name": name, "value": str(value)} for name, value in sorted(variables.items())]
+    if source_revisions:
+        arguments["sourceRevisions"] = [
+            {
+                "actionName": each["action_name"],
+                "revisionType": each["revision_type"],
+                "revisionValue": each["revision_value"],
+            }
+            for each in source_revisions
+        ]
     if token:
         arguments["clientRequestToken"] = token
     return aws.client("codepipeline").start_pipeline_execution(**arguments)["pipelineExecutionId"]
+
+
+def stop(aws: Aws, pipeline: str, execution_id: str, reason: str | None, abandon: bool) -> bool:
+    """Stops an execution (StopPipelineExecution); whether there was something to stop. In check mode whether there is.
+
+    Without `abandon` the actions that run come to their end first.
+    """
+    status = read(aws, pipeline, execution_id)["status"]
+    if status in EXECUTION_ENDED or (status == "Stopping" and not abandon):
+        return False
+    if aws.check_mode:
+        return True
+    more = {"reason": reason} if reason else {}
+    try:
+        aws.client("codepipeline").stop_pipeline_execution(
+            pipelineName=pipeline, pipelineExecutionId=execution_id, abandon=abandon, **more
+        )
+    except ClientError as error:
+        # It ended, or somebody else stopped it, since it was read.
+        if error_code(error) in ("PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"):
+            return False
+        raise
+    return True
+
+
+def retry(aws: Aws, pipeline: str, execution_id: str, stage: str, mode: str) -> None:
+    """Runs a stage of an execution again (RetryStageExecution), FAILED_ACTIONS or ALL_ACTIONS of it."""
+    aws.client("codepipeline").retry_stage_execution(
+        pipelineName=pipeline, pipelineExecutionId=execution_id, stageName=stage, retryMode=mode
+    )
+
+
+def retryable(aws: Aws, pipeline: str, execution_id: str, stage: str | None) -> str:
+    """The stage of an execution that can be retried: the one that is named, or else the one that failed.
+
+    Raises:
+        Refused: there is no such stage, or it did not fail.
+    """
+    statuses, elsewhere = stage_statuses(aws, pipeline, execution_id)
+    failed = [name for name, status in statuses.items() if status in ("Failed", "Stopped", "Cancelled")]
+    if stage is None and failed:
+        return failed[-1]
+    if stage in failed:
+        return stage
+    nothing = "Nothing was retried. Fix: "
+    if stage is None:
+        now = ", ".join(f"{name} is {status}" for name, status in statuses.items()) or "it is in none now"
+        raise Refused(
+            f"execution {execution_id} has no stage that failed ({now}). {nothing}start the pipeline anew, or name "
+            "another execution"
+        )
+    if stage in statuses:
+        raise Refused(
+            f"stage {stage} of execution {execution_id} is {statuses[stage]}; only a stage that failed or was stopped "
+            f"can be retried. {nothing}"
+            + (f"name one of {', '.join(failed)}" if failed else "wait for its end, or start the pipeline anew")
+        )
+    if stage in elsewhere:
+        now = f"the last one there is {elsewhere[stage]}" if elsewhere[stage] else "no execution was there yet"
+        raise Refused(
+            f"stage {stage} is not where execution {execution_id} was last: {now}. "
+            f"{nothing}name the execution that failed there"
+        )
+    raise Refused(f"there is no stage {stage}. {nothing}name one of {', '.join([*statuses, *elsewhere])}")
+
+
+def stage_statuses(aws: Aws, pipeline: str, execution_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    """How an execution fared in its stages.
+
+    Returns:
+        status by stage, of the stages where the execution is the last one that was there, in the pipeline's order; and
+        of the other stages the execution that was there last, '' for none.
+    """
+    execution = look(aws, pipeline, execution_id)
+    if execution["mode"] == "PARALLEL":
+        # A stage has many executions then, and its state tells of one only.
+        statuses = {stage["name"]: _of_actions(stage["actions"]) for stage in execution["stages"] if stage["actions"]}
+        return statuses, {stage["name"]: "" for stage in execution["stages"] if not stage["actions"]}
+    mine, elsewhere = {}, {}
+    for stage in stage_states(aws, pipeline):
+        last = stage.get("latestExecution", {})
+        if last.get("pipelineExecutionId") == execution_id:
+            mine[stage["stageName"]] = last["status"]
+        else:
+            elsewhere[stage["stageName"]] = last.get("pipelineExecutionId", "")
+    return mine, elsewhere
+
+
+def _of_actions(actions: list[dict[str, Any]]) -> str:
+    """The status of a stage, by that of its actions."""
+    statuses = {action["status"] for action in actions}
+    for word, stage in (("Failed", "Failed"), ("Abandoned", "Stopped"), ("InProgress", "InProgress")):
+        if word in statuses:
+            return stage
+    return "Succeeded"
+
+
+def roll_back(aws: Aws, pipeline: str, stage: str, target: str) -> str:
+    """Runs a stage again with what an earlier execution brought there (RollbackStage); the new execution's id."""
+    answer = aws.client("codepipeline").rollback_stage(
+        pipelineName=pipeline, stageName=stage, targetPipelineExecutionId=target
+    )
+    return answer["pipelineExecutionId"]
+
+
+def rollback_target(aws: Aws, pipeline: str, stage: str, wanted: str | None) -> tuple[str, str | None]:
+    """The execution to which a stage can go back.
+
+    Args:
+        aws: the connection.
+        pipeline: its name.
+        stage: its name.
+        wanted: the execution to go back to; None for the newest one that succeeded in the stage before the one whose
+            work is there now.
+
+    Returns:
+        the execution's id; and the id of the execution by which the stage has got there already, or gets there now.
+
+    Raises:
+        Refused: there is no such stage, or no such execution.
+    """
+    states = {state["stageName"]: state for state in stage_states(aws, pipeline)}
+    if stage not in states:
+        raise Refused(f"there is no stage {stage}. Fix: name one of {', '.join(states)}")
+    now = states[stage].get("latestExecution")
+    if not now:
+        raise Refused(f"stage {stage} never ran: there is nothing to roll back")
+    there = rolled_back_to(read(aws, pipeline, now["pipelineExecutionId"])) or now["pipelineExecutionId"]
+    if wanted:
+        same = there == wanted and now["status"] in ("Succeeded", "InProgress")
+        return wanted, now["pipelineExecutionId"] if same else None
+    succeeded = [
+        each["pipelineExecutionId"]
+        for each in aws.pages(
+            "codepipeline",
+            "list_pipeline_executions",
+            "pipelineExecutionSummaries",
+            pipelineName=pipeline,
+            filter={"succeededInStage": {"stageName": stage}},
+        )
+        if each.get("executionType") != "ROLLBACK"  # AWS refuses these
+    ]
+    # Newest first. Where the execution that is there now did not succeed, all that did were before it.
+    earlier = succeeded[succeeded.index(there) + 1 :] if there in succeeded else succeeded
+    if not earlier:
+        raise Refused(f"no execution before {there} succeeded in stage {stage}: there is nothing to go back to")
+    return earlier[0], None
+
+
+def rolled_back_to(execution: dict[str, Any]) -> str:
+    """The execution whose work a rollback brings back, '' where an execution is none."""
+    return execution.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId", "")
+
+
+# Looking
+
+
+def read(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
+    """An execution as GetPipelineExecution answers it."""
+    client = aws.client("codepipeline")
+    answer = client.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution_id)
+    return answer["pipelineExecution"]
+
+
+def stage_states(aws: Aws, pipeline: str) -> list[dict[str, Any]]:
+    """The state of a pipeline's stages in their order, as GetPipelineState answers it."""
+    return aws.client("codepipeline").get_pipeline_state(name=pipeline)["stageStates"]
 
 
 def latest(aws: Aws, pipeline: str) -> str | None:
@@ -36,13 +359,13 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
     """An execution as it is now.
 
     Returns:
-        id, pipeline, status, status_summary, source_revisions, and stages in the pipeline's order, each with its name
-        and actions: name, status, summary, build_id (of a CodeBuild action), url, output_variables.
+        id, pipeline, status, status_summary, mode, rolled_back_to, source_revisions.
+        stages in the pipeline's order, each with its name and actions: name, status, summary, build_id (of a
+        CodeBuild action), url, output_variables.
         waiting_for_approval: stage, action and message of the approval that it waits for, or None.
     """
     client = aws.client("codepipeline")
-    execution = client.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution_id)
-    execution = execution["pipelineExecution"]
+    execution = read(aws, pipeline, execution_id)
     definition = client.get_pipeline(name=pipeline)["pipeline"]
     done = aws.pages(
         "codepipeline",
@@ -74,6 +397,8 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
         "pipeline": pipeline,
         "status": execution["status"],
         "status_summary": execution.get("statusSummary", ""),
+        "mode": execution.get("executionMode", ""),
+        "rolled_back_to": rolled_back_to(execution),
         "source_revisions": [
             {
                 "name": each.get("name", ""),
@@ -104,12 +429,14 @@ def _action(action: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
 
 def ended(execution: dict[str, Any], wait_for_approval: bool = True) -> bool:
     """Whether there is nothing more to wait for."""
-    return execution["status"] in FINAL or (not wait_for_approval and execution["waiting_for_approval"] is not None)
+    return execution["status"] in EXECUTION_ENDED or (
+        not wait_for_approval and execution["waiting_for_approval"] is not None
+    )
 
 
 def failure(execution: dict[str, Any]) -> str | None:
     """Why an execution did not succeed, in one line; None where it did, or runs."""
-    if execution["status"] not in FINAL or execution["status"] == "Succeeded":
+    if execution["status"] not in EXECUTION_ENDED or execution["status"] == "Succeeded":
         return None
     text = f"pipeline {execution['pipeline']}: execution {execution['id']} is {execution['status']}"
     for stage in execution["stages"]:
@@ -119,80 +446,9 @@ def failure(execution: dict[str, Any]) -> str | None:
     return text
 
 
-def new_log_lines(
-    aws: Aws, build_ids: list[str], cursors: dict[str, str]
-) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """The builds' log lines since the last look.
-
-    Args:
-        aws: the connection.
-        build_ids: CodeBuild build ids; those unknown to CodeBuild are passed over.
-        cursors: what this function returned the last time, {} at first.
-
-    Returns:
-        lines, each with build_id and text, in the order they were written; and the new cursors.
-    """
-    cursors = dict(cursors)
-    lines: list[dict[str, str]] = []
-    if not build_ids:
-        return lines, cursors
-    builds = aws.client("codebuild").batch_get_builds(ids=build_ids)["builds"]
-    for build in builds:
-        logs = build.get("logs", {})
-        if not logs.get("groupName") or not logs.get("streamName"):
-            continue
-        while True:
-            arguments = {
-                "logGroupName": logs["groupName"],
-                "logStreamName": logs["streamName"],
-                "startFromHead": True,
-            }
-            if build["id"] in cursors:
-                arguments["nextToken"] = cursors[build["id"]]
-            answer = read_or_none(aws.client("logs").get_log_events, ("ResourceNotFoundException",), **arguments)
-            if answer is None:
-                break
-            lines += [
-                {"build_id": build["id"], "text": line}
-                for event in answer["events"]
-                for line in event["message"].rstrip("\n").split("\n")
-            ]
-            same = cursors.get(build["id"]) == answer["nextForwardToken"]
-            cursors[build["id"]] = answer["nextForwardToken"]
-            if same or not answer["events"]:
-                break
-    return lines, cursors
-
-
-def answer_approval(aws: Aws, pipeline: str, execution_id: str, approve: bool, summary: str) -> dict[str, str]:
-    """Approves or rejects the one approval that this execution waits for (PutApprovalResult).
-
-    Raises:
-        Refused: the execution waits for none, or another execution does.
-    """
-    client = aws.client("codepipeline")
-    state = client.get_pipeline_state(name=pipeline)
-    waiting = []
-    for stage in state["stageStates"]:
-        for action in stage.get("actionStates", []):
-            latest_action = action.get("latestExecution", {})
-            if latest_action.get("token") and latest_action.get("status") == "InProgress":
-                waiting.append((stage, action["actionName"], latest_action["token"]))
-    for stage, action_name, token in waiting:
-        if stage.get("latestExecution", {}).get("pipelineExecutionId") != execution_id:
-            continue
-        if not aws.check_mode:
-            client.put_approval_result(
-                pipelineName=pipeline,
-                stageName=stage["stageName"],
-                actionName=action_name,
-                result={"summary": summary, "status": "Approved" if approve else "Rejected"},
-                token=token,
-            )
-        return {"stage": stage["stageName"], "action": action_name}
-    others = [stage.get("latestExecution", {}).get("pipelineExecutionId", "?") for stage, _name, _token in waiting]
-    raise Refused(
-        f"pipeline {pipeline}: execution {execution_id} waits for no approval"
-        + (f"; waiting is {', '.join(others)}" if others else "")
-        + ". Nothing was approved. Fix: look at the execution that you mean, and name it"
+def late(execution: dict[str, Any], seconds: Any) -> str:
+    """That an execution had not ended when the time was over."""
+    return (
+        f"pipeline {execution['pipeline']}: execution {execution['id']} is {execution['status']} after {seconds} s. "
+        "It goes on"
     )

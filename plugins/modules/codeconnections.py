@@ -44,6 +44,17 @@ options:
           - Tags as a dictionary. Unset leaves them alone; V({}) removes all, unless O(purge_tags=false).
         type: dict
         aliases: [resource_tags]
+  wait:
+    description:
+      - Whether to wait until somebody has completed the connections that are pending. RV(resources) says where, and the
+        task fails when the time is over.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How long to wait, for all connections together, in seconds.
+    type: int
+    default: 900
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -70,6 +81,14 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "Open {{ result.resources.github.complete_at }} and choose Update pending connection"
   when: result.resources.github.status | default('') == 'PENDING'
+
+- name: Wait ten minutes for somebody to do so
+  gitops.aws.codeconnections:
+    region: eu-central-1
+    connections:
+      - name: github
+    wait: true
+    wait_timeout: 600
 
 - name: Delete a connection
   gitops.aws.codeconnections:
@@ -132,9 +151,11 @@ diff:
 from ansible_collections.gitops.aws.plugins.module_utils._engine import run
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codeconnection import OPTIONS, CodeConnection
 
+MORE = {"wait": {"type": "bool", "default": False}, "wait_timeout": {"type": "int", "default": 900}}
+
 
 def main() -> None:
-    run(CodeConnection, "connections", OPTIONS)
+    run(CodeConnection, "connections", OPTIONS, MORE)
 
 
 if __name__ == "__main__":

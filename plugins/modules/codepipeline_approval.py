@@ -3,11 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Approves or rejects what an execution of a pipeline waits with; see DOCUMENTATION."""
-
 from __future__ import annotations
 
 DOCUMENTATION = r"""
+---
 module: codepipeline_approval
 short_description: Approve or reject an execution of a pipeline
 version_added: "0.1.0"
@@ -15,6 +14,10 @@ description:
   - Answers the approval that an execution waits for.
   - Refuses when another execution waits there than the one that was meant, so that nobody approves what they have not
     seen.
+  - When the approval was answered already, by whomever, there is no change if the answer was the same, and a failure if
+    it was the other one.
+author:
+  - Contributors to the gitops.aws project (@gitops-aws)
 options:
   pipeline:
     description: Name of the pipeline.
@@ -24,6 +27,11 @@ options:
     description: The execution that is meant, as RV(gitops.aws.codepipeline_execution#module:execution.id) gives it.
     type: str
     required: true
+  stage:
+    description:
+      - The stage of the approval. Unset means the one that waits, which is enough where a pipeline has one.
+      - Where it has several, a second run without O(stage) may answer the next one.
+    type: str
   decision:
     description: The answer.
     type: str
@@ -37,20 +45,27 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - gitops.aws.attributes.group
 attributes:
   check_mode:
     support: full
-    description: Says what would be answered.
+    description: Says what would be answered, and answers nothing.
   diff_mode:
     support: none
     description: There is nothing to compare.
-author:
-  - Contributors to gitops.aws (@gitops-aws)
+  idempotent:
+    support: full
+    description:
+      - A second run with the same options finds its own answer and reports no change; with several approvals in one
+        pipeline that takes O(stage).
+seealso:
+  - module: gitops.aws.codepipeline_execution
 """
 
 EXAMPLES = r"""
 - name: Approve what was read before
   gitops.aws.codepipeline_approval:
+    region: eu-central-1
     pipeline: gitops-network
     execution_id: "{{ run.execution.id }}"
     decision: approved
@@ -59,46 +74,30 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stage:
-  description: The stage that waited.
+  description: The stage of the approval.
   returned: success
   type: str
+  sample: Approve
 action:
-  description: The action that waited.
+  description: The action of the approval.
   returned: success
   type: str
+  sample: Approve
+api_calls:
+  description: The calls made to AWS, counted by operation.
+  returned: always
+  type: dict
+  sample:
+    codepipeline:GetPipelineState: 1
+    codepipeline:PutApprovalResult: 1
 """
 
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    pass  # AnsibleAWSModule reports it
-
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
-from ansible_collections.gitops.aws.plugins.module_utils._executions import answer_approval
+from ansible_collections.gitops.aws.plugins.module_utils._approvals import ARGUMENTS, act, problems
+from ansible_collections.gitops.aws.plugins.module_utils._single import run_single
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
-            "pipeline": {"type": "str", "required": True},
-            "execution_id": {"type": "str", "required": True},
-            "decision": {"type": "str", "choices": ["approved", "rejected"], "required": True},
-            "summary": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    if len(params["summary"]) > 512:
-        module.fail_json(msg=f"summary: it has {len(params['summary'])} characters, at most 512 are allowed")
-    try:
-        answered = answer_approval(
-            Aws(module), params["pipeline"], params["execution_id"], params["decision"] == "approved", params["summary"]
-        )
-    except (ClientError, BotoCoreError, Refused) as error:
-        module.fail_json(msg=explain(error, f"pipeline {params['pipeline']}"))
-    module.exit_json(changed=True, **answered)
+    run_single(ARGUMENTS, act, lambda params: f"pipeline {params['pipeline']}", problems)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,8 @@ options:
                 description:
                   - The settings of the action, by the names that its provider gives them. The names are left as they
                     are.
-                  - Values are texts; V(true) and numbers become such.
+                  - Values are texts. V(true) and numbers become such; lists and dictionaries, such as those of
+                    C(EnvironmentVariables), become JSON.
                 type: dict
               commands:
                 description:
@@ -366,7 +367,8 @@ options:
       triggers:
         description:
           - What starts an execution, for sources that come through a connection. Only for type V2.
-          - Unset leaves them alone; V([]) removes them.
+          - Unset leaves them alone; V([]) removes them. Without any, every push to the source's branch starts one,
+            unless C(DetectChanges) is V(false) in the source action's C(configuration).
         type: list
         elements: dict
         suboptions:

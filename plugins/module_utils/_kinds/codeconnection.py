@@ -8,11 +8,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
-from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused
+from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, Step
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import wait
+
+PAUSE = 5  # seconds between two looks at a connection that a person completes
 
 OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -61,8 +65,15 @@ class CodeConnection(Kind):
         wanted = {item["name"]: item for item in items}
         connections: dict[str, dict[str, Any]] = {}
         for connection in self._list():
-            if connection["ConnectionName"] in wanted:
-                connections[connection["ConnectionName"]] = connection
+            name = connection["ConnectionName"]
+            if name in connections:
+                # AWS allows it, and then a name says nothing.
+                self.unreadable[name] = (
+                    f"connection {name}: two have this name, {connections[name]['ConnectionArn']} and "
+                    f"{connection['ConnectionArn']}. Fix: delete one of them, or go by ARN where you name it"
+                )
+            if name in wanted:
+                connections[name] = connection
         tagged = [name for name in connections if wanted[name]["tags"] is not None]
         tags = dict(zip(tagged, self.aws.map(lambda name: self._tags(connections[name]), tagged)))
         result = {}
@@ -116,6 +127,27 @@ class CodeConnection(Kind):
             self.client.untag_resource(ResourceArn=before.facts["arn"], TagKeys=remove)
         if put:
             self.client.tag_resource(ResourceArn=before.facts["arn"], Tags=to_list(put))
+
+    def settle(self, steps: list[Step], params: dict[str, Any]) -> list[str]:
+        if not params["wait"]:
+            return []
+        deadline = time.monotonic() + params["wait_timeout"]
+        late = [
+            self._wait(step, deadline - time.monotonic()) for step in steps if step.facts.get("status") == "PENDING"
+        ]
+        return [text for text in late if text]
+
+    def _wait(self, step: Step, seconds: float) -> str | None:
+        """Waits until somebody has completed a connection; None, or what is still to be done."""
+        arn = step.facts["arn"]
+        try:
+            if not wait(self.client, "connection_available", max(0, int(seconds)), PAUSE, ConnectionArn=arn):
+                return f"connection {step.name}: it is still PENDING. Fix: complete it at {step.facts['complete_at']}"
+        except Refused as error:
+            return f"connection {step.name}: {error}"
+        del step.facts["complete_at"]
+        step.facts["status"] = "AVAILABLE"
+        return None
 
     def delete(self, before: Resource, item: Settings) -> None:
         self.client.delete_connection(ConnectionArn=before.facts["arn"])

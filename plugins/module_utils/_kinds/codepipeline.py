@@ -382,6 +382,6 @@ def _rules(stage: Settings) -> list[Settings]:
 
 
 def _configuration_as_texts(owner: Settings) -> None:
-    """The configuration of an action or a rule: a map of texts."""
+    """The configuration of an action or a rule is a map of texts."""
     if "configuration" in owner:
         owner["configuration"] = {name: as_text(value) for name, value in owner["configuration"].items()}

@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+
 import pytest
 
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import codeconnection
 from tests.integration.modules.harness import Account, ModuleFailed, unique
 
 
@@ -33,3 +38,51 @@ def test_provider_cannot_be_changed(account: Account) -> None:
 
     with pytest.raises(ModuleFailed, match="AWS cannot change it to 'GitLab'"):
         account.run("codeconnections", connections=[{"name": name, "provider_type": "GitLab"}])
+
+
+def test_it_waits_until_somebody_has_completed_the_connection(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codeconnection, "PAUSE", 1)
+    item = {"name": unique("c"), "provider_type": "GitHub"}
+    # In a process of its own: what it prints would be taken for the module's result.
+    command = [sys.executable, "-m", "local_aws", "complete-connection", item["name"], "--data", str(account.data)]
+    person = threading.Timer(1.2, lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+    person.start()
+    try:
+        result = account.run("codeconnections", connections=[item], wait=True, wait_timeout=20)
+    finally:
+        person.join()
+
+    facts = result["resources"][item["name"]]
+    assert facts["status"] == "AVAILABLE"
+    assert "complete_at" not in facts
+    assert result["api_calls"]["codeconnections:GetConnection"] >= 2
+
+
+def test_nobody_completes_the_connection_in_time(account: Account) -> None:
+    item = {"name": unique("c"), "provider_type": "GitHub"}
+
+    with pytest.raises(ModuleFailed, match=r"still PENDING\. Fix: complete it at https://") as failure:
+        account.run("codeconnections", connections=[item], wait=True, wait_timeout=1)
+
+    result = failure.value.result
+    assert result["changed"]
+    assert result["resources"][item["name"]]["action"] == "created"
+
+
+def test_check_mode_does_not_wait(account: Account) -> None:
+    item = {"name": unique("c"), "provider_type": "GitHub"}
+
+    assert account.run("codeconnections", connections=[item], wait=True, check=True)["changed"]
+
+
+def test_two_connections_of_one_name_are_not_guessed_between(account: Account) -> None:
+    name = unique("c")
+    for _ in range(2):
+        account.client("codeconnections").create_connection(ConnectionName=name, ProviderType="GitHub")
+
+    with pytest.raises(ModuleFailed, match=r"two have this name, arn:aws:codeconnections:.* and arn:aws:") as failure:
+        account.run("codeconnections", connections=[{"name": name}], state="absent")
+
+    assert failure.value.result["mutations"] == []

@@ -33,10 +33,11 @@ def test_version_goes_up_with_a_change_only(account: Account, world: World) -> N
 
 
 def test_keys_of_a_configuration_are_left_as_they_are(account: Account, world: World) -> None:
+    variables = [{"name": "a", "value": "1"}]
     build = {
         "name": "Build",
         "action_type_id": {"category": "Build", "provider": "CodeBuild"},
-        "configuration": {"ProjectName": "some_project", "BatchEnabled": False, "EnvironmentVariables": "[]"},
+        "configuration": {"ProjectName": "some_project", "BatchEnabled": False, "EnvironmentVariables": variables},
         "input_artifacts": [{"name": "source"}],
     }
     one = CODEPIPELINE.new(world, unique("keys"))
@@ -44,7 +45,8 @@ def test_keys_of_a_configuration_are_left_as_they_are(account: Account, world: W
 
     created = account.run("codepipelines", pipelines=[one])
 
-    expected = {"ProjectName": "some_project", "BatchEnabled": "false", "EnvironmentVariables": "[]"}
+    text = '[{"name":"a","value":"1"}]'
+    expected = {"ProjectName": "some_project", "BatchEnabled": "false", "EnvironmentVariables": text}
     found = account.client("codepipeline").get_pipeline(name=one["name"])["pipeline"]
     assert found["stages"][1]["actions"][0]["configuration"] == expected
     assert created["pipelines"][0]["stages"][1]["actions"][0]["configuration"] == expected

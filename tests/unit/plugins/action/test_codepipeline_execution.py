@@ -14,6 +14,7 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 
 from ansible_collections.gitops.aws.plugins.action import codepipeline_execution as plugin
+from ansible_collections.gitops.aws.plugins.plugin_utils import _watching as watching
 
 
 def action(status: str, build: str = "", summary: str = "", name: str = "") -> dict[str, str]:
@@ -128,12 +129,13 @@ class Run:
         looks: list[dict[str, Any]],
         arguments: dict[str, Any],
         in_background: int = 0,
+        check_mode: bool = False,
     ) -> None:
         self.asked: list[dict[str, Any]] = []
         self.shown: list[str] = []
         task = Task()
         task.args = {"pipeline": "gitops-network", **arguments}
-        task.async_val = in_background
+        task.async_val, task.check_mode = in_background, check_mode
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
         module = plugin.ActionModule(task, connection, PlayContext(), DataLoader(), None, None)
 
@@ -144,7 +146,7 @@ class Run:
             return looks[min(len(self.asked), len(looks)) - 1]
 
         monkeypatch.setattr(module, "_execute_module", execute)
-        monkeypatch.setattr(plugin.display, "display", self.shown.append)
+        monkeypatch.setattr(watching.display, "display", self.shown.append)
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
         self.result = module.run(task_vars={})
 
@@ -197,7 +199,53 @@ def test_it_waits_no_longer_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(monkeypatch, [look({"Plan": [action("InProgress")]})], {"wait_timeout": -1})
 
     assert run.result["failed"] is True
-    assert run.result["msg"] == "pipeline gitops-network: execution e-1 is InProgress after -1 s"
+    assert run.result["msg"] == "pipeline gitops-network: execution e-1 is InProgress after -1 s. It goes on"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"state": "retried", "execution_id": "latest", "stage": "Plan", "retry_mode": "ALL_ACTIONS"},
+        {"state": "rolled_back", "stage": "Plan", "target_execution_id": "e-0"},
+        {"state": "started", "source_revisions": [], "client_request_token": "t"},
+        {"state": "stopped", "execution_id": "e-1", "reason": "r"},
+    ],
+)
+def test_it_does_something_once_and_then_follows(monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]) -> None:
+    first = {**look({"Plan": [action("InProgress")]}), "changed": True}
+
+    run = Run(monkeypatch, [first, first, look({}, status="Succeeded")], arguments)
+
+    assert run.asked[0] == {"pipeline": "gitops-network", "wait": False, **arguments}
+    for later in run.asked[1:]:
+        assert set(later) - {"retry_mode"} == {"pipeline", "wait", "execution_id", "log_cursors"}
+        assert later["execution_id"] == "e-1"
+    assert len(run.asked) == 3
+    assert run.result["changed"] is True
+
+
+def test_what_was_to_be_stopped_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [look({}, status="Stopping"), look({}, status="Stopped")]
+
+    run = Run(monkeypatch, looks, {"state": "stopped", "execution_id": "e-1"})
+
+    assert len(run.asked) == 2
+    assert not run.result.get("failed")
+
+
+def test_check_mode_has_nothing_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    would = {**look({"Plan": [action("InProgress")]}), "changed": True, "msg": "It would stop the execution e-1"}
+
+    run = Run(monkeypatch, [would], {"state": "stopped", "execution_id": "e-1"}, check_mode=True)
+
+    assert run.result == would
+    assert len(run.asked) == 1
+
+
+def test_check_mode_follows_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [look({"Plan": [action("InProgress")]}), look({}, status="Succeeded")]
+
+    assert len(Run(monkeypatch, looks, {"execution_id": "e-1"}, check_mode=True).asked) == 2
 
 
 def test_without_waiting_it_is_the_module_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,55 +1,23 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Executions of pipelines: looking, reading logs as they come, approving the right one."""
+"""Executions of pipelines: starting, stopping, retrying, rolling back, looking."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
+from botocore.exceptions import ClientError
 
 from ansible_collections.gitops.aws.plugins.module_utils import _executions as executions
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import EXECUTION_ENDED
 
 PIPELINE = "gitops-network"
-FIRST, SECOND = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+FIRST, SECOND, THIRD = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "123")
 BUILD = "gitops-network-plan:33333333-3333-3333-3333-333333333333"
-TOKEN = "44444444-4444-4444-4444-444444444444"
-
-
-@pytest.fixture(scope="module")
-def clients() -> dict[str, Any]:
-    """Clients that never call. Made once: most of these tests' time."""
-    keys = {"region_name": "eu-central-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return {service: boto3.client(service, **keys) for service in ("codepipeline", "codebuild", "logs")}
-
-
-@pytest.fixture
-def stubs(clients: dict[str, Any]) -> Iterator[dict[str, Stubber]]:
-    """A stubber for each client; every answer that was prepared must have been asked for."""
-    made = {service: Stubber(client) for service, client in clients.items()}
-    for stub in made.values():
-        stub.activate()
-    yield made
-    for stub in made.values():
-        stub.assert_no_pending_responses()
-        stub.deactivate()
-
-
-@pytest.fixture
-def aws(clients: dict[str, Any]) -> Callable[..., Aws]:
-    def make(check_mode: bool = False) -> Aws:
-        connection = Aws(SimpleNamespace(check_mode=check_mode))
-        connection._clients.update(clients)
-        return connection
-
-    return make
 
 
 # Starting
@@ -75,6 +43,20 @@ def test_start(aws: Any, stubs: Any, variables: dict[str, Any], token: str | Non
     )
 
     assert executions.start(aws(), PIPELINE, variables, token) == FIRST
+
+
+def test_start_with_revisions_of_the_sources(aws: Any, stubs: Any) -> None:
+    revision = {"action_name": "Source", "revision_type": "COMMIT_ID", "revision_value": "0a1b2c"}
+    stubs["codepipeline"].add_response(
+        "start_pipeline_execution",
+        {"pipelineExecutionId": FIRST},
+        {
+            "name": PIPELINE,
+            "sourceRevisions": [{"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": "0a1b2c"}],
+        },
+    )
+
+    assert executions.start(aws(), PIPELINE, {}, None, [revision]) == FIRST
 
 
 @pytest.mark.parametrize(
@@ -234,154 +216,487 @@ def test_which_words_mean_the_end(status: str, is_ended: bool, is_failure: bool)
     assert (executions.failure(execution) is not None) is is_failure
 
 
-# Logs
+def test_late() -> None:
+    execution = {"id": FIRST, "pipeline": PIPELINE, "status": "InProgress"}
 
-
-def prepare_build(stubs: Any, *builds: dict[str, Any]) -> None:
-    ids = [build["id"] for build in builds]
-    stubs["codebuild"].add_response("batch_get_builds", {"builds": list(builds)}, {"ids": ids})
-
-
-def prepare_log(stubs: Any, messages: list[str], token: str | None, following: str, stream: str = "s") -> None:
-    asked = {"logGroupName": "g", "logStreamName": stream, "startFromHead": True}
-    now = int(datetime.now(UTC).timestamp())
-    stubs["logs"].add_response(
-        "get_log_events",
-        {"events": [{"timestamp": now, "message": text} for text in messages], "nextForwardToken": following},
-        {**asked, "nextToken": token} if token else asked,
+    assert executions.late(execution, 5) == (
+        f"pipeline {PIPELINE}: execution {FIRST} is InProgress after 5 s. It goes on"
     )
 
 
-def logged(build: str = BUILD, stream: str = "s") -> dict[str, Any]:
-    return {"id": build, "logs": {"groupName": "g", "streamName": stream}}
+# Stopping
 
 
-def test_the_first_look_at_a_log_reads_all_pages(aws: Any, stubs: Any) -> None:
-    prepare_build(stubs, logged())
-    prepare_log(stubs, ["one\n", "two\nthree\n"], None, "f/1")
-    prepare_log(stubs, ["four"], "f/1", "f/2")
-    prepare_log(stubs, [], "f/2", "f/2")
-
-    lines, cursors = executions.new_log_lines(aws(), [BUILD], {})
-
-    assert [line["text"] for line in lines] == ["one", "two", "three", "four"]
-    assert {line["build_id"] for line in lines} == {BUILD}
-    assert cursors == {BUILD: "f/2"}
+def prepare_execution(stubs: Any, execution_id: str = FIRST, **execution: Any) -> None:
+    stubs["codepipeline"].add_response(
+        "get_pipeline_execution",
+        {"pipelineExecution": {"pipelineExecutionId": execution_id, "status": "InProgress", **execution}},
+        {"pipelineName": PIPELINE, "pipelineExecutionId": execution_id},
+    )
 
 
-def test_a_later_look_reads_on_where_the_first_ended(aws: Any, stubs: Any) -> None:
-    before = {BUILD: "f/2"}
-    prepare_build(stubs, logged())
-    prepare_log(stubs, ["five"], "f/2", "f/3")
-    prepare_log(stubs, [], "f/3", "f/3")
-
-    lines, cursors = executions.new_log_lines(aws(), [BUILD], before)
-
-    assert [line["text"] for line in lines] == ["five"]
-    assert cursors == {BUILD: "f/3"}
-    assert before == {BUILD: "f/2"}  # the caller's own is left alone
+def prepare_stop(stubs: Any, **arguments: Any) -> None:
+    asked = {"pipelineName": PIPELINE, "pipelineExecutionId": FIRST, **arguments}
+    stubs["codepipeline"].add_response("stop_pipeline_execution", {"pipelineExecutionId": FIRST}, asked)
 
 
-def test_nothing_new(aws: Any, stubs: Any) -> None:
-    prepare_build(stubs, logged())
-    prepare_log(stubs, [], "f/3", "f/3")
+def test_stop(aws: Any, stubs: Any) -> None:
+    prepare_execution(stubs)
+    prepare_stop(stubs, abandon=False, reason="why")
 
-    assert executions.new_log_lines(aws(), [BUILD], {BUILD: "f/3"}) == ([], {BUILD: "f/3"})
-
-
-def test_the_end_of_a_log_that_answers_its_last_page_again(aws: Any, stubs: Any) -> None:
-    prepare_build(stubs, logged())
-    prepare_log(stubs, ["again"], "f/3", "f/3")
-
-    lines, _cursors = executions.new_log_lines(aws(), [BUILD], {BUILD: "f/3"})
-
-    assert len(lines) == 1  # and it does not ask for ever
+    assert executions.stop(aws(), PIPELINE, FIRST, "why", False)
 
 
-def test_each_build_has_its_own_cursor(aws: Any, stubs: Any) -> None:
-    other = BUILD.replace("plan", "apply")
-    prepare_build(stubs, logged(), logged(other, "t"))
-    prepare_log(stubs, [], "f/3", "f/3")
-    prepare_log(stubs, ["new"], None, "f/9", "t")
-    prepare_log(stubs, [], "f/9", "f/9", "t")
+@pytest.mark.parametrize(
+    ("status", "abandon"),
+    [*((status, True) for status in EXECUTION_ENDED), ("Stopping", False)],
+)
+def test_what_is_over_is_not_stopped(aws: Any, stubs: Any, status: str, abandon: bool) -> None:
+    prepare_execution(stubs, status=status)
 
-    lines, cursors = executions.new_log_lines(aws(), [BUILD, other], {BUILD: "f/3"})
-
-    assert lines == [{"build_id": other, "text": "new"}]
-    assert cursors == {BUILD: "f/3", other: "f/9"}
+    assert not executions.stop(aws(), PIPELINE, FIRST, None, abandon)
 
 
-def test_a_build_that_has_no_log_yet(aws: Any, stubs: Any) -> None:
-    prepare_build(stubs, {"id": BUILD}, logged("b:2"))
-    stubs["logs"].add_client_error("get_log_events", "ResourceNotFoundException")
+def test_what_is_being_stopped_can_be_abandoned(aws: Any, stubs: Any) -> None:
+    prepare_execution(stubs, status="Stopping")
+    prepare_stop(stubs, abandon=True)
 
-    assert executions.new_log_lines(aws(), [BUILD, "b:2"], {}) == ([], {})
-
-
-def test_without_builds_nothing_is_asked(aws: Any, stubs: Any) -> None:
-    assert executions.new_log_lines(aws(), [], {"b": "c"}) == ([], {"b": "c"})
+    assert executions.stop(aws(), PIPELINE, FIRST, None, True)
 
 
-# Approving
+@pytest.mark.parametrize("code", ["PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"])
+def test_somebody_else_stopped_it_meanwhile(aws: Any, stubs: Any, code: str) -> None:
+    prepare_execution(stubs)
+    stubs["codepipeline"].add_client_error("stop_pipeline_execution", code)
+
+    assert not executions.stop(aws(), PIPELINE, FIRST, None, False)
 
 
-def prepare_state(stubs: Any, execution: str | None, status: str = "InProgress") -> None:
-    stage: dict[str, Any] = {
-        "stageName": "Approve",
-        "actionStates": [{"actionName": "Ask", "latestExecution": {"status": status, "token": TOKEN}}],
-    }
-    if execution:
-        stage["latestExecution"] = {"pipelineExecutionId": execution, "status": "InProgress"}
-    states = [{"stageName": "Plan", "actionStates": [{"actionName": "Plan"}]}, stage]
+def test_who_may_not_stop_is_told(aws: Any, stubs: Any) -> None:
+    prepare_execution(stubs)
+    stubs["codepipeline"].add_client_error("stop_pipeline_execution", "AccessDeniedException")
+
+    with pytest.raises(ClientError):
+        executions.stop(aws(), PIPELINE, FIRST, None, False)
+
+
+def test_check_mode_stops_nothing(aws: Any, stubs: Any) -> None:
+    prepare_execution(stubs)
+
+    assert executions.stop(aws(check_mode=True), PIPELINE, FIRST, None, False)
+
+
+# Retrying
+
+
+def prepare_stages(stubs: Any, *stages: tuple[str, str | None, str]) -> None:
+    """The state of stages: name, the execution that was there last, and how it fared."""
+    states = [
+        {"stageName": name, **({"latestExecution": {"pipelineExecutionId": last, "status": status}} if last else {})}
+        for name, last, status in stages
+    ]
     stubs["codepipeline"].add_response("get_pipeline_state", {"stageStates": states}, {"name": PIPELINE})
 
 
-@pytest.mark.parametrize(("approve", "word"), [(True, "Approved"), (False, "Rejected")])
-def test_an_approval_is_answered_with_its_token(aws: Any, stubs: Any, approve: bool, word: str) -> None:
-    prepare_state(stubs, FIRST)
+FAILED_IN_APPLY = (
+    ("Source", SECOND, "Succeeded"),
+    ("Plan", FIRST, "Succeeded"),
+    ("Approve", FIRST, "Succeeded"),
+    ("Apply", FIRST, "Failed"),
+)
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped", "Cancelled"])
+@pytest.mark.parametrize("stage", [None, "Apply"])
+def test_the_stage_to_retry(aws: Any, stubs: Any, status: str, stage: str | None) -> None:
+    prepare_look(stubs, [], status="Failed")
+    prepare_stages(stubs, *FAILED_IN_APPLY[:3], ("Apply", FIRST, status))
+
+    assert executions.retryable(aws(), PIPELINE, FIRST, stage) == "Apply"
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason"),
+    [
+        (None, f"execution {FIRST} has no stage that failed .Source is Succeeded, Plan is InProgress."),
+        ("Plan", f"stage Plan of execution {FIRST} is InProgress; only a stage that failed"),
+        ("Approve", f"stage Approve is not where execution {FIRST} was last: the last one there is {SECOND}"),
+        ("Apply", f"stage Apply is not where execution {FIRST} was last: no execution was there yet"),
+        ("Aply", "there is no stage Aply. Nothing was retried. Fix: name one of Source, Plan, Approve, Apply"),
+    ],
+)
+def test_a_stage_that_cannot_be_retried(aws: Any, stubs: Any, stage: str | None, reason: str) -> None:
+    prepare_look(stubs, [])
+    prepare_stages(
+        stubs,
+        ("Source", FIRST, "Succeeded"),
+        ("Plan", FIRST, "InProgress"),
+        ("Approve", SECOND, "Failed"),
+        ("Apply", None, ""),
+    )
+
+    with pytest.raises(Refused, match=reason):
+        executions.retryable(aws(), PIPELINE, FIRST, stage)
+
+
+def test_the_one_that_failed_is_named(aws: Any, stubs: Any) -> None:
+    prepare_look(stubs, [])
+    prepare_stages(stubs, *FAILED_IN_APPLY)
+
+    with pytest.raises(Refused, match=f"stage Plan of execution {FIRST} is Succeeded; .* Fix: name one of Apply$"):
+        executions.retryable(aws(), PIPELINE, FIRST, "Plan")
+
+
+@pytest.mark.parametrize(("status", "expected"), [("Failed", "Plan"), ("Abandoned", "Plan")])
+def test_executions_beside_each_other_are_told_apart(aws: Any, stubs: Any, status: str, expected: str) -> None:
+    # The stage's own state would tell of another execution.
+    prepare_look(stubs, [detail("Plan", status), detail("Source", "Succeeded")], executionMode="PARALLEL")
+
+    assert executions.retryable(aws(), PIPELINE, FIRST, None) == expected
+
+
+@pytest.mark.parametrize(("status", "word"), [("InProgress", "InProgress"), ("Succeeded", "Succeeded")])
+def test_beside_each_other_and_not_failed(aws: Any, stubs: Any, status: str, word: str) -> None:
+    prepare_look(stubs, [detail("Plan", status), detail("Source", "Succeeded")], executionMode="PARALLEL")
+
+    with pytest.raises(Refused, match=f"Plan is {word}"):
+        executions.retryable(aws(), PIPELINE, FIRST, None)
+
+
+def test_retry(aws: Any, stubs: Any) -> None:
     stubs["codepipeline"].add_response(
-        "put_approval_result",
-        {},
+        "retry_stage_execution",
+        {"pipelineExecutionId": FIRST},
         {
             "pipelineName": PIPELINE,
-            "stageName": "Approve",
-            "actionName": "Ask",
-            "result": {"summary": "because", "status": word},
-            "token": TOKEN,
+            "pipelineExecutionId": FIRST,
+            "stageName": "Apply",
+            "retryMode": "ALL_ACTIONS",
         },
     )
 
-    answer = executions.answer_approval(aws(), PIPELINE, FIRST, approve, "because")
-
-    assert answer == {"stage": "Approve", "action": "Ask"}
+    executions.retry(aws(), PIPELINE, FIRST, "Apply", "ALL_ACTIONS")
 
 
-def test_check_mode_answers_nothing(aws: Any, stubs: Any) -> None:
-    prepare_state(stubs, FIRST)
+# Rolling back
 
-    assert executions.answer_approval(aws(check_mode=True), PIPELINE, FIRST, True, "") == {
-        "stage": "Approve",
-        "action": "Ask",
-    }
+FOURTH = "44444444-0000-0000-0000-000000000000"
 
 
-def test_the_approval_of_another_execution_is_left_alone(aws: Any, stubs: Any) -> None:
-    prepare_state(stubs, SECOND)
+def prepare_succeeded(stubs: Any, *ids: str, rollbacks: tuple[str, ...] = ()) -> None:
+    """Those that succeeded in the stage Apply, the newest first."""
+    now = datetime.now(UTC)
+    summaries = [
+        {
+            "pipelineExecutionId": each,
+            "executionType": "ROLLBACK" if each in rollbacks else "STANDARD",
+            "status": "Succeeded",
+            "startTime": now,
+            "lastUpdateTime": now,
+        }
+        for each in ids
+    ]
+    stubs["codepipeline"].add_response(
+        "list_pipeline_executions",
+        {"pipelineExecutionSummaries": summaries},
+        {"pipelineName": PIPELINE, "filter": {"succeededInStage": {"stageName": "Apply"}}},
+    )
 
-    with pytest.raises(Refused, match=f"execution {FIRST} waits for no approval; waiting is {SECOND}. Nothing was"):
-        executions.answer_approval(aws(), PIPELINE, FIRST, True, "")
+
+def rollback_to(target: str) -> dict[str, Any]:
+    return {"rollbackMetadata": {"rollbackTargetPipelineExecutionId": target}}
 
 
-@pytest.mark.parametrize("status", ["Succeeded", "Failed", "Abandoned"])
-def test_what_was_answered_already(aws: Any, stubs: Any, status: str) -> None:
-    prepare_state(stubs, FIRST, status)
+def test_back_to_the_one_before(aws: Any, stubs: Any) -> None:
+    prepare_stages(stubs, ("Apply", SECOND, "Succeeded"))
+    prepare_execution(stubs, SECOND)
+    prepare_succeeded(stubs, SECOND, FIRST)
 
-    with pytest.raises(Refused, match=f"execution {FIRST} waits for no approval. Nothing was approved. Fix: "):
-        executions.answer_approval(aws(), PIPELINE, FIRST, True, "")
+    assert executions.rollback_target(aws(), PIPELINE, "Apply", None) == (FIRST, None)
 
 
-def test_a_stage_that_does_not_say_for_whom(aws: Any, stubs: Any) -> None:
-    prepare_state(stubs, None)
+def test_back_from_one_that_failed(aws: Any, stubs: Any) -> None:
+    prepare_stages(stubs, ("Apply", THIRD, "Failed"))
+    prepare_execution(stubs, THIRD)
+    prepare_succeeded(stubs, SECOND, FIRST)
 
-    with pytest.raises(Refused, match=r"waiting is \?"):
-        executions.answer_approval(aws(), PIPELINE, FIRST, True, "")
+    assert executions.rollback_target(aws(), PIPELINE, "Apply", None) == (SECOND, None)
+
+
+def test_back_from_a_rollback_is_not_forward(aws: Any, stubs: Any) -> None:
+    # THIRD was rolled back to SECOND, by FOURTH.
+    prepare_stages(stubs, ("Apply", FOURTH, "Succeeded"))
+    prepare_execution(stubs, FOURTH, **rollback_to(SECOND))
+    prepare_succeeded(stubs, FOURTH, THIRD, SECOND, FIRST, rollbacks=(FOURTH,))
+
+    assert executions.rollback_target(aws(), PIPELINE, "Apply", None) == (FIRST, None)
+
+
+def test_nothing_to_go_back_to(aws: Any, stubs: Any) -> None:
+    prepare_stages(stubs, ("Apply", FIRST, "Succeeded"))
+    prepare_execution(stubs, FIRST)
+    prepare_succeeded(stubs, FIRST)
+
+    with pytest.raises(Refused, match=f"no execution before {FIRST} succeeded in stage Apply"):
+        executions.rollback_target(aws(), PIPELINE, "Apply", None)
+
+
+@pytest.mark.parametrize(
+    ("stages", "reason"),
+    [
+        ((("Apply", None, ""),), "stage Apply never ran"),
+        ((("Plan", None, ""), ("Approve", None, "")), "there is no stage Apply. Fix: name one of Plan, Approve"),
+    ],
+)
+def test_a_stage_that_cannot_go_back(aws: Any, stubs: Any, stages: Any, reason: str) -> None:
+    prepare_stages(stubs, *stages)
+
+    with pytest.raises(Refused, match=reason):
+        executions.rollback_target(aws(), PIPELINE, "Apply", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "brought_back", "already"),
+    [
+        ("Succeeded", FIRST, FOURTH),
+        ("InProgress", FIRST, FOURTH),
+        ("Failed", FIRST, None),
+        ("Succeeded", SECOND, None),
+        ("Succeeded", None, None),
+    ],
+)
+def test_a_certain_one_is_gone_back_to_once(
+    aws: Any, stubs: Any, status: str, brought_back: str | None, already: str | None
+) -> None:
+    prepare_stages(stubs, ("Apply", FOURTH, status))
+    prepare_execution(stubs, FOURTH, **(rollback_to(brought_back) if brought_back else {}))
+
+    assert executions.rollback_target(aws(), PIPELINE, "Apply", FIRST) == (FIRST, already)
+
+
+def test_roll_back(aws: Any, stubs: Any) -> None:
+    stubs["codepipeline"].add_response(
+        "rollback_stage",
+        {"pipelineExecutionId": FOURTH},
+        {"pipelineName": PIPELINE, "stageName": "Apply", "targetPipelineExecutionId": FIRST},
+    )
+
+    assert executions.roll_back(aws(), PIPELINE, "Apply", FIRST) == FOURTH
+
+
+# Arguments
+
+
+def arguments(**given: Any) -> dict[str, Any]:
+    return {name: option.get("default") for name, option in executions.ARGUMENTS.items()} | given
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, []),
+        ({"execution_id": FIRST, "variables": {"a": "b"}}, []),
+        ({"state": "stopped", "reason": "x" * 200}, []),
+        ({"state": "stopped", "reason": "x" * 201}, ["reason: it has 201 characters, at most 200 are allowed"]),
+        ({"state": "retried", "stage": "Apply", "retry_mode": "ALL_ACTIONS"}, []),
+        ({"state": "rolled_back", "stage": "Apply", "target_execution_id": FIRST}, []),
+        ({"stage": "Apply"}, ["stage: it is for state=retried and state=rolled_back, and state is started"]),
+        (
+            {"state": "retried", "target_execution_id": FIRST},
+            ["target_execution_id: it is for state=rolled_back, and state is retried"],
+        ),
+        ({"state": "stopped", "client_request_token": "t"}, ["client_request_token: it is for state=started, and"]),
+        ({"state": "rolled_back", "stage": "Apply", "execution_id": FIRST}, ["execution_id: a rollback is an"]),
+    ],
+)
+def test_options_that_do_not_go_together(given: dict[str, Any], words: list[str]) -> None:
+    found = executions.problems(arguments(**given))
+
+    assert len(found) == len(words)
+    assert all(text.startswith(word) for text, word in zip(found, words, strict=True))
+
+
+# All of it
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The executions that the looks see, the last of them for ever; nothing is waited for."""
+    looks: list[dict[str, Any]] = []
+
+    def look(_aws: Any, pipeline: str, execution_id: str) -> dict[str, Any]:
+        seen = looks.pop(0) if len(looks) > 1 else looks[0]
+        return {"id": execution_id, "pipeline": pipeline, "stages": [], "waiting_for_approval": None, **seen}
+
+    monkeypatch.setattr(executions, "look", look)
+    monkeypatch.setattr(executions, "wait", lambda *_arguments, **_names: True)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    return looks
+
+
+def prepare_start(stubs: Any) -> None:
+    stubs["codepipeline"].add_response("start_pipeline_execution", {"pipelineExecutionId": FIRST}, {"name": PIPELINE})
+
+
+def act(aws: Any, **given: Any) -> dict[str, Any]:
+    return executions.act(aws, arguments(pipeline=PIPELINE, **given))
+
+
+def test_start_and_succeed(aws: Any, stubs: Any, shown: list[Any]) -> None:
+    prepare_start(stubs)
+    shown.append({"status": "Succeeded"})
+
+    result = act(aws())
+
+    assert result["changed"] is True
+    assert result["execution"]["id"] == FIRST
+    assert "failed" not in result
+    assert "msg" not in result
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "failed", "words"),
+    [
+        ({}, "Failed", True, "is Failed"),
+        ({}, "InProgress", True, "is InProgress after 3600 s"),
+        ({"wait": False}, "Failed", None, ""),
+        ({"wait": False}, "InProgress", None, ""),
+        ({"wait_for_approval": False, "wait_timeout": -1}, "InProgress", True, "is InProgress after -1 s"),
+    ],
+)
+def test_following_fails_with_the_execution(
+    aws: Any, stubs: Any, shown: list[Any], given: dict[str, Any], status: str, failed: bool | None, words: str
+) -> None:
+    shown.append({"status": status})
+
+    result = act(aws(), execution_id=FIRST, **given)
+
+    assert result["changed"] is False
+    assert result.get("failed") is failed
+    assert words in result.get("msg", "")
+
+
+def test_it_looks_until_somebody_must_approve(aws: Any, stubs: Any, shown: list[Any]) -> None:
+    waiting = {"stage": "Approve", "action": "Ask", "message": ""}
+    shown += [
+        {"status": "InProgress"},
+        {"status": "InProgress"},
+        {"status": "InProgress", "waiting_for_approval": waiting},
+    ]
+
+    result = act(aws(), execution_id=FIRST, wait_for_approval=False)
+
+    assert result["execution"]["waiting_for_approval"] == waiting
+    assert "failed" not in result
+
+
+def test_the_newest_is_followed(aws: Any, stubs: Any, shown: list[Any]) -> None:
+    stubs["codepipeline"].add_response(
+        "list_pipeline_executions",
+        {"pipelineExecutionSummaries": [{"pipelineExecutionId": SECOND}]},
+        {"pipelineName": PIPELINE, "maxResults": 1},
+    )
+    shown.append({"status": "Succeeded"})
+
+    assert act(aws(), execution_id="latest")["execution"]["id"] == SECOND
+
+
+@pytest.mark.parametrize("state", ["started", "stopped", "retried"])
+def test_there_is_no_newest(aws: Any, stubs: Any, state: str) -> None:
+    stubs["codepipeline"].add_response("list_pipeline_executions", {"pipelineExecutionSummaries": []})
+
+    with pytest.raises(Refused, match="it never ran"):
+        act(aws(), execution_id="latest", state=state)
+
+
+def test_stop_and_be_stopped(aws: Any, stubs: Any, shown: list[Any]) -> None:
+    prepare_execution(stubs)
+    prepare_stop(stubs, abandon=True)
+    shown.append({"status": "Stopped"})
+
+    result = act(aws(), state="stopped", execution_id=FIRST, abandon=True)
+
+    assert result["changed"] is True
+    assert "failed" not in result
+
+
+def test_retry_and_roll_back(aws: Any, stubs: Any, shown: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[Any] = []
+
+    def roll_back(_aws: Any, *arguments: str) -> str:
+        done.append(arguments)
+        return SECOND
+
+    monkeypatch.setattr(executions, "retryable", lambda *_arguments: "Apply")
+    monkeypatch.setattr(executions, "retry", lambda _aws, *arguments: done.append(arguments))
+    monkeypatch.setattr(executions, "rollback_target", lambda *_arguments: (FIRST, None))
+    monkeypatch.setattr(executions, "roll_back", roll_back)
+    shown.append({"status": "Succeeded"})
+
+    retried = act(aws(), state="retried", execution_id=FIRST)
+    rolled_back = act(aws(), state="rolled_back", stage="Apply")
+
+    assert (retried["changed"], retried["execution"]["id"]) == (True, FIRST)
+    assert (rolled_back["changed"], rolled_back["execution"]["id"]) == (True, SECOND)
+    assert done == [(PIPELINE, FIRST, "Apply", "FAILED_ACTIONS"), (PIPELINE, "Apply", FIRST)]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_was_rolled_back_already(
+    aws: Any, stubs: Any, shown: list[Any], monkeypatch: pytest.MonkeyPatch, check_mode: bool
+) -> None:
+    monkeypatch.setattr(executions, "rollback_target", lambda *_arguments: (FIRST, FOURTH))
+    shown.append({"status": "Succeeded"})
+
+    result = act(aws(check_mode), state="rolled_back", stage="Apply", target_execution_id=FIRST)
+
+    assert (result["changed"], result["execution"]["id"]) == (False, FOURTH)
+    assert "msg" not in result
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "is_shown"),
+    [
+        ({}, "It would start an execution", False),
+        ({"state": "stopped", "execution_id": FIRST}, f"It would stop the execution {FIRST}", True),
+        (
+            {"state": "retried", "execution_id": FIRST},
+            f"It would run the stage Apply of the execution {FIRST} again",
+            True,
+        ),
+        (
+            {"state": "rolled_back", "stage": "Apply"},
+            f"It would run the stage Apply with what the execution {SECOND} brought there",
+            False,
+        ),
+    ],
+)
+def test_check_mode_says_what_it_would_do(
+    aws: Any,
+    stubs: Any,
+    shown: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, Any],
+    words: str,
+    is_shown: bool,
+) -> None:
+    monkeypatch.setattr(executions, "retryable", lambda *_arguments: "Apply")
+    monkeypatch.setattr(executions, "rollback_target", lambda *_arguments: (SECOND, None))
+    monkeypatch.setattr(executions, "read", lambda *_arguments: {"status": "InProgress"})
+    shown.append({"status": "InProgress"})
+
+    result = act(aws(check_mode=True), **given)
+
+    assert result["changed"] is True
+    assert result["msg"] == words
+    assert ("execution" in result) is is_shown
+    assert "failed" not in result
+
+
+def test_check_mode_follows_what_runs(aws: Any, stubs: Any, shown: list[Any]) -> None:
+    shown.append({"status": "Succeeded"})
+
+    result = act(aws(check_mode=True), execution_id=FIRST)
+
+    assert result["changed"] is False
+    assert result["execution"]["status"] == "Succeeded"

@@ -42,7 +42,7 @@ def module(name: str) -> ModuleType:
 
 def problems(module: ModuleType, plural: str, arguments: dict[str, Any]) -> list[str]:
     """What the module would say of these arguments."""
-    spec = {**aws_argument_spec(), **common_options(plural, module.OPTIONS)}
+    spec = {**aws_argument_spec(), **common_options(plural, module.OPTIONS), **getattr(module, "MORE", {})}
     # As Ansible hands them over: what an anchor repeats is two things.
     given = json.loads(json.dumps(arguments))
     messages: list[str] = ArgumentSpecValidator(spec).validate(given).error_messages

@@ -81,7 +81,8 @@ class Examples:
 
     def run(self, arguments: dict[str, Any]) -> list[str]:
         """Carries a task out; what became of its items. What it makes is there for the next one."""
-        spec = {**aws_argument_spec(), **common_options(self.plural, self.options)}
+        more = getattr(self.module, "MORE", {})
+        spec = {**aws_argument_spec(), **common_options(self.plural, self.options), **more}
         checked = ArgumentSpecValidator(spec).validate(json.loads(json.dumps(arguments)))
         assert not checked.error_messages
         params, aws = checked.validated_parameters, Aws()
