@@ -8,7 +8,16 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Of modules whose other attributes are their own.
+    PLATFORM = r"""
+options: {}
+attributes:
+  platform:
+    description:
+      - The module runs on any POSIX host that has Python and the AWS SDK, usually the controller.
+    platforms: posix
+    support: full
+"""
+
     GROUP = r"""
 options: {}
 attributes:
@@ -19,11 +28,6 @@ attributes:
     support: full
     membership:
       - gitops.aws.aws
-  platform:
-    description:
-      - The module runs on any POSIX host that has Python and the AWS SDK, usually the controller.
-    platforms: posix
-    support: full
 """
 
     DOCUMENTATION = r"""

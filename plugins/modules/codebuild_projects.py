@@ -699,6 +699,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 seealso:
   - module: gitops.aws.codebuild_projects_info
   - module: gitops.aws.codebuild_build

@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.info
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 seealso:
   - module: gitops.aws.codebuild_projects
 """

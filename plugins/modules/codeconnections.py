@@ -62,6 +62,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 seealso:
   - module: gitops.aws.codepipelines
 """

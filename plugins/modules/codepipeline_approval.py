@@ -46,6 +46,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 attributes:
   check_mode:
     support: full

@@ -63,6 +63,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 notes:
   - The items of the list are independent of each other. When one fails, the others are carried out all the same. The
     task then fails with one message that names every failed item, and its result holds what became of each.

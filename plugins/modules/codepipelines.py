@@ -438,6 +438,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 seealso:
   - module: gitops.aws.codebuild_projects
   - module: gitops.aws.codeconnections

@@ -34,6 +34,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.info
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 seealso:
   - module: gitops.aws.codepipelines
   - module: gitops.aws.codepipeline_execution

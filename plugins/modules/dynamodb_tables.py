@@ -80,6 +80,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 notes:
   - The module waits until a created or changed table can be used, and until a deleted one is gone.
 """

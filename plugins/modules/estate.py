@@ -28,6 +28,8 @@ options:
     type: list
     elements: str
     default: []
+extends_documentation_fragment:
+  - gitops.aws.attributes.platform
 attributes:
   check_mode:
     support: full
@@ -35,6 +37,9 @@ attributes:
   diff_mode:
     support: none
     description: There is nothing to compare.
+  idempotent:
+    support: full
+    description: It never changes anything.
 author:
   - Contributors to gitops.aws (@gitops-aws)
 """

@@ -79,6 +79,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 notes:
   - What a changed role needs is added before what it no longer has is taken away, so that a role in use never lacks
     what it keeps.

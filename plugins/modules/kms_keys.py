@@ -62,6 +62,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 notes:
   - Deleting a key schedules its deletion and removes the alias. Until the waiting time ends the key can be recovered in
     the AWS console; afterwards nobody can read what was encrypted with it.

@@ -52,6 +52,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 """
 
 EXAMPLES = r"""

@@ -156,6 +156,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 seealso:
   - module: gitops.aws.kms_keys
 """

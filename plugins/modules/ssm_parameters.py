@@ -69,6 +69,7 @@ extends_documentation_fragment:
   - gitops.aws.bulk
   - gitops.aws.attributes
   - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 notes:
   - To compare a V(SecureString), the caller needs C(kms:Decrypt) on its key.
   - Ansible hides every text that equals a given value, wherever in the output it stands.

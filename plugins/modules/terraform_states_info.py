@@ -28,6 +28,8 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - gitops.aws.attributes.group
+  - gitops.aws.attributes.platform
 attributes:
   check_mode:
     support: full
@@ -35,6 +37,9 @@ attributes:
   diff_mode:
     support: none
     description: There is nothing to compare.
+  idempotent:
+    support: full
+    description: It never changes anything.
 author:
   - Contributors to gitops.aws (@gitops-aws)
 """

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +19,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argu
 
 from ansible_collections.gitops.aws.plugins.module_utils._engine import common_options
 
+ROOT = Path(__file__).resolve().parents[4]
 MODULES = {
     "codebuild_projects": "projects",
     "codeconnections": "connections",
@@ -66,6 +69,21 @@ def test_samples_can_be_fed_back(name: str, module: ModuleType) -> None:
 
 def test_check_of_examples_finds_a_wrong_one(name: str, module: ModuleType) -> None:
     assert problems(module, MODULES[name], {MODULES[name]: [{"unknown": 1}]})
+
+
+def test_attributes_are_documented() -> None:
+    names = [f"gitops.aws.{path.stem}" for path in (ROOT / "plugins/modules").glob("*.py")]
+    command = ["ansible-doc", "--json", "--type", "module", *names]
+    shown = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+    assert set(shown) == set(names)
+    for name, module in shown.items():
+        attributes = module["doc"]["attributes"]
+        assert set(attributes) >= {"check_mode", "diff_mode", "idempotent", "platform"}, name
+        assert attributes["check_mode"]["support"] == "full", name
+        # The one that calls nothing takes no region and no credentials.
+        groups = attributes.get("action_group", {}).get("membership", [])
+        assert groups == ([] if name == "gitops.aws.estate" else ["gitops.aws.aws"]), name
 
 
 def test_every_option_says_what_unset_means_or_has_a_default(name: str, module: ModuleType) -> None:
