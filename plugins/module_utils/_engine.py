@@ -78,6 +78,10 @@ class Kind:
         """The keys of all resources of the kind in the account and region, for info modules."""
         raise NotImplementedError
 
+    def implied(self, item: Settings) -> Settings:
+        """The item with what its settings say of others, where one takes the other's place."""
+        return item
+
     def normalise(self, settings: Settings) -> Settings:
         """The canonical form: server defaults folded in, sets sorted. Applied to both sides of a comparison."""
         return settings
@@ -356,7 +360,7 @@ def converge(
         elif state == "absent":
             steps.append(Step(name, "deleted" if before else "unchanged", before, None, item))
         else:
-            step = plan_item(kind, options, item, before, purge_tags)
+            step = plan_item(kind, options, kind.implied(item), before, purge_tags)
             if step.action != "unchanged" and step.after is not None and not step.error:
                 wrong = [f"{plural}[{index}].{conflict}" for conflict in kind.conflicts(step.after)]
                 step.error = f"{kind.noun} {name}: {'; '.join(wrong)}" if wrong else None

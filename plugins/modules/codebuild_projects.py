@@ -572,8 +572,8 @@ options:
         suboptions:
           branch_filter:
             description:
-              - A regular expression of the branches that are built. C(filter_groups) can say more; a webhook has one
-                or the other.
+              - A regular expression of the branches that are built. C(filter_groups) can say more, and either takes
+                the other's place.
               - Unset leaves it alone; an empty text removes it.
             type: str
           filter_groups:

@@ -345,13 +345,10 @@ def _environment(path: str, variables: Any) -> Iterator[str]:
 
 
 def _values(path: str, configuration: Settings, longest: int) -> Iterator[str]:
-    """A map of texts. A list or a dictionary in it would be written in Python's spelling."""
+    """A map of texts."""
     for key, value in configuration.items():
         yield from length_problems(f"{path}.{key}", key, CONFIGURATION_KEY)
-        if isinstance(value, (dict, list)):
-            kind = "dictionary" if isinstance(value, dict) else "list"
-            yield f"{path}.{key}: is a {kind}, must be a text; the filter to_json makes one of it"
-        elif len(as_text(value)) > longest:
+        if len(as_text(value)) > longest:
             yield f"{path}.{key}: the value has {len(as_text(value))} characters, at most {longest} are allowed"
 
 
@@ -381,7 +378,7 @@ def _code_build(path: str, action: Settings) -> Iterator[str]:
     if primary is not None and primary not in inputs and not REFERENCE.search(as_text(primary)):
         yield f"{path}.configuration.PrimarySource: {primary!r} is no input artifact; those are {listed(inputs)}"
     variables = configuration.get("EnvironmentVariables")
-    if variables is not None and not isinstance(variables, (dict, list)):
+    if variables is not None:
         yield from _build_variables(f"{path}.configuration.EnvironmentVariables", as_text(variables))
 
 

@@ -113,6 +113,15 @@ def from_api(client: Any, webhook: Settings) -> Settings:
     return {"manual_creation": False, **settings}
 
 
+def implied(settings: Settings) -> Settings:
+    """A webhook has a branch filter or groups of filters: the one that is given takes the other's place."""
+    if settings.get("branch_filter"):
+        return {**settings, "filter_groups": []}
+    if settings.get("filter_groups"):
+        return {**settings, "branch_filter": ""}
+    return settings
+
+
 def normalise(settings: Settings) -> Settings:
     """The canonical form."""
     result = {"manual_creation": False, **{name: value for name, value in settings.items() if name != "secret_file"}}

@@ -361,6 +361,9 @@ class CodebuildProject(Kind):
     def conflicts(self, after: Settings) -> list[str]:
         return _project_rules.conflicts(after)
 
+    def implied(self, item: Settings) -> Settings:
+        return {**item, "webhook": _webhook.implied(item["webhook"])} if item["webhook"] else item
+
     def normalise(self, settings: Settings) -> Settings:
         result = without_empty(settings)
         # Maps of users' own: what is empty in them means something.

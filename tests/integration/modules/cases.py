@@ -520,7 +520,7 @@ def project_changes(world: World, name: str) -> list[Change]:
         Change({"badge_enabled": False}, {"badge": {"badgeEnabled": False}}),
         Change({"webhook": {"branch_filter": "^main$"}}, {"webhook": {"branchFilter": "^main$"}}),
         Change(
-            {"webhook": {"branch_filter": "", "filter_groups": [filters("PUSH")]}},
+            {"webhook": {"filter_groups": [filters("PUSH")]}},
             {"webhook": {"branchFilter": None, "filterGroups": [[event("PUSH")]], "buildType": None}},
         ),
         Change(
@@ -535,6 +535,7 @@ def project_changes(world: World, name: str) -> list[Change]:
             {"webhook": {"scope_configuration": {"name": "example", "scope": "GITHUB_ORGANIZATION"}}},
             {"webhook": {"scopeConfiguration": {"name": "example"}, "buildType": "BUILD_BATCH"}},
         ),
+        Change({"webhook": {"branch_filter": "^x$"}}, {"webhook": {"branchFilter": "^x$", "filterGroups": []}}),
         Change({"webhook": {}}, {"webhook": None}),
         Change(
             {"project_visibility": "PUBLIC_READ", "resource_access_role": world.role},

@@ -259,14 +259,9 @@ INPUT: list[tuple[Settings, str, str]] = [
         )
     ),
     (
-        pipeline(build_with(EnvironmentVariables=[{"name": "a", "value": "b"}])),
-        f"{BUILD}.configuration.EnvironmentVariables",
-        "is a list, must be a text; the filter to_json makes one of it",
-    ),
-    (
-        pipeline(action("a", "Invoke", "Lambda", configuration={"FunctionName": "f", "UserParameters": {"a": 1}})),
-        f"{BUILD}.configuration.UserParameters",
-        "is a dictionary, must be a text",
+        pipeline(build_with(EnvironmentVariables=[{"name": "a"}])),
+        f"{BUILD}.configuration.EnvironmentVariables[0]",
+        "must be an object with name, value and, optionally, type",
     ),
     (
         pipeline(manual(configuration={"CustomData": "x" * 1001})),
