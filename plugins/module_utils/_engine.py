@@ -13,6 +13,7 @@ what is compared with what, check mode, the diff, tags, bounded concurrency, par
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable
@@ -24,12 +25,9 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, until_propagated
 from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, nothing_changed
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, STANDS_FOR_SECRET
 
 Settings = dict[str, Any]
-
-HIDDEN = "(hidden)"
-# Secrets in results: as we write them, and as Ansible does to the value of an option that it must not log.
-STANDS_FOR_SECRET = (HIDDEN, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
 
 CONCURRENCY: dict[str, Any] = {"type": "int", "default": 10}
 
@@ -65,13 +63,22 @@ class Kind:
         self.aws = aws
         self.client = aws.client(self.service)
         self.unreadable: dict[str, str] = {}  # key of an item -> why it could not be read
+        self.only_shown = False  # whether what is read is for a person, and nothing is written after it
 
     def problems(self, item: Settings) -> list[str]:
         """What is wrong with an item, whatever AWS has; found without calling AWS: `option: reason` each."""
         return []
 
-    def conflicts(self, after: Settings) -> list[str]:
-        """What is wrong with a resource as it would be after the run: `option: reason` each."""
+    def conflicts(self, step: Step) -> list[str]:
+        """What is wrong with a resource as it would be after a step: `option: reason` each."""
+        return []
+
+    def warnings(self, item: Settings) -> list[str]:
+        """What is allowed and dangerous in an item: `option: reason` each."""
+        return []
+
+    def secrets(self, item: Settings) -> list[str]:
+        """Texts in an item that must not be shown, beside the options that Ansible does not log."""
         return []
 
     def names(self) -> list[str]:
@@ -280,6 +287,9 @@ def check_items(kind: Kind, plural: str, items: list[Settings], state: str) -> l
         if name in seen:
             found.append(f"{path}.{kind.key}: {name!r} is also {plural}[{seen[name]}].{kind.key}; names must differ")
         seen.setdefault(name, index)
+        for tag, value in (item.get("tags") or {}).items():
+            if value is None:
+                found.append(f"{path}.tags.{tag}: null is not allowed, it must be a text")
         if state == "present":
             found += [f"{path}.{problem}" for problem in kind.problems(item)]
     return found
@@ -306,6 +316,13 @@ def apply(kind: Kind, step: Step) -> None:
                 kind.delete(before, step.item)
     except (ClientError, BotoCoreError, Refused) as error:
         step.error = explain(error, f"{kind.noun} {step.name}")
+    except Exception as error:
+        # Whatever it is, what became of the others is not lost.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        step.error = (
+            f"{kind.noun} {step.name}: {type(error).__name__}: {error} (in {place.name}, line {place.lineno}). "
+            "This is a bug in gitops.aws."
+        )
 
 
 def difference(kind: Kind, step: Step) -> dict[str, Any]:
@@ -362,7 +379,7 @@ def converge(
         else:
             step = plan_item(kind, options, kind.implied(item), before, purge_tags)
             if step.action != "unchanged" and step.after is not None and not step.error:
-                wrong = [f"{plural}[{index}].{conflict}" for conflict in kind.conflicts(step.after)]
+                wrong = [f"{plural}[{index}].{conflict}" for conflict in kind.conflicts(step)]
                 step.error = f"{kind.noun} {name}: {'; '.join(wrong)}" if wrong else None
             steps.append(step)
     kind.aws.map(lambda step: apply(kind, step), [s for s in steps if s.action != "unchanged" and not s.error])
@@ -422,9 +439,13 @@ def run(kind_class: type[Kind], plural: str, options: dict[str, Any], more: dict
     aws = connect(module)
     try:
         kind = kind_class(aws)
+        module._module.hide(secret for item in items for secret in kind.secrets(item))
         wrong = check_items(kind, plural, items, state)
         if wrong:
             module.fail_json(msg=nothing_changed(wrong))
+        for index, item in enumerate(items):
+            for warning in kind.warnings(item):
+                module.warn(f"{plural}[{index}].{warning}")
         steps = converge(kind, plural, options, items, state, module.params["purge_tags"], module.params["owner_tags"])
     except (ClientError, BotoCoreError, Refused) as error:
         module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
@@ -474,21 +495,26 @@ def run_info(
         module.fail_json(msg=nothing_changed(problems(module.params)))
     try:
         kind = kind_class(aws)
+        kind.only_shown = True
         asked = module.params["names"]
         names = list(dict.fromkeys(kind.names() if asked is None else asked))
         # Tags are read where an item names them.
         found = kind.read([{**dict.fromkeys(options), "tags": {}, kind.key: name} for name in names]) if names else {}
-        if kind.unreadable:
-            raise Refused("; ".join(kind.unreadable.values()))
         if look_closer:
             look_closer(kind, found, module.params)
     except (ClientError, BotoCoreError, Refused) as error:
         module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
-    known = [name for name in names if name in found]
-    module.exit_json(
-        changed=False,
-        **{plural: [kind.public(kind.normalise(found[name].settings)) for name in known]},
-        resources={name: {**found[name].facts, **found[name].details} for name in known},
-        missing=[name for name in names if name not in found],
-        api_calls=dict(sorted(aws.calls.items())),
-    )
+    known = [name for name in names if name in found and name not in kind.unreadable]
+    result = {
+        "changed": False,
+        plural: [kind.public(kind.normalise(found[name].settings)) for name in known],
+        "resources": {name: {**found[name].facts, **found[name].details} for name in known},
+        "missing": [name for name in names if name not in found and name not in kind.unreadable],
+        "unreadable": kind.unreadable,
+        "api_calls": dict(sorted(aws.calls.items())),
+    }
+    if kind.unreadable and asked is not None:
+        module.fail_json(msg=" | ".join(list(kind.unreadable.values())[:ERRORS_SHOWN]), **result)
+    for why in kind.unreadable.values():
+        module.warn(why)
+    module.exit_json(**result)

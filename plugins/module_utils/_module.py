@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import copy
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Iterable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN
 
 ERRORS_SHOWN = 20
 
@@ -55,7 +57,20 @@ class CheckedModule(AnsibleModule):
 
     def _set_internal_properties(self, *args: Any, **kwargs: Any) -> None:
         super()._set_internal_properties(*args, **kwargs)
+        self.no_log = True  # not to syslog: only the names of some values, deep in lists, tell that they are secret
         self._given = copy.deepcopy(self.params)  # what the user gave, before Ansible's check changes it
+        self._hidden: set[str] = set()
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Keeps texts out of what a result shows of the arguments, wherever one of them stands there as a whole."""
+        self._hidden.update(values)
+
+    def exit_json(self, **kwargs: Any) -> Any:
+        """As AnsibleModule's, without what was hidden."""
+        super().exit_json(**{**self._invocation(), **kwargs})
+
+    def _invocation(self) -> dict[str, Any]:
+        return {"invocation": {"module_args": _without(self.params, self._hidden)}} if self._hidden else {}
 
     def fail_json(self, msg: str, **kwargs: Any) -> Any:
         """As AnsibleModule's. While arguments are checked (and only then are there errors) the message is ours."""
@@ -63,7 +78,7 @@ class CheckedModule(AnsibleModule):
         if checked is not None and checked.error_messages:
             msg = nothing_changed(input_problems(self.argument_spec, self._given)) or msg
             kwargs["invocation"] = UNSHOWN
-        super().fail_json(msg=msg, **kwargs)
+        super().fail_json(**{**self._invocation(), **kwargs, "msg": msg})
 
 
 def aws_module(argument_spec: dict[str, Any], **kwargs: Any) -> AnsibleAWSModule:
@@ -87,6 +102,15 @@ def null_problems(spec: dict[str, Any], arguments: dict[str, Any], path: str = "
             for index, element in dictionaries:
                 found += null_problems(options, element, f"{path}{name}[{index}].")
     return found
+
+
+def _without(value: Any, hidden: set[str]) -> Any:
+    """The value with every text that is hidden replaced."""
+    if isinstance(value, dict):
+        return {name: _without(element, hidden) for name, element in value.items()}
+    if isinstance(value, list):
+        return [_without(element, hidden) for element in value]
+    return HIDDEN if isinstance(value, str) and value in hidden else value
 
 
 def nothing_changed(problems: list[str]) -> str:

@@ -10,7 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    BotoCoreError = ClientError = Exception
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, explain
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource
 
 
@@ -24,10 +29,13 @@ def look_closer(kind: Kind, found: dict[str, Resource], params: dict[str, Any]) 
     """Adds to the details of pipelines what codepipelines_info is asked for (`stages`, `executions`)."""
 
     def look(name: str) -> None:
-        if params["stages"]:
-            found[name].details["stages"] = stages(kind.aws, name)
-        if params["executions"]:
-            found[name].details["executions"] = executions(kind.aws, name, params["executions"])
+        try:
+            if params["stages"]:
+                found[name].details["stages"] = stages(kind.aws, name)
+            if params["executions"]:
+                found[name].details["executions"] = executions(kind.aws, name, params["executions"])
+        except (ClientError, BotoCoreError) as error:
+            kind.unreadable[name] = explain(error, f"{kind.noun} {name}")
 
     kind.aws.map(look, found)
 

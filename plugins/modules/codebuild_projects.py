@@ -37,8 +37,7 @@ options:
       source:
         description:
           - Where the code comes from, and the buildspec. It is needed to create a project; unset leaves it alone.
-          - When the type changes, say what the new type has no use for with an empty text, such as V("") for
-            C(location).
+          - When the type changes, what the new type has no use for is dropped.
         type: dict
         suboptions: &source
           type:
@@ -611,8 +610,9 @@ options:
                     description:
                       - For V(EVENT) the events, separated by commas, such as V(PUSH, PULL_REQUEST_MERGED). For the
                         others a regular expression.
-                      - One for V(ACTOR_ACCOUNT_ID) must begin with V(^) and end with V($). Without, it also matches ids
-                        that only contain what was meant, and anybody can get such an account.
+                      - One for V(ACTOR_ACCOUNT_ID) should begin with V(^) and end with V($), or the module warns.
+                        Without, it also matches ids that only contain what was meant, and anybody can get such an
+                        account.
                     type: str
                     required: true
                   exclude_matched_pattern:

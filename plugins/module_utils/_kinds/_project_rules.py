@@ -186,12 +186,22 @@ def _filter(path: str, entry: Settings) -> Iterator[str]:
         unknown = {event.strip() for event in pattern.split(",")} - {"", *EVENTS}
         if unknown:
             yield f"{path}.pattern: no events are {listed(unknown)}; allowed are, between commas, {', '.join(EVENTS)}"
-    elif kind == "ACTOR_ACCOUNT_ID" and not entry.get("exclude_matched_pattern") and not _anchored(pattern):
-        # AWS takes such a pattern. It searches in the id, and ids are handed out by number: the hole called CodeBreach.
-        yield (
-            f"{path}.pattern: {pattern!r} matches every account whose id contains it, so that others can start builds; "
-            "allowed are ^ before and $ behind each alternative, as ^(123|456)$"
-        )
+
+
+def warnings(item: Settings) -> list[str]:
+    """What AWS takes in a project and what lets others in."""
+    found = []
+    for path, group in numbered("webhook.filter_groups", _given(item).get("webhook", {}).get("filter_groups")):
+        for at, entry in numbered(f"{path}.filters", group.get("filters")):
+            pattern = entry.get("pattern", "")
+            unanchored = entry.get("type") == "ACTOR_ACCOUNT_ID" and not _anchored(pattern)
+            if unanchored and not entry.get("exclude_matched_pattern"):
+                # It searches in the id, and ids are handed out by number: the hole called CodeBreach.
+                found.append(
+                    f"{at}.pattern: {pattern!r} matches every account whose id contains it, so that others can start "
+                    "builds. Fix: ^ before and $ behind each alternative, as ^(123|456)$"
+                )
+    return found
 
 
 def _anchored(pattern: str) -> bool:
@@ -250,10 +260,8 @@ def _needs_location(path: str, source: Settings) -> Iterator[str]:
 
 
 def _needs_buildspec(source: Settings) -> Iterator[str]:
-    buildspec = source.get("buildspec", "")
-    # The path of a file, for there are no files. An ARN is left to AWS.
-    is_path = re.fullmatch(r"(?!arn:)[^\s{}]+\.ya?ml", buildspec)
-    if source.get("type") == "NO_SOURCE" and (not buildspec or is_path):
+    # There are no files. An ARN is left to AWS, and so is none, which a Buildkite runner has.
+    if source.get("type") == "NO_SOURCE" and re.fullmatch(r"(?!arn:)[^\s{}]+\.ya?ml", source.get("buildspec", "")):
         yield "source.buildspec: must be the text of a buildspec for the source type NO_SOURCE"
 
 

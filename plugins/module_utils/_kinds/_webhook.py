@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import tempfile
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Settings
@@ -130,6 +132,8 @@ def normalise(settings: Settings) -> Settings:
             {"filters": [{"exclude_matched_pattern": False, **each} for each in group["filters"]]}
             for group in result["filter_groups"]
         ]
+    if result.get("pull_request_build_policy", {}).get("requires_comment_approval") == "DISABLED":
+        del result["pull_request_build_policy"]  # what AWS shows where none was ever set, and where one was removed
     return result
 
 
@@ -138,27 +142,36 @@ def same(before: Settings, after: Settings) -> bool:
     return same_sets({**DEFAULTS, **before}, {**DEFAULTS, **after})
 
 
+def conflict(before: Settings | None, after: Settings | None, secret_file: str | None) -> list[str]:
+    """What is wrong with a webhook as it would be: the secret of one that is made by hand would be lost."""
+    by_hand = after is not None and after["manual_creation"] and _made_anew(before, after)
+    if by_hand and not secret_file:
+        return ["webhook.secret_file: must be given, for AWS tells the secret of a webhook with manual_creation once"]
+    return []
+
+
 def save(client: Any, project: str, before: Settings | None, after: Settings | None, secret_file: str | None) -> str:
     """Makes a project's webhook what `after` says; returns the URL that the Git host sends events to, '' for none.
 
     CreateWebhook, UpdateWebhook and DeleteWebhook. What only CreateWebhook takes cannot be changed: the webhook is
-    made anew, with another payload URL. Raises Refused where the secret of a new one would be lost.
+    made anew, with another payload URL. Raises Refused where its secret cannot be kept.
     """
-    if before is not None and after is not None and _only_created(before) == _only_created(after):
+    if before is not None and after is not None and not _made_anew(before, after):
         members = {name: after.get(name, no) for name, no in REMOVED_BY.items() if after.get(name) != before.get(name)}
         answer = client.update_webhook(**_request(client, "UpdateWebhook", project, members))
         return str(answer["webhook"].get("payloadUrl", ""))
-    by_hand = after is not None and after["manual_creation"]
-    if by_hand and not secret_file:
-        raise Refused("webhook.secret_file must be given: AWS tells the secret of a webhook with manual_creation once")
-    if before is not None:
-        client.delete_webhook(projectName=project)
-    if after is None:
-        return ""
-    webhook = client.create_webhook(**_request(client, "CreateWebhook", project, after))["webhook"]
-    if by_hand and secret_file:
-        _keep(webhook.get("secret", ""), secret_file)
+    with _kept(secret_file if after is not None and after["manual_creation"] else None) as keep:
+        if before is not None:
+            client.delete_webhook(projectName=project)
+        if after is None:
+            return ""
+        webhook = client.create_webhook(**_request(client, "CreateWebhook", project, after))["webhook"]
+        keep(webhook.get("secret", ""))
     return str(webhook.get("payloadUrl", ""))
+
+
+def _made_anew(before: Settings | None, after: Settings) -> bool:
+    return before is None or _only_created(before) != _only_created(after)
 
 
 def _only_created(settings: Settings) -> Settings:
@@ -172,9 +185,23 @@ def _request(client: Any, operation: str, project: str, settings: Settings) -> S
     return request
 
 
-def _keep(secret: str, path: str) -> None:
-    """AWS tells a webhook's secret once: into a new file that only its owner can read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(secret)
+@contextmanager
+def _kept(path: str | None) -> Iterator[Callable[[str], Any]]:
+    """AWS tells a webhook's secret once: a file for it, which only its owner can read, is opened before AWS is asked.
+
+    Gives a function that takes the secret. The file is at its path when all went well.
+    """
+    if path is None:
+        yield lambda secret: None
+        return
+    try:
+        descriptor, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".")
+    except OSError as error:
+        raise Refused(f"webhook.secret_file: {path} cannot be written: {error.strerror}. Nothing was done") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yield file.write
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

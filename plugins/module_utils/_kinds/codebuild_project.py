@@ -12,19 +12,32 @@ import json
 from datetime import datetime
 from typing import Any, Iterable
 
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    BotoCoreError = ClientError = Exception
+
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, read_or_none, until_propagated
+from ansible_collections.gitops.aws.plugins.module_utils._aws import (
+    Aws,
+    Refused,
+    error_code,
+    explain,
+    read_or_none,
+    until_propagated,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
-    HIDDEN,
     Kind,
     Resource,
     Settings,
+    Step,
     chunks,
     without_empty,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import _project_rules, _webhook
 from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, hides
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import to_dict, to_list
 
@@ -297,6 +310,18 @@ ARTIFACTS_DEFAULTS: Settings = {
     "packaging": "NONE",
 }
 
+# The members that each type has; AWS has no use for the others, which may be left over from another type.
+SOURCE_MEMBERS = {
+    # A pipeline may leave the cloning to the build.
+    "CODEPIPELINE": ("type", "buildspec", "source_identifier", "git_clone_depth", "git_submodules_config"),
+    "NO_SOURCE": ("type", "buildspec", "source_identifier"),
+    "S3": ("type", "location", "buildspec", "source_identifier"),
+}
+ARTIFACTS_MEMBERS = {
+    "CODEPIPELINE": ("type", "artifact_identifier"),
+    "NO_ARTIFACTS": ("type", "artifact_identifier"),
+}
+
 # The members that each type of cache has; AWS has no use for the others.
 CACHE_MEMBERS = {"S3": ("type", "location", "cache_namespace"), "LOCAL": ("type", "modes"), "NO_CACHE": ("type",)}
 
@@ -358,8 +383,19 @@ class CodebuildProject(Kind):
     def problems(self, item: Settings) -> list[str]:
         return _project_rules.input_problems(item)
 
-    def conflicts(self, after: Settings) -> list[str]:
-        return _project_rules.conflicts(after)
+    def conflicts(self, step: Step) -> list[str]:
+        after, before = step.after or {}, step.before.settings if step.before else {}
+        return [
+            *_project_rules.conflicts(after),
+            *_webhook.conflict(before.get("webhook"), after.get("webhook"), self.secret_files.get(step.name)),
+        ]
+
+    def warnings(self, item: Settings) -> list[str]:
+        return _project_rules.warnings(item)
+
+    def secrets(self, item: Settings) -> list[str]:
+        variables = (item["environment"] or {}).get("environment_variables") or []
+        return [variable["value"] for variable in variables if hides(variable) and variable["value"]]
 
     def implied(self, item: Settings) -> Settings:
         return {**item, "webhook": _webhook.implied(item["webhook"])} if item["webhook"] else item
@@ -382,6 +418,10 @@ class CodebuildProject(Kind):
                 result[one] = _fold(result[one], defaults, settings["name"])
             if several in result:
                 result[several] = [_fold(each, defaults, settings["name"]) for each in result[several]]
+        if result.get("environment", {}).get("type") in _project_rules.LAMBDA_ENVIRONMENTS:
+            # Lambda compute has no such settings: AWS refuses them, whatever it shows.
+            for option in ("timeout_in_minutes", "queued_timeout_in_minutes"):
+                result.pop(option, None)
         if str(result.get("encryption_key", "")).endswith(":alias/aws/s3"):
             result["encryption_key"] = "alias/aws/s3"
         logs = result.get("logs_config", {})
@@ -412,10 +452,15 @@ class CodebuildProject(Kind):
 
     def add_policies(self, found: Iterable[Resource]) -> None:
         """Adds to projects' settings their resource policies, {} where there is none; a call for each."""
-        projects = list(found)
-        policies = self.aws.map(lambda project: self._policy(project.facts["arn"]), projects)
-        for project, policy in zip(projects, policies):
-            project.settings["resource_policy"] = policy
+
+        def add(project: Resource) -> None:
+            try:
+                project.settings["resource_policy"] = self._policy(project.facts["arn"])
+            except (ClientError, BotoCoreError) as error:
+                name = project.settings["name"]
+                self.unreadable[name] = explain(error, f"{self.noun} {name}")
+
+        self.aws.map(add, found)
 
     def _policy(self, arn: str) -> dict[str, Any]:
         answer = read_or_none(self.client.get_resource_policy, ("ResourceNotFoundException",), resourceArn=arn)
@@ -449,11 +494,17 @@ class CodebuildProject(Kind):
     def create(self, after: Settings) -> dict[str, Any]:
         facts = _facts(self.client.create_project(**self._request(after))["project"])
         apart = APART.intersection(after)
-        # The project is there now: only what is left is repeated while a role is too new.
-        return {**facts, **until_propagated(lambda: self._write_apart(facts["arn"], {}, after, apart), self.not_yet)}
+        try:
+            # The project is there now: only what is left is repeated while a role is too new.
+            more = until_propagated(lambda: self._write_apart(facts["arn"], {}, after, apart), self.not_yet)
+        except ClientError as error:
+            raise Refused(explain(error, "it was created, but then")) from error
+        return {**facts, **more}
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> dict[str, Any]:
         if changed - APART:
+            if after.get("environment", {}).get("type") in _project_rules.LAMBDA_ENVIRONMENTS:
+                changed = changed - {"timeout_in_minutes", "queued_timeout_in_minutes"}
             # The tags always: AWS does not say that it keeps those that an update leaves out.
             members = {option: after.get(option, EMPTY.get(option)) for option in changed | {"tags"}}
             self.client.update_project(**self._request({"name": after["name"], **members}))
@@ -481,14 +532,13 @@ class CodebuildProject(Kind):
         self.client.delete_project(name=item["name"])
 
     def not_yet(self, error: BaseException) -> bool:
-        return error_code(error) == "InvalidInputException" and "sts:AssumeRole" in str(error)
+        # Of a role that is too new: it cannot be assumed, or what it may do in a VPC has not spread.
+        return error_code(error) == "InvalidInputException" and "ot authorized to perform" in str(error)
 
     def public(self, settings: Settings) -> Settings:
         environment = settings.get("environment", {})
         variables = [
-            {**variable, "value": HIDDEN}
-            if variable.get("type", "PLAINTEXT") == "PLAINTEXT" and looks_secret(variable["name"])
-            else variable
+            {**variable, "value": HIDDEN} if hides(variable) else variable
             for variable in environment.get("environment_variables", [])
         ]
         if variables == environment.get("environment_variables", []):
@@ -508,11 +558,6 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def looks_secret(name: str) -> bool:
-    """Whether a plain-text variable's name says that its value should not be shown."""
-    return any(word in name.upper() for word in ("SECRET", "TOKEN", "PASSWORD", "PRIVATE_KEY", "WEBHOOK"))
-
-
 def _normalise_environment(environment: Settings) -> None:
     variables = environment.get("environment_variables")
     if variables:
@@ -524,7 +569,8 @@ def _normalise_environment(environment: Settings) -> None:
 
 def _fold(value: Settings, defaults: Settings, project: str) -> Settings:
     """A source or artifacts without the members that AWS would fill in; artifacts get their project's name from it."""
-    folded = {name: element for name, element in value.items() if name not in defaults or element != defaults[name]}
-    if defaults is ARTIFACTS_DEFAULTS and value["type"] != "NO_ARTIFACTS":
+    members = (ARTIFACTS_MEMBERS if defaults is ARTIFACTS_DEFAULTS else SOURCE_MEMBERS).get(value["type"], value)
+    folded = {n: each for n, each in value.items() if n in members and (n not in defaults or each != defaults[n])}
+    if defaults is ARTIFACTS_DEFAULTS and value["type"] == "S3":
         folded.setdefault("name", project)
     return folded

@@ -55,6 +55,12 @@ class CodeConnection(Kind):
             found.append(f"name: {item['name']!r} has {len(item['name'])} characters, 1 to 32 are allowed")
         return found
 
+    def conflicts(self, step: Step) -> list[str]:
+        after = step.after or {}
+        if after.get("provider_type") or after.get("host_arn"):
+            return []
+        return ["provider_type: it, or host_arn, must be given to create a connection"]
+
     def normalise(self, settings: Settings) -> Settings:
         return {name: value for name, value in settings.items() if value != ""}
 

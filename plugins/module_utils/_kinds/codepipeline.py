@@ -11,17 +11,23 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, read_or_none
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    BotoCoreError = ClientError = Exception
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, explain, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
-    HIDDEN,
     Kind,
     Resource,
     Settings,
+    Step,
     as_text,
     chunks,
+    wanted_tags,
     without_empty,
 )
-from ansible_collections.gitops.aws.plugins.module_utils._kinds import _pipeline_rules
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import _pipeline_parts, _pipeline_rules
 from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets, unordered
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -229,8 +235,16 @@ class Codepipeline(Kind):
     def problems(self, item: Settings) -> list[str]:
         return _pipeline_rules.input_problems(item, region=self.client.meta.region_name)
 
-    def conflicts(self, after: Settings) -> list[str]:
-        return _pipeline_rules.conflicts(after, region=self.client.meta.region_name)
+    def conflicts(self, step: Step) -> list[str]:
+        after = step.after or {}
+        found = _pipeline_rules.conflicts(after, region=self.client.meta.region_name)
+        if step.changed - {"tags"}:
+            fix = "AWS does not tell it, and would lose it. Fix: give the stages, with the secret itself"
+            found += [f"{path}: {fix}" for path in _pipeline_parts.masked(after.get("stages", []))]
+        return found
+
+    def secrets(self, item: Settings) -> list[str]:
+        return [secret.text for secret in _pipeline_parts.secrets(item["stages"] or [])]
 
     def normalise(self, settings: Settings) -> Settings:
         result: Settings = without_empty(settings)
@@ -245,7 +259,7 @@ class Codepipeline(Kind):
             for action in stage["actions"]:
                 action.setdefault("run_order", 1)
                 _configuration_as_texts(action)
-            for rule in _rules(stage):
+            for _path, rule in _pipeline_parts.rules(stage):
                 _configuration_as_texts(rule)
         if "triggers" in result:
             result["triggers"] = [trigger for trigger in result["triggers"] if not _comes_by_itself(trigger, result)]
@@ -258,8 +272,9 @@ class Codepipeline(Kind):
         be left out; the order of an action's environment variables means nothing.
         """
         spelled = [copy.deepcopy(stages) for stages in (before, after)]
+        _pipeline_parts.mask(spelled[1], like=before)
         for stage in (stage for stages in spelled for stage in stages):
-            rules = _rules(stage)
+            rules = [rule for _path, rule in _pipeline_parts.rules(stage)]
             for each in (*stage["actions"], *rules):
                 if each.get("region") == self.client.meta.region_name:
                     del each["region"]
@@ -274,43 +289,58 @@ class Codepipeline(Kind):
         return [pipeline["name"] for pipeline in found]
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        names = [item["name"] for item in items]
-        answers = dict(zip(names, self.aws.map(self._get, names)))
-        found = {name: answer for name, answer in answers.items() if answer}
-        arns = {item["name"]: found[item["name"]]["metadata"]["pipelineArn"] for item in items if item["name"] in found}
-        tags = self._tags([arns[item["name"]] for item in items if item["tags"] is not None and item["name"] in arns])
-        result = {}
-        for name, answer in found.items():
-            shape = input_shape(self.client, "CreatePipeline").members["pipeline"]
-            settings = from_response(shape, answer["pipeline"])
-            version = settings.pop("version", None)
-            if arns[name] in tags:
-                settings["tags"] = tags[arns[name]]
-            metadata = answer["metadata"]
-            details = {moment: metadata[moment].isoformat() for moment in ("created", "updated") if moment in metadata}
-            result[name] = Resource(settings, {"arn": arns[name], "version": version}, details)
-        return result
+        answers = self.read_each(self._get, items)
+        wanted = {item["name"]: wanted_tags({}, item["tags"], True) for item in items if item["tags"] is not None}
+        self._add_tags([answers[name] for name in wanted if name in answers], wanted)
+        return answers
 
-    def _get(self, name: str) -> dict[str, Any] | None:
-        return read_or_none(self.client.get_pipeline, ("PipelineNotFoundException",), name=name)
+    def _get(self, item: Settings) -> Resource | None:
+        answer = read_or_none(self.client.get_pipeline, ("PipelineNotFoundException",), name=item["name"])
+        if answer is None:
+            return None
+        settings = from_response(input_shape(self.client, "CreatePipeline").members["pipeline"], answer["pipeline"])
+        metadata = answer["metadata"]
+        facts = {"arn": metadata["pipelineArn"], "version": settings.pop("version", None)}
+        details = {moment: metadata[moment].isoformat() for moment in ("created", "updated") if moment in metadata}
+        return Resource(settings, facts, details)
 
-    def _tags(self, arns: list[str]) -> dict[str, dict[str, str]]:
-        """Tags by ARN, {} for those that have none."""
-        if len(arns) < BULK_TAGS_FROM:
-            return self._tags_of_each(arns)
+    def _add_tags(self, pipelines: list[Resource], wanted: dict[str, dict[str, str]]) -> None:
+        """Adds to pipelines' settings their tags, {} for those that have none.
+
+        The Tagging API reads those of a hundred with one call, and learns of changes with a delay: of a pipeline that
+        has not the wanted tags there, the pipeline itself is asked.
+        """
+        if len(pipelines) >= BULK_TAGS_FROM:
+            tagged = self._tags_in_bulk([pipeline.facts["arn"] for pipeline in pipelines])
+            for pipeline in pipelines:
+                pipeline.settings["tags"] = tagged.get(pipeline.facts["arn"])
+        unsure = [
+            each
+            for each in pipelines
+            if each.settings.get("tags") is None
+            or (not self.only_shown and each.settings["tags"] != wanted[each.settings["name"]])
+        ]
+
+        def ask(pipeline: Resource) -> None:
+            name, arn = pipeline.settings["name"], pipeline.facts["arn"]
+            try:
+                tags = self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=arn)
+                pipeline.settings["tags"] = to_dict(tags, "key", "value")
+            except (ClientError, BotoCoreError) as error:
+                self.unreadable[name] = explain(error, f"{self.noun} {name}")
+
+        self.aws.map(ask, unsure)
+
+    def _tags_in_bulk(self, arns: list[str]) -> dict[str, dict[str, str]]:
+        """Tags by ARN as far as the Tagging API knows them, nothing where it may not be asked."""
         client = self.aws.client("resourcegroupstaggingapi")
-        answers = self.aws.map(
-            lambda batch: client.get_resources(ResourceARNList=batch)["ResourceTagMappingList"], chunks(arns, 100)
-        )
-        tagged = {entry["ResourceARN"]: to_dict(entry["Tags"]) for batch in answers for entry in batch}
-        # The Tagging API learns of new tags with a delay: what it does not know is asked of the pipeline itself.
-        return {**tagged, **self._tags_of_each([arn for arn in arns if arn not in tagged])}
-
-    def _tags_of_each(self, arns: list[str]) -> dict[str, dict[str, str]]:
-        answers = self.aws.map(
-            lambda arn: self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=arn), arns
-        )
-        return {arn: to_dict(tags, "key", "value") for arn, tags in zip(arns, answers)}
+        try:
+            answers = self.aws.map(
+                lambda batch: client.get_resources(ResourceARNList=batch)["ResourceTagMappingList"], chunks(arns, 100)
+            )
+        except (ClientError, BotoCoreError):
+            return {}
+        return {entry["ResourceARN"]: to_dict(entry["Tags"]) for batch in answers for entry in batch}
 
     def _declaration(self, settings: Settings) -> dict[str, Any]:
         shape = input_shape(self.client, "CreatePipeline").members["pipeline"]
@@ -348,16 +378,10 @@ class Codepipeline(Kind):
         return error_code(error) == "InvalidStructureException" and "AssumeRole" in str(error)
 
     def public(self, settings: Settings) -> Settings:
-        stages = settings.get("stages", [])
-        shown = [{**stage, "actions": [_public_action(action) for action in stage["actions"]]} for stage in stages]
-        return {**settings, "stages": shown} if shown != stages else settings
-
-
-def _public_action(action: Settings) -> Settings:
-    configuration = action.get("configuration", {})
-    if "OAuthToken" not in configuration:
-        return action
-    return {**action, "configuration": {**configuration, "OAuthToken": HIDDEN}}
+        stages = copy.deepcopy(settings.get("stages", []))
+        for secret in _pipeline_parts.secrets(stages):
+            secret.hide()
+        return {**settings, "stages": stages} if stages != settings.get("stages", []) else settings
 
 
 def _comes_by_itself(trigger: Settings, pipeline: Settings) -> bool:
@@ -369,16 +393,6 @@ def _comes_by_itself(trigger: Settings, pipeline: Settings) -> bool:
             own = {"push": [{"branches": {"includes": [configuration.get("BranchName")]}}]}
             return {name: value for name, value in git.items() if name != "source_action_name"} in ({}, own)
     return False
-
-
-def _rules(stage: Settings) -> list[Settings]:
-    """The rules of all conditions of a stage."""
-    return [
-        rule
-        for place in ("before_entry", "on_success", "on_failure")
-        for condition in stage.get(place, {}).get("conditions", [])
-        for rule in condition.get("rules", [])
-    ]
 
 
 def _configuration_as_texts(owner: Settings) -> None:

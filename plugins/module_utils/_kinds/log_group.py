@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict
@@ -66,7 +67,10 @@ class LogGroup(Kind):
             self._write_retention(after)
         # CreateLogGroup answers nothing; the ARN is read rather than guessed.
         groups = self.aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=after["name"])
-        return {"arn": next(g["arn"] for g in groups if g["logGroupName"] == after["name"]).removesuffix(":*")}
+        arns = [group["arn"] for group in groups if group["logGroupName"] == after["name"]]
+        if not arns:
+            raise Refused("it was created, and AWS does not list it yet. Fix: run again, nothing is lost")
+        return {"arn": arns[0].removesuffix(":*")}
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
         name, arn = after["name"], before.facts["arn"]

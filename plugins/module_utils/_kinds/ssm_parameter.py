@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._engine import HIDDEN, Kind, Resource, Settings, chunks
+from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, chunks
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
 OPTIONS: dict[str, Any] = {

@@ -22,6 +22,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     Kind,
     Resource,
     Settings,
+    Step,
     check_items,
     connect,
     converge,
@@ -63,8 +64,9 @@ class StageTransition(Kind):
             found.append(f"reason: {wrong!r} in it is not allowed, only a-z A-Z 0-9 ! @ ( ) . * ? - and space")
         return found
 
-    def conflicts(self, after: Settings) -> list[str]:
-        return [] if after["enabled"] or after.get("reason") else ["reason: it is needed to disable a transition"]
+    def conflicts(self, step: Step) -> list[str]:
+        after = step.after or {}
+        return [] if after.get("enabled") or after.get("reason") else ["reason: it is needed to disable a transition"]
 
     def normalise(self, settings: Settings) -> Settings:
         # What is open has no reason to be closed.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._engine import HIDDEN, STANDS_FOR_SECRET
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, STANDS_FOR_SECRET
 from tests.integration.modules.cases import CASES, CONNECTIONS, Case, Item, contained
 from tests.integration.modules.harness import Account, ModuleFailed, World
 

@@ -19,7 +19,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from ansible_collections.gitops.aws.plugins.module_utils import _aws, _engine
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
-    HIDDEN,
     Kind,
     Resource,
     Settings,
@@ -34,6 +33,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     wanted_tags,
     without_empty,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN
 
 OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},

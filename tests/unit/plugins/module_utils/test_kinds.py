@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.gitops.aws.plugins.module_utils._engine import HIDDEN, Kind, Resource, Settings, plan_item
+from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, plan_item
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     codebuild_project,
     codeconnection,
@@ -25,6 +25,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     s3_bucket,
     ssm_parameter,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN
 
 REGION = "eu-central-1"
 MODULES = {
@@ -101,7 +102,7 @@ class TestProjects:
 
         assert normal == {
             **PROJECT,
-            "artifacts": {"type": "CODEPIPELINE", "name": "p"},
+            "artifacts": {"type": "CODEPIPELINE"},
             "environment": {**PROJECT["environment"], "privileged_mode": False},
             "tags": {},
         }

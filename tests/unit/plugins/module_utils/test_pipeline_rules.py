@@ -374,12 +374,6 @@ INPUT: list[tuple[Settings, str, str]] = [
             ("FAIL", [rule(), rule()], "[1].name", f"'Rule' is also {GATE}.rules[0].name; names of rules must differ"),
             ("FAIL", [rule(name="a b")], "[0].name", "'a b' is not allowed"),
             (
-                "FAIL",
-                [rule("Lambda")],
-                "[0].rule_type_id.provider",
-                "'Lambda' is not allowed: CloudWatchAlarm, CodeBuild",
-            ),
-            (
                 "SKIP",
                 [rule("Commands", commands=["a"])],
                 "[0].rule_type_id.provider",

@@ -13,7 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Settings, prune
-from ansible_collections.gitops.aws.plugins.module_utils._kinds._project_rules import conflicts, input_problems
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._project_rules import (
+    conflicts,
+    input_problems,
+    warnings,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_project import OPTIONS
 
 ROLE = "arn:aws:iam::123456789012:role/build"
@@ -245,10 +249,6 @@ INPUT: list[tuple[Settings, str, str]] = [
         "no events are PULL_REQUEST; allowed are, between commas, PUSH, PULL_REQUEST_CREATED,",
     ),
     *(
-        (actor(pattern), f"{FILTER}[1].pattern", "matches every account whose id contains it, so that others can start")
-        for pattern in ("123", "^123", "123$", "^123|456$", r"^123\$", "^[|]$|2", "123|^456$", "^(1|2)$|3")
-    ),
-    *(
         (
             {"source": {"type": kind}, "webhook": {"branch_filter": "a", "build_type": "BUILD"}},
             "webhook",
@@ -294,7 +294,6 @@ INPUT: list[tuple[Settings, str, str]] = [
 # The same of a whole project.
 WHOLE: list[tuple[Settings, str, str]] = [
     ({"source": {"type": "GITHUB"}}, "source.location", "must be given for the source type GITHUB"),
-    ({"source": {"type": "NO_SOURCE"}}, "source.buildspec", "must be the text of a buildspec"),
     (
         {"source": {"type": "NO_SOURCE", "buildspec": "ci/buildspec.yml"}},
         "source.buildspec",
@@ -511,6 +510,23 @@ PIPELINE = project(
     environment={**MACHINE, "fleet": {"fleet_arn": "f"}, "compute_type": "ATTRIBUTE_BASED_COMPUTE"},
 )
 ONE_BRANCH = project(webhook={"branch_filter": "main"})
+
+
+@pytest.mark.parametrize(
+    "pattern", ["123", "^123", "123$", "^123|456$", r"^123\$", "^[|]$|2", "123|^456$", "^(1|2)$|3"]
+)
+def test_pattern_that_lets_others_in_is_warned_of_and_taken(pattern: str) -> None:
+    item = {"name": "pp", **actor(pattern)}
+
+    assert input_problems(item) == []
+    assert len(warnings(item)) == 1
+    assert warnings(item)[0].startswith(f"{FILTER}[1].pattern: {pattern!r} matches every account whose id contains it")
+
+
+@pytest.mark.parametrize("pattern", ["^1$|^2$", "^(1|2)$", r"\A1\z", "^[|]$", "^1[0-9]$"])
+def test_pattern_that_is_held_at_both_ends_is_not_warned_of(pattern: str) -> None:
+    assert warnings({"name": "pp", **actor(pattern)}) == []
+    assert warnings({"name": "pp", **actor("123", exclude_matched_pattern=True)}) == []
 
 
 def paths(value: Any, options: Settings, path: str = "") -> set[str]:
