@@ -321,7 +321,7 @@ options:
               value:
                 description:
                   - The value, or the name of the parameter or secret that holds it.
-                  - Where the name of a V(PLAINTEXT) variable sounds like a secret, the module returns V((hidden)).
+                  - Where the name of a V(PLAINTEXT) variable sounds like a secret, the module returns V((hidden\)).
                     Given back, it means the value as it is.
                 type: str
                 required: true

@@ -56,7 +56,7 @@ RETURN = r"""
 projects:
   description:
     - The settings of each project, in the order of O(names), fit to be given to M(gitops.aws.codebuild_projects).
-    - Settings that have AWS's default are not in it. What sounds like a secret is V((hidden)).
+    - Settings that have AWS's default are not in it. What sounds like a secret is V((hidden\)).
   returned: success
   type: list
   elements: dict
@@ -97,6 +97,13 @@ missing:
   type: list
   elements: str
   sample: []
+unreadable:
+  description:
+    - Why something could not be read, by its name. The others are in the result all the same.
+    - With O(names) the task fails then; without, it warns.
+  returned: success
+  type: dict
+  sample: {}
 api_calls:
   description: The calls made to AWS, counted by operation.
   returned: always

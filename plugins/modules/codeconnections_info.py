@@ -69,6 +69,13 @@ missing:
   type: list
   elements: str
   sample: []
+unreadable:
+  description:
+    - Why something could not be read, by its name. The others are in the result all the same.
+    - With O(names) the task fails then; without, it warns.
+  returned: success
+  type: dict
+  sample: {}
 api_calls:
   description: The calls made to AWS, counted by operation.
   returned: always

@@ -152,6 +152,10 @@ options:
                     are.
                   - Values are texts. V(true) and numbers become such; lists and dictionaries, such as those of
                     C(EnvironmentVariables), become JSON.
+                  - Values whose names sound like a secret, such as C(OAuthToken), are returned as V((hidden\)). Given
+                    back, that means the value as it is.
+                  - AWS does not tell an C(OAuthToken), so that the module cannot see whether another one is wanted. A
+                    new one is written with the next other change of the stages.
                 type: dict
               commands:
                 description:

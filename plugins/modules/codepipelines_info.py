@@ -63,7 +63,7 @@ pipelines:
   description:
     - The definition of each pipeline with its tags, in the order of O(names), fit to be given to
       M(gitops.aws.codepipelines).
-    - An OAuth token in it is V((hidden)).
+    - An OAuth token in it is V((hidden\)).
   returned: success
   type: list
   elements: dict
@@ -137,6 +137,13 @@ missing:
   type: list
   elements: str
   sample: []
+unreadable:
+  description:
+    - Why something could not be read, by its name. The others are in the result all the same.
+    - With O(names) the task fails then; without, it warns.
+  returned: success
+  type: dict
+  sample: {}
 api_calls:
   description: The calls made to AWS, counted by operation.
   returned: always

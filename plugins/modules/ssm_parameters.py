@@ -32,7 +32,7 @@ options:
       value:
         description:
           - The value. It is needed to create a parameter; unset leaves the value of an existing one alone.
-          - The module never returns it. In its place stands V((hidden)), which, given back, means the value as it is.
+          - The module never returns it. In its place stands V((hidden\)), which, given back, means the value as it is.
         type: str
       type:
         description:

@@ -20,6 +20,7 @@ from typing import Any, Iterable, Iterator
 
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Settings, as_text, without_empty
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import STANDS_FOR_SECRET
 
 Form = tuple[str, int, str]  # a regular expression, the most characters, and in words what is allowed
 
@@ -380,7 +381,7 @@ def _code_build(path: str, action: Settings) -> Iterator[str]:
     if primary is not None and primary not in inputs and not REFERENCE.search(as_text(primary)):
         yield f"{path}.configuration.PrimarySource: {primary!r} is no input artifact; those are {listed(inputs)}"
     variables = configuration.get("EnvironmentVariables")
-    if variables is not None:
+    if variables is not None and variables not in STANDS_FOR_SECRET:
         yield from _build_variables(f"{path}.configuration.EnvironmentVariables", as_text(variables))
 
 

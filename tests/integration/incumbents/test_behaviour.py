@@ -507,7 +507,7 @@ def test_text_of_a_failed_deletion(account: Account, world: World) -> None:
     ("option", "value"),
     [
         ("auto_retry_limit", 1),
-        ("badge_enabled", True),
+        ("badge_enabled", False),
         ("build_batch_config", {"service_role": ""}),
         ("concurrent_build_limit", 1),
         ("file_system_locations", []),

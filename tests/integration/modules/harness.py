@@ -80,6 +80,11 @@ POLICY = {
             "Resource": "*denied*",
         },
         {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": "*hidden*"},
+        {
+            "Effect": "Deny",
+            "Action": ["codebuild:GetResourcePolicy", "codepipeline:GetPipeline", "codepipeline:GetPipelineState"],
+            "Resource": "*unreadable*",
+        },
     ],
 }
 

@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.modules.cases import CODEBUILD
-from tests.integration.modules.harness import Account, World, unique
+from tests.integration.modules.harness import Account, ModuleFailed, World, unique
 
 
 def variables(account: Account, name: str) -> dict[str, str]:
@@ -165,3 +167,111 @@ def test_what_aws_cannot_change_of_a_webhook_is_made_anew(account: Account, worl
         "manual_creation": False,
         "scope_configuration": scope,
     }
+
+
+def test_secret_file_that_cannot_be_written_is_found_before_aws_is_asked(account: Account, world: World) -> None:
+    webhook = {"manual_creation": True, "secret_file": "/nonexistent/secret"}
+    one, other = github_project(world, webhook=webhook), CODEBUILD.new(world, unique("other"))
+
+    with pytest.raises(ModuleFailed, match="secret_file: /nonexistent/secret cannot be written") as failure:
+        account.run("codebuild_projects", projects=[one, other])
+
+    assert "codebuild:CreateWebhook" not in failure.value.result["mutations"]
+    assert failure.value.result["resources"][other["name"]]["action"] == "created"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_secret_that_would_be_lost_is_refused_before_anything_is_made(
+    account: Account, world: World, check: bool
+) -> None:
+    one = github_project(world, webhook={"manual_creation": True})
+
+    with pytest.raises(ModuleFailed, match=r"projects\[0\]\.webhook\.secret_file: must be given") as failure:
+        account.run("codebuild_projects", projects=[one], check=check)
+
+    assert failure.value.result["mutations"] == []
+
+
+def test_policy_of_pull_requests_can_be_removed(account: Account, world: World) -> None:
+    policy = {"requires_comment_approval": "ALL_PULL_REQUESTS"}
+    one = github_project(world, webhook={"build_type": "BUILD", "pull_request_build_policy": policy})
+    account.run("codebuild_projects", projects=[one])
+    removed = [{"name": one["name"], "webhook": {"pull_request_build_policy": {}}}]
+
+    assert account.run("codebuild_projects", projects=removed)["mutations"] == ["codebuild:UpdateWebhook"]
+    assert not account.run("codebuild_projects", projects=removed)["changed"]
+
+
+def test_result_after_one_kind_of_filter_took_the_others_place_can_be_fed_back(account: Account, world: World) -> None:
+    one = github_project(world, webhook={"branch_filter": "^main$"})
+    account.run("codebuild_projects", projects=[one])
+    groups = [{"filters": [{"type": "EVENT", "pattern": "PUSH"}]}]
+
+    changed = account.run("codebuild_projects", projects=[{"name": one["name"], "webhook": {"filter_groups": groups}}])
+    fed_back = account.run("codebuild_projects", projects=changed["projects"])
+
+    assert "branch_filter" not in changed["projects"][0]["webhook"]
+    assert not fed_back["changed"], fed_back["diff"]
+
+
+def test_one_unreadable_policy_does_not_lose_the_others(account: Account, world: World) -> None:
+    bad, good = (CODEBUILD.new(world, unique(word), resource_policy={}) for word in ("unreadable", "readable"))
+    for each in (bad, good):
+        account.run("codebuild_projects", projects=[{**each, "resource_policy": None}])
+    bad["description"] = good["description"] = "changed"
+
+    with pytest.raises(ModuleFailed, match="codebuild:GetResourcePolicy") as failure:
+        account.run("codebuild_projects", projects=[bad, good])
+
+    assert failure.value.result["resources"][good["name"]]["action"] == "updated"
+    assert failure.value.result["resources"][bad["name"]]["action"] == "failed"
+
+
+def test_secrets_are_nowhere_in_the_result(account: Account, world: World) -> None:
+    one = CODEBUILD.new(world, unique("secrets"))
+    one["environment"]["environment_variables"] = [
+        {"name": "DB_PASS", "value": "canary-1"},
+        {"name": "API_KEY", "value": "canary-2"},
+        {"name": "KMS_KEY_ARN", "value": "arn:shown"},
+    ]
+
+    results = [account.run("codebuild_projects", projects=[one]) for _ in range(2)]
+    one["concurrent_build_limit"] = 0
+    with pytest.raises(ModuleFailed) as failure:
+        account.run("codebuild_projects", projects=[one])
+    results.append(failure.value.result)
+
+    assert "canary" not in json.dumps(results)
+    assert all("arn:shown" in json.dumps(result["invocation"]) for result in results)
+    assert variables(account, one["name"])["API_KEY"] == "canary-2"
+
+
+def test_what_another_type_of_source_left_over_is_dropped(account: Account, world: World) -> None:
+    one = github_project(world)
+    one["source"].update(git_clone_depth=1, report_build_status=True, git_submodules_config={"fetch_submodules": True})
+    account.run("codebuild_projects", projects=[one])
+    inline = {"type": "NO_SOURCE", "buildspec": "version: 0.2\nphases:\n  build:\n    commands: ['true']\n"}
+    changed = [{"name": one["name"], "source": inline}]
+
+    account.run("codebuild_projects", projects=changed)
+
+    found = account.client("codebuild").batch_get_projects(names=[one["name"]])["projects"][0]["source"]
+    assert found == {**inline, "insecureSsl": False}
+    assert not account.run("codebuild_projects", projects=changed)["changed"]
+
+
+def test_null_tag_is_refused(account: Account, world: World) -> None:
+    with pytest.raises(ModuleFailed, match=r"projects\[0\]\.tags\.Owner: null is not allowed") as failure:
+        account.run("codebuild_projects", projects=[CODEBUILD.new(world, unique("null"), tags={"Owner": None})])
+
+    assert failure.value.result["mutations"] == []
+
+
+def test_pattern_that_lets_others_start_builds_is_warned_of(account: Account, world: World) -> None:
+    filters = [{"type": "EVENT", "pattern": "PUSH"}, {"type": "ACTOR_ACCOUNT_ID", "pattern": "123"}]
+    one = github_project(world, webhook={"filter_groups": [{"filters": filters}]})
+
+    result = account.run("codebuild_projects", projects=[one])
+
+    assert "projects[0].webhook.filter_groups[0].filters[1].pattern: '123' matches every" in str(result["warnings"])
+    assert not account.run("codebuild_projects", projects=result["projects"])["changed"]

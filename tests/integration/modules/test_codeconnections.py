@@ -79,10 +79,11 @@ def test_check_mode_does_not_wait(account: Account) -> None:
 
 def test_two_connections_of_one_name_are_not_guessed_between(account: Account) -> None:
     name = unique("c")
-    for _ in range(2):
-        account.client("codeconnections").create_connection(ConnectionName=name, ProviderType="GitHub")
+    client = account.client("codeconnections")
+    created = [client.create_connection(ConnectionName=name, ProviderType="GitHub") for _ in range(2)]
 
     with pytest.raises(ModuleFailed, match=r"two have this name, arn:aws:codeconnections:.* and arn:aws:") as failure:
         account.run("codeconnections", connections=[{"name": name}], state="absent")
+    client.delete_connection(ConnectionArn=created[0]["ConnectionArn"])
 
     assert failure.value.result["mutations"] == []

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
 
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import codepipeline
 from tests.integration.modules.cases import CODEPIPELINE
 from tests.integration.modules.harness import REGION, Account, ModuleFailed, World, unique
 
@@ -129,3 +131,53 @@ def test_bad_input_is_refused_before_any_call(account: Account, options: dict[st
 
     assert path in failure.value.result["msg"]
     assert "api_calls" not in failure.value.result
+
+
+def test_one_unreadable_pipeline_does_not_lose_the_others(account: Account, world: World) -> None:
+    bad, good, another = (CODEPIPELINE.new(world, unique(word)) for word in ("unreadable", "good", "good"))
+
+    with pytest.raises(ModuleFailed, match="codepipeline:GetPipeline") as failure:
+        account.run("codepipelines", pipelines=[good, bad, another])
+
+    actions = {name: each["action"] for name, each in failure.value.result["resources"].items()}
+    assert actions == {good["name"]: "created", bad["name"]: "failed", another["name"]: "created"}
+
+
+def test_tags_that_the_tagging_api_does_not_know_yet(
+    account: Account, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [CODEPIPELINE.new(world, unique("stale"), tags={"number": number}) for number in range(3)]
+    account.run("codepipelines", pipelines=many)
+
+    def old(_kind: Any, arns: list[str]) -> dict[str, dict[str, str]]:
+        return {arns[0]: {"number": "old"}, arns[1]: {"number": "1"}}
+
+    monkeypatch.setattr(codepipeline.Codepipeline, "_tags_in_bulk", old)
+    again = account.run("codepipelines", pipelines=many)
+
+    assert not again["changed"], again["diff"]
+    assert again["api_calls"]["codepipeline:ListTagsForResource"] == 2
+
+
+def test_secrets_are_nowhere_in_the_result(account: Account, world: World) -> None:
+    build = {
+        "name": "Build",
+        "action_type_id": {"category": "Build", "provider": "CodeBuild"},
+        "configuration": {
+            "ProjectName": "some_project",
+            "EnvironmentVariables": [{"name": "DB_PASSWORD", "value": "canary-1"}],
+        },
+        "input_artifacts": [{"name": "source"}],
+    }
+    one = CODEPIPELINE.new(world, unique("secrets"))
+    one["stages"].append({"name": "Build", "actions": [build]})
+
+    created = account.run("codepipelines", pipelines=[one])
+    again = account.run("codepipelines", pipelines=[one])
+    fed_back = account.run("codepipelines", pipelines=created["pipelines"])
+    found = account.client("codepipeline").get_pipeline(name=one["name"])["pipeline"]
+
+    assert "canary" not in json.dumps([created, again, fed_back])
+    assert not again["changed"]
+    assert not fed_back["changed"], fed_back["diff"]
+    assert "canary-1" in found["stages"][2]["actions"][0]["configuration"]["EnvironmentVariables"]

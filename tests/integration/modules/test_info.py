@@ -158,3 +158,35 @@ def test_wrong_number_of_executions_is_refused_before_any_call(account: Account)
         account.run("codepipelines_info", executions=101)
 
     assert "api_calls" not in failure.value.result
+
+
+def test_what_cannot_be_read_does_not_lose_the_others(account: Account, world: World) -> None:
+    good = CODEPIPELINE.new(world, unique("good"))
+    account.run("codepipelines", pipelines=[good])
+    bad = unique("unreadable")
+
+    with pytest.raises(ModuleFailed, match="codepipeline:GetPipeline") as failure:
+        account.run("codepipelines_info", names=[good["name"], bad])
+
+    result = failure.value.result
+    assert [each["name"] for each in result["pipelines"]] == [good["name"]]
+    assert list(result["unreadable"]) == [bad]
+    assert result["missing"] == []
+
+
+def test_two_connections_of_one_name_do_not_hide_the_others(account: Account) -> None:
+    twice, once = unique("twice"), unique("once")
+    client = account.client("codeconnections")
+    arns = [
+        client.create_connection(ConnectionName=name, ProviderType="GitHub")["ConnectionArn"]
+        for name in (twice, twice, once)
+    ]
+    try:
+        found = account.run("codeconnections_info")
+    finally:
+        client.delete_connection(ConnectionArn=arns[0])
+
+    assert once in found["resources"]
+    assert twice in found["unreadable"]
+    assert twice not in found["resources"]
+    assert "two have this name" in str(found["warnings"])

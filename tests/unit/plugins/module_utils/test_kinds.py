@@ -390,6 +390,7 @@ class TestOthers:
         ("kind", "code", "message", "fresh"),
         [
             ("project", "InvalidInputException", "CodeBuild is not authorized to perform: sts:AssumeRole on ...", True),
+            ("project", "InvalidInputException", "Not authorized to perform DescribeSecurityGroups", True),
             ("project", "InvalidInputException", "Invalid service role", False),
             ("project", "AccessDeniedException", "not authorized to perform: sts:AssumeRole", False),
             ("pipeline", "InvalidStructureException", "CodePipeline is not authorized to perform AssumeRole", True),
@@ -451,3 +452,85 @@ class TestOthers:
     )
     def test_good_input(self, kinds: dict[str, Kind], kind: str, options: Settings) -> None:
         assert kinds[kind].problems(item(kind, **options)) == []
+
+
+class TestMasked:
+    """AWS answers a GitHub token of version 1 as ****."""
+
+    @staticmethod
+    def stages(token: str, branch: str = "main") -> list[Settings]:
+        kind = {"category": "Source", "owner": "ThirdParty", "provider": "GitHub", "version": "1"}
+        configuration = {"Owner": "acme", "Repo": "x", "Branch": branch, "OAuthToken": token}
+        action = {"name": "S", "action_type_id": kind, "configuration": configuration}
+        return [{"name": "S", "actions": [{**action, "output_artifacts": [{"name": "s"}]}]}, stage("Approve")]
+
+    def plan(self, pipeline: Kind, **wanted: Any) -> Any:
+        current = {
+            "name": "p",
+            "stages": self.stages("****"),
+            "artifact_store": {"location": "bucket"},
+            "role_arn": "arn:aws:iam::123456789012:role/r",
+            "tags": {},
+        }
+        return plan_item(pipeline, codepipeline.OPTIONS, item("pipeline", name="p", **wanted), Resource(current), True)
+
+    def test_any_token_is_the_one_that_aws_does_not_tell(self, pipeline: Kind) -> None:
+        assert self.plan(pipeline, stages=self.stages("ghp_canary")).changed == set()
+        assert self.plan(pipeline, stages=self.stages(HIDDEN)).changed == set()
+
+    def test_with_another_change_the_token_is_written(self, pipeline: Kind) -> None:
+        step = self.plan(pipeline, stages=self.stages("ghp_canary", branch="dev"))
+
+        assert step.changed == {"stages"}
+        assert step.after["stages"][0]["actions"][0]["configuration"]["OAuthToken"] == "ghp_canary"
+        assert pipeline.conflicts(step) == []
+        assert "canary" not in str(pipeline.public(step.after))
+
+    @pytest.mark.parametrize("wanted", [{"execution_mode": "QUEUED", "pipeline_type": "V2"}, "stages"])
+    def test_a_change_that_would_lose_the_token_is_refused(self, pipeline: Kind, wanted: Any) -> None:
+        wanted = {"stages": self.stages(HIDDEN, branch="dev")} if wanted == "stages" else wanted
+
+        conflict = pipeline.conflicts(self.plan(pipeline, **wanted))[0]
+
+        assert conflict.startswith("stages[0].actions[0].configuration.OAuthToken: AWS does not tell it, and would")
+
+    def test_tags_alone_can_be_changed(self, pipeline: Kind) -> None:
+        assert pipeline.conflicts(self.plan(pipeline, tags={"a": "1"})) == []
+
+
+class TestLambda:
+    """Lambda compute has no timeouts."""
+
+    ENVIRONMENT = {"type": "LINUX_LAMBDA_CONTAINER", "image": "i", "compute_type": "BUILD_LAMBDA_1GB"}
+
+    def test_what_aws_shows_of_timeouts_is_no_setting(self, project: Kind) -> None:
+        shown = {**ANSWERED, "environment": self.ENVIRONMENT, "timeout_in_minutes": 15, "queued_timeout_in_minutes": 5}
+
+        assert changed(project, codebuild_project.OPTIONS, shown, item("project", name="p")) == set()
+
+    def test_going_over_to_lambda_sends_none(self, project: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+        sent: dict[str, Any] = {}
+        monkeypatch.setattr(project.client, "update_project", lambda **request: sent.update(request))
+        current = Resource({**ANSWERED, "timeout_in_minutes": 90, "tags": {}}, {"arn": "a"})
+        step = plan_item(
+            project, codebuild_project.OPTIONS, item("project", name="p", environment=self.ENVIRONMENT), current, True
+        )
+
+        assert step.before is not None
+        assert step.after is not None
+        project.update(step.before, step.after, step.changed)
+
+        assert sent["environment"]["type"] == "LINUX_LAMBDA_CONTAINER"
+        assert not {"timeoutInMinutes", "queuedTimeoutInMinutes"} & set(sent)
+
+
+def test_new_connection_needs_a_provider_or_a_host(kinds: dict[str, Kind]) -> None:
+    def conflicts(**options: Any) -> list[str]:
+        connection = item("connection", name="c", **options)
+        return kinds["connection"].conflicts(
+            plan_item(kinds["connection"], codeconnection.OPTIONS, connection, None, True)
+        )
+
+    assert conflicts() == ["provider_type: it, or host_arn, must be given to create a connection"]
+    assert conflicts(provider_type="GitHub") == []
+    assert conflicts(host_arn="arn:aws:codeconnections:eu-central-1:123456789012:host/h") == []
