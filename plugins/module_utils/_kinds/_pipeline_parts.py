@@ -25,9 +25,11 @@ class Secret:
     owner: Settings
     name: str
 
-    @property
-    def text(self) -> str:
-        return as_text(self.owner[self.name])
+    def texts(self) -> list[str]:
+        """What must not be shown: the value, and what is secret in it where it is a list of variables."""
+        value = self.owner[self.name]
+        inside = value if isinstance(value, list) else []
+        return [as_text(value), *(as_text(each.get("value")) for each in inside if isinstance(each, dict))]
 
     def hide(self) -> None:
         """Puts what stands for a secret in its place."""

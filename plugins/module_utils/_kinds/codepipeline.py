@@ -244,7 +244,8 @@ class Codepipeline(Kind):
         return found
 
     def secrets(self, item: Settings) -> list[str]:
-        return [secret.text for secret in _pipeline_parts.secrets(item["stages"] or [])]
+        secrets = _pipeline_parts.secrets(item["stages"] or [])
+        return [text for secret in secrets for text in secret.texts()]
 
     def normalise(self, settings: Settings) -> Settings:
         result: Settings = without_empty(settings)
