@@ -376,8 +376,12 @@ ALONE = [
             ("Follows a build that runs", (f"{BUILD}test_following_starts_nothing_and_reads_on",)),
             ("Stops; a second time is no change", (f"{BUILD}test_stop_twice",)),
             (
-                "Retries what failed, and nothing else",
-                (f"{BUILD}test_retry_of_what_failed", f"{BUILD}test_what_succeeded_is_not_retried"),
+                "Retries what is over",
+                (
+                    f"{BUILD}test_retry_of_what_failed",
+                    f"{BUILD}test_what_succeeded_can_be_retried",
+                    f"{BUILD}test_what_runs_is_not_retried_but_what_was_stopped",
+                ),
             ),
             ("Check mode starts nothing", (f"{BUILD}test_check_mode_says_what_it_would_do",)),
         ),
@@ -408,7 +412,17 @@ ALONE = [
         (
             (
                 "Answers for the execution that is meant, and for no other",
-                (f"{APPROVAL}test_another_execution_than_the_one_that_is_meant",),
+                (
+                    f"{APPROVAL}test_another_execution_than_the_one_that_is_meant",
+                    f"{APPROVAL}test_of_two_that_wait_beside_each_other_the_older",
+                ),
+            ),
+            (
+                "Of several approvals it answers the one that is named",
+                (
+                    f"{APPROVAL}test_of_several_approvals_one_must_be_named",
+                    f"{APPROVAL}test_two_approvals_in_one_stage",
+                ),
             ),
             (
                 "The same answer again is no change; another is refused",

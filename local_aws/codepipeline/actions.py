@@ -386,6 +386,8 @@ class ManualApproval(Action):
     def run(self, job: Job) -> None:
         minutes = int(job.run.action.get("timeoutInMinutes", APPROVAL_TIMEOUT_MINUTES))
         job.run.token = str(uuid.uuid4())
+        if job.execution.mode == "PARALLEL":
+            job.run.external_id = job.run.token
         job.run.entity_url = job.configuration.get("ExternalEntityLink")
         if topic := job.configuration.get("NotificationArn"):
             self._notify(job, topic, minutes)

@@ -189,14 +189,18 @@ def _action_state(pipeline: Pipeline, stage: str, action: dict[str, Any]) -> dic
     run = next((item for item in reversed(pipeline.runs) if (item.stage, item.name) == (stage, action["name"])), None)
     if run is None:
         return found
+    execution = pipeline.execution(run.execution_id)
+    parallel = execution is not None and execution.mode == "PARALLEL"
+    # Of executions beside each other, ListActionExecutions alone gives an approval's token, as its external id.
+    secret = parallel and action["actionTypeId"]["category"] == "Approval"
     found["latestExecution"] = {
         "actionExecutionId": run.id,
         "status": run.status,
         "summary": _summary(run),
         "lastStatusChange": run.updated,
-        "token": run.token,
+        "token": None if secret else run.token,
         "lastUpdatedBy": run.updated_by,
-        "externalExecutionId": run.external_id,
+        "externalExecutionId": None if secret else run.external_id,
         "externalExecutionUrl": run.external_url,
         "errorDetails": run.error,
     }

@@ -45,9 +45,10 @@ class Progress:
         return lines
 
     def _words(self, action: dict[str, Any], execution: dict[str, Any], stage: str) -> str:
-        waiting = execution["waiting_for_approval"]
-        if action["status"] == "InProgress" and waiting and waiting["stage"] == stage:
-            return f"waits for approval: {waiting['message']}"
+        if action["status"] == "InProgress":
+            for waiting in execution["waiting_for_approvals"]:
+                if (waiting["stage"], waiting["action"]) == (stage, action["name"]):
+                    return f"waits for approval: {waiting['message']}"
         words = MARKS.get(action["status"], action["status"])
         return f"{words}: {action['summary']}" if action["status"] == "Failed" and action["summary"] else words
 

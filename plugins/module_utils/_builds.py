@@ -9,17 +9,25 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, read_or_none
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    BotoCoreError = ClientError = Exception
+
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import chunks, prune
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_project import (
     ENVIRONMENT,
     OPTIONS,
     SOURCE,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import hides
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import input_shape, to_request
-from ansible_collections.gitops.aws.plugins.module_utils._waiters import wait
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import GRACE, time_problems, wait
 
 # What a build may have otherwise than its project: the members of StartBuild that end in Override, without that word.
 OVERRIDES: dict[str, Any] = {
@@ -92,6 +100,9 @@ SUCCEEDED = "SUCCEEDED"
 
 LAST_LINES = 20  # of a failed build's log, in the result
 
+# Of a build's log in one look, each up to 10,000 lines: a log may grow faster than it is read.
+MOST_PAGES = 100
+
 # CodeBuild's own lines (which command it runs, which phase it enters), and empty ones.
 NOISE = re.compile(r"\[Container\] |\s*$")
 
@@ -105,15 +116,41 @@ _LIKE_AN_ERROR = re.compile(
 
 def problems(params: dict[str, Any]) -> list[str]:
     """What is wrong with the arguments of codebuild_build, found without a call."""
+    found = [
+        *empty_problems(params, ("build_id", "idempotency_token")),
+        *time_problems(params),
+        *_incomplete(params["overrides"] or {}),
+    ]
     if params["state"] == "started" and not params["build_id"]:
-        return []
+        return found
     given = [
         name
         for name in FOR_STARTING
         if params[name] is not None and (name, params["state"]) != ("idempotency_token", "retried")
     ]
     why = "a build that is there already is followed" if params["state"] == "started" else f"state is {params['state']}"
-    return [f"{name}: it is for a build that is started, and {why}" for name in given]
+    return [*found, *(f"{name}: it is for a build that is started, and {why}" for name in given)]
+
+
+def _incomplete(overrides: dict[str, Any]) -> list[str]:
+    """Where a member is missing that StartBuild needs, though a project may do without it."""
+    sources = enumerate(overrides.get("secondary_sources") or [])
+    needed = [
+        ("registry_credential", overrides.get("registry_credential"), "credential"),
+        ("source_auth", overrides.get("source_auth"), "type"),
+        *((f"secondary_sources[{index}].auth", source.get("auth"), "type") for index, source in sources),
+    ]
+    return [
+        f"overrides.{path}.{member}: it is required and missing"
+        for path, value, member in needed
+        if value is not None and not value.get(member)
+    ]
+
+
+def secrets(params: dict[str, Any]) -> list[str]:
+    """The values of environment variables that are secret by their names."""
+    variables = (params["overrides"] or {}).get("environment_variables") or []
+    return [variable["value"] for variable in variables if variable["value"] and hides(variable)]
 
 
 def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +162,7 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
         build = _of_project(aws, build_id, params["project"])
     if state == "started" and not build_id:
         if aws.check_mode:
+            _must_exist(aws, params["project"])
             return {"changed": True, "msg": f"It would start a build of {params['project']}", **NOTHING_SEEN}
         build_id, changed = start(aws, params), True
     elif state == "stopped" and build["buildStatus"] == RUNNING:
@@ -133,12 +171,20 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
         aws.client("codebuild").stop_build(id=build["id"])
         changed = True
     elif state == "retried":
-        if build["buildStatus"] in (RUNNING, SUCCEEDED):
-            raise Refused(_not_retryable(build))
+        if build["buildStatus"] == RUNNING:
+            raise Refused(
+                f"the build {build['id']} is still running, in phase {build.get('currentPhase', '?')}. Nothing was "
+                "started. Fix: wait for its end, or stop it first"
+            )
         if aws.check_mode:
             return {"changed": True, "msg": f"It would retry the build {build['id']}", **seen(aws, build, {})}
         build_id, changed = retry(aws, build["id"], params["idempotency_token"]), True
-    result = follow(aws, build_id, params)
+    try:
+        result = follow(aws, build_id, params, is_new=changed and state != "stopped")
+    except (ClientError, BotoCoreError, Refused) as error:
+        if not changed:
+            raise
+        return {"failed": True, "changed": True, **_unseen(error, params["project"], build_id, state), **NOTHING_SEEN}
     result["changed"] = changed
     if params["wait"] and not result["build"]["end_time"]:
         result.update(failed=True, msg=late(result["build"], params["wait_timeout"]))
@@ -149,6 +195,13 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
 
 # What the module returns of a build that there is none of.
 NOTHING_SEEN: dict[str, Any] = {"log_lines": [], "log_cursors": {}}
+
+
+def _unseen(error: Exception, project: str, build_id: str, state: str) -> dict[str, Any]:
+    """What is known of a build after it was started or stopped, when it could not be looked at."""
+    done = "is being stopped" if state == "stopped" else "was started and goes on"
+    what = f"build project {project}: build {build_id} {done} (build_id={build_id} follows it), but a look at it failed"
+    return {"msg": explain(error, what), "build": {"id": build_id, "project": project}}
 
 
 def request(shape: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -201,24 +254,28 @@ def _of_project(aws: Aws, build_id: str, project: str) -> dict[str, Any]:
     raise Refused(f"there is no build {build_id}. Fix: give the id as it is returned, {project}:... with all of it")
 
 
-def _not_retryable(build: dict[str, Any]) -> str:
-    if build["buildStatus"] == RUNNING:
-        return (
-            f"the build {build['id']} is still running, in phase {build.get('currentPhase', '?')}. Nothing was "
-            "started. Fix: wait for its end, or stop it first"
-        )
-    return (
-        f"the build {build['id']} has succeeded; only one that did not can be retried. Nothing was started. "
-        "Fix: start a new build, with state=started"
-    )
+def _must_exist(aws: Aws, project: str) -> None:
+    """Raises Refused where there is no such project (BatchGetProjects)."""
+    if not aws.client("codebuild").batch_get_projects(names=[project])["projects"]:
+        raise Refused("there is no such build project")
 
 
-def follow(aws: Aws, build_id: str, params: dict[str, Any]) -> dict[str, Any]:
-    """The build as it is at its end, or now where there is no waiting, with the log lines since `log_cursors`."""
+def follow(aws: Aws, build_id: str, params: dict[str, Any], is_new: bool = False) -> dict[str, Any]:
+    """The build as it is at its end, or now where there is no waiting, with the log lines since `log_cursors`.
+
+    Where it was started a moment ago (`is_new`), CodeBuild may not know it at once.
+    """
+    builds: list[dict[str, Any]] = []
+    for _second in range(GRACE if is_new else 0):
+        builds = read(aws, [build_id])
+        if builds:
+            break
+        time.sleep(1)
     if params["wait"]:
         client = aws.client("codebuild")
         wait(client, "build_ended", params["wait_timeout"], params["poll_interval"], ids=[build_id])
-    builds = read(aws, [build_id])
+    if params["wait"] or not builds:
+        builds = read(aws, [build_id])
     if not builds:
         raise Refused(f"there is no build {build_id} any more")
     return seen(aws, builds[0], params["log_cursors"])
@@ -338,14 +395,14 @@ def log_lines(
     cursors = dict(cursors)
     lines: list[dict[str, str]] = []
     for build in builds:
-        while True:
+        for _page in range(MOST_PAGES):
             token = cursors.get(build["id"])
             answer = _log_events(aws, build, startFromHead=True, **({"nextToken": token} if token else {}))
             if answer is None:
                 break
             lines += [{"build_id": build["id"], "text": line} for line in _lines(answer["events"])]
             cursors[build["id"]] = answer["nextForwardToken"]
-            if token == answer["nextForwardToken"] or not answer["events"]:
+            if token == answer["nextForwardToken"]:  # a page without lines may come before others
                 break
     return lines, cursors
 

@@ -12,19 +12,21 @@ import time
 from typing import Any
 
 try:
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:  # AnsibleAWSModule reports the missing library
-    ClientError = Exception
+    BotoCoreError = ClientError = Exception
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, explain
 from ansible_collections.gitops.aws.plugins.module_utils._builds import new_log_lines
-from ansible_collections.gitops.aws.plugins.module_utils._waiters import EXECUTION_ENDED, wait
+from ansible_collections.gitops.aws.plugins.module_utils._engine import as_text
+from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import EXECUTION_ENDED, GRACE, time_problems, wait
 
 ARGUMENTS: dict[str, Any] = {
     "pipeline": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["started", "stopped", "retried", "rolled_back"], "default": "started"},
     "execution_id": {"type": "str"},
-    "variables": {"type": "dict", "default": {}},
+    "variables": {"type": "dict"},
     "source_revisions": {
         "type": "list",
         "elements": "dict",
@@ -40,10 +42,10 @@ ARGUMENTS: dict[str, Any] = {
     },
     "client_request_token": {"type": "str", "no_log": False},
     "stage": {"type": "str"},
-    "retry_mode": {"type": "str", "choices": ["FAILED_ACTIONS", "ALL_ACTIONS"], "default": "FAILED_ACTIONS"},
+    "retry_mode": {"type": "str", "choices": ["FAILED_ACTIONS", "ALL_ACTIONS"]},
     "target_execution_id": {"type": "str"},
     "reason": {"type": "str"},
-    "abandon": {"type": "bool", "default": False},
+    "abandon": {"type": "bool"},
     "wait": {"type": "bool", "default": True},
     "wait_for_approval": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 3600},
@@ -53,11 +55,14 @@ ARGUMENTS: dict[str, Any] = {
 
 # Which options belong to which state only; an option that another state would not look at is a mistake.
 OF_STATES = {
+    "variables": ("started",),
     "source_revisions": ("started",),
     "client_request_token": ("started",),
     "stage": ("retried", "rolled_back"),
+    "retry_mode": ("retried",),
     "target_execution_id": ("rolled_back",),
     "reason": ("stopped",),
+    "abandon": ("stopped",),
 }
 
 LONGEST_REASON = 200
@@ -68,12 +73,28 @@ NOTHING_SEEN: dict[str, Any] = {"log_lines": [], "log_cursors": {}}
 
 def problems(params: dict[str, Any]) -> list[str]:
     """What is wrong with the arguments of codepipeline_execution, found without a call."""
-    state = params["state"]
+    state, given = params["state"], [name for name in OF_STATES if params[name] is not None]
     found = [
-        f"{name}: it is for state={' and state='.join(states)}, and state is {state}"
-        for name, states in OF_STATES.items()
-        if params[name] is not None and state not in states
+        *empty_problems(params, ("execution_id", "target_execution_id", "stage", "client_request_token")),
+        *time_problems(params),
+        *(
+            f"{name}: it is for state={' and state='.join(OF_STATES[name])}, and state is {state}"
+            for name in given
+            if state not in OF_STATES[name]
+        ),
+        *(
+            f"variables.{name}: {'null' if value is None else 'an empty text'} is not allowed, it must be a text"
+            for name, value in (params["variables"] or {}).items()
+            if value in (None, "")
+        ),
     ]
+    if state == "started" and params["execution_id"]:
+        found += [
+            f"{name}: it is for an execution that is started, and with execution_id one that is there already is "
+            "followed"
+            for name in given
+            if state in OF_STATES[name]
+        ]
     if state == "rolled_back" and params["execution_id"]:
         found.append(
             "execution_id: a rollback is an execution of its own. To choose the one to go back to, use "
@@ -90,7 +111,13 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     if aws.check_mode and changed:
         seen = {"execution": look(aws, params["pipeline"], execution_id)} if execution_id else {}
         return {"changed": True, "msg": f"It would {what}", **seen, **NOTHING_SEEN}
-    result = follow(aws, execution_id, params)
+    try:
+        execution = until_it_shows(aws, execution_id, params) if changed and params["state"] != "stopped" else None
+        result = follow(aws, execution_id, params, execution)
+    except (ClientError, BotoCoreError, Refused) as error:
+        if not changed:
+            raise
+        return {"failed": True, "changed": True, **unseen(error, execution_id, params), **NOTHING_SEEN}
     execution, result["changed"] = result["execution"], changed
     if params["wait"] and not ended(execution, params["wait_for_approval"]):
         result.update(failed=True, msg=late(execution, params["wait_timeout"]))
@@ -112,12 +139,12 @@ def change(aws: Aws, params: dict[str, Any]) -> tuple[bool, str, str]:
         if execution_id is None:
             raise Refused("it never ran. Fix: leave execution_id out to start it")
     if state == "stopped":
-        changed = stop(aws, pipeline, execution_id, params["reason"], params["abandon"])
+        changed = stop(aws, pipeline, execution_id, params["reason"], bool(params["abandon"]))
         return changed, execution_id, f"stop the execution {execution_id}"
     if state == "retried":
         stage = retryable(aws, pipeline, execution_id, params["stage"])
         if not aws.check_mode:
-            retry(aws, pipeline, execution_id, stage, params["retry_mode"])
+            retry(aws, pipeline, execution_id, stage, params["retry_mode"] or "FAILED_ACTIONS")
         return True, execution_id, f"run the stage {stage} of the execution {execution_id} again"
     if state == "rolled_back":
         stage = params["stage"]
@@ -128,20 +155,60 @@ def change(aws: Aws, params: dict[str, Any]) -> tuple[bool, str, str]:
         return not already, already or execution_id or "", what
     if execution_id:
         return False, execution_id, ""
-    if not aws.check_mode:
+    if aws.check_mode:
+        aws.client("codepipeline").get_pipeline(name=pipeline)  # there must be one
+    else:
         token, revisions = params["client_request_token"], params["source_revisions"]
-        execution_id = start(aws, pipeline, params["variables"], token, revisions)
+        execution_id = start(aws, pipeline, params["variables"] or {}, token, revisions)
     return True, execution_id or "", "start an execution"
 
 
-def follow(aws: Aws, execution_id: str, params: dict[str, Any]) -> dict[str, Any]:
+def until_it_shows(aws: Aws, execution_id: str, params: dict[str, Any]) -> dict[str, Any] | None:
+    """The first look that tells of what was just done; None where none did for GRACE seconds.
+
+    AWS may not know an execution yet that it has started, and of a stage that runs again it may still tell how it ended
+    the last time. (An execution that has failed again so soon is found to have failed after that time.)
+    """
+    old = ("Failed", "Stopped", "Cancelled") if params["state"] == "retried" else ()
+    for _second in range(GRACE):
+        try:
+            execution = look(aws, params["pipeline"], execution_id)
+        except ClientError as error:
+            if error_code(error) != "PipelineExecutionNotFoundException":
+                raise
+        else:
+            if execution["status"] not in old:
+                return execution
+        time.sleep(1)
+    return None
+
+
+DONE = {
+    "started": "was started and goes on",
+    "stopped": "is being stopped",
+    "retried": "was started again and goes on",
+    "rolled_back": "was started for the rollback and goes on",
+}
+
+
+def unseen(error: Exception, execution_id: str, params: dict[str, Any]) -> dict[str, Any]:
+    """What is known of an execution after something was done to it, when it could not be looked at."""
+    pipeline, follows = params["pipeline"], f"execution_id={execution_id} follows it"
+    what = f"pipeline {pipeline}: execution {execution_id} {DONE[params['state']]} ({follows}), but a look at it failed"
+    return {"msg": explain(error, what), "execution": {"id": execution_id, "pipeline": pipeline}}
+
+
+def follow(
+    aws: Aws, execution_id: str, params: dict[str, Any], execution: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The execution as it is at its end (or where it waits for approval, or now, as the arguments say), with the log
-    lines of its builds since `log_cursors`."""
+    lines of its builds since `log_cursors`. `execution` is a look at it from just now."""
     pipeline = params["pipeline"]
     if params["wait"] and params["wait_for_approval"]:
         timeout, names = params["wait_timeout"], {"pipelineName": pipeline, "pipelineExecutionId": execution_id}
         wait(aws.client("codepipeline"), "execution_ended", timeout, params["poll_interval"], **names)
-    execution = look(aws, pipeline, execution_id)
+    if params["wait"] or execution is None:
+        execution = look(aws, pipeline, execution_id)
     if params["wait"] and not params["wait_for_approval"]:
         # No single operation tells of both an approval and the end.
         deadline = time.monotonic() + params["wait_timeout"]
@@ -159,14 +226,14 @@ def follow(aws: Aws, execution_id: str, params: dict[str, Any]) -> dict[str, Any
 def start(
     aws: Aws,
     pipeline: str,
-    variables: dict[str, str],
+    variables: dict[str, Any],
     token: str | None,
     source_revisions: list[dict[str, str]] | None = None,
 ) -> str:
     """Starts an execution (StartPipelineExecution) and returns its id."""
     arguments: dict[str, Any] = {"name": pipeline}
     if variables:
-        arguments["variables"] = [{"name": name, "value": str(value)} for name, value in sorted(variables.items())]
+        arguments["variables"] = [{"name": name, "value": as_text(value)} for name, value in sorted(variables.items())]
     if source_revisions:
         arguments["sourceRevisions"] = [
             {
@@ -362,7 +429,8 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
         id, pipeline, status, status_summary, mode, rolled_back_to, source_revisions.
         stages in the pipeline's order, each with its name and actions: name, status, summary, build_id (of a
         CodeBuild action), url, output_variables.
-        waiting_for_approval: stage, action and message of the approval that it waits for, or None.
+        waiting_for_approvals: stage, action and message of each approval that it waits for.
+        waiting_for_approval: the first of them, or None.
     """
     client = aws.client("codepipeline")
     execution = read(aws, pipeline, execution_id)
@@ -379,7 +447,7 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
     for detail in done:
         by_action.setdefault((detail["stageName"], detail["actionName"]), detail)
     stages = []
-    waiting = None
+    waiting = []
     for stage in definition["stages"]:
         actions = []
         for action in stage["actions"]:
@@ -390,7 +458,7 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
             actions.append(entry)
             if action["actionTypeId"]["category"] == "Approval" and detail["status"] == "InProgress":
                 message = detail.get("input", {}).get("resolvedConfiguration", {}).get("CustomData", "")
-                waiting = {"stage": stage["name"], "action": action["name"], "message": message}
+                waiting.append({"stage": stage["name"], "action": action["name"], "message": message})
         stages.append({"name": stage["name"], "actions": actions})
     return {
         "id": execution_id,
@@ -408,7 +476,8 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
             for each in execution.get("artifactRevisions", [])
         ],
         "stages": stages,
-        "waiting_for_approval": waiting,
+        "waiting_for_approvals": waiting,
+        "waiting_for_approval": waiting[0] if waiting else None,
     }
 
 

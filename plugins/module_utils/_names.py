@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -21,6 +22,15 @@ def bucket_name_problem(name: str) -> str | None:
             "beginning and ending with a letter or digit"
         )
     return None
+
+
+def empty_problems(params: dict[str, Any], options: tuple[str, ...]) -> list[str]:
+    """The options that are given and name nothing, each as `option: what is wrong`.
+
+    Such as of `"{{ found | default('') }}"`: for an option that was left out they would do something else.
+    """
+    empty = [name for name in options if params[name] is not None and not params[name].strip()]
+    return [f"{name}: it is empty. Fix: give what is meant, or leave the option out (omit)" for name in empty]
 
 
 def pattern_problem(value: str, pattern: str, longest: int, allowed: str) -> str | None:

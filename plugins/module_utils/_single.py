@@ -26,6 +26,7 @@ def run_single(
     act: Callable[[Aws, Params], dict[str, Any]],
     what: Callable[[Params], str],
     problems: Callable[[Params], list[str]] = lambda params: [],
+    secrets: Callable[[Params], list[str]] = lambda params: [],
     **constraints: Any,
 ) -> None:
     """The whole of such a module.
@@ -35,9 +36,11 @@ def run_single(
         act: does it; what it returns is the result, a failure where `failed` is in it.
         what: the resource in words, such as `pipeline gitops-network`, for errors.
         problems: what is wrong with the arguments, found before any call.
+        secrets: the values among the arguments that results must not show.
         constraints: between the arguments, such as required_if.
     """
     module = aws_module(arguments, **constraints)
+    module._module.hide(secrets(module.params))
     if problems(module.params):
         module.fail_json(msg=nothing_changed(problems(module.params)))
     aws = Aws(module)

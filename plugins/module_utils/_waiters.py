@@ -64,6 +64,10 @@ WAITERS: dict[str, Any] = {
     },
 }
 
+# Seconds: between two looks; and that AWS may take to tell of what was done a moment ago.
+LONGEST_PAUSE = 300
+GRACE = 15
+
 # What it means that a waiter can wait no longer.
 IN_VAIN = {
     "build_ended": "there is no such build any more",
@@ -75,6 +79,17 @@ class _Factory(BaseWaiterFactory):
     @property
     def _waiter_model_data(self) -> dict[str, Any]:
         return WAITERS
+
+
+def time_problems(params: dict[str, Any]) -> list[str]:
+    """What is wrong with the options that say how long to wait, and how often to look; found without a call."""
+    timeout, pause = params["wait_timeout"], params["poll_interval"]
+    found = []
+    if timeout < 0:
+        found.append(f"wait_timeout: {timeout} is not allowed, it must be 0 or more seconds")
+    if not 1 <= pause <= LONGEST_PAUSE:
+        found.append(f"poll_interval: {pause} is not allowed, it must be from 1 to {LONGEST_PAUSE} seconds")
+    return found
 
 
 def wait(client: Any, name: str, timeout: int, pause: int, **arguments: Any) -> bool:

@@ -15,7 +15,9 @@ description:
     variables and its log lines.
   - When the build fails, the task fails with the phase that failed, CodeBuild's message and the last line of the log
     that looks like an error.
-  - While it waits, the log lines are shown as they come. With C(async) they are not.
+  - While it waits, the log lines are shown as they come. With C(async) or C(no_log) they are not.
+  - When a build was started or stopped and then cannot be looked at, the task fails with RV(build) and C(changed=true),
+    and the build goes on.
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
 options:
@@ -28,14 +30,14 @@ options:
     description:
       - V(started) starts a build; with O(build_id) none is started, that one is followed.
       - V(stopped) stops the build O(build_id). One that is over already is no change.
-      - V(retried) starts a build like O(build_id), which must be over, and not have succeeded.
+      - V(retried) starts a build like O(build_id), which must be over.
     type: str
     choices: [started, stopped, retried]
     default: started
   build_id:
     description:
       - The build to follow, stop or retry. The last two need it.
-      - V(latest) is the newest one of the project.
+      - V(latest) is the newest one of the project. An empty text is refused.
     type: str
   source_version:
     description:
@@ -188,7 +190,8 @@ options:
         description:
           - Variables of the build. One that the project has, too, gets this value; the project's others stay.
           - They stand in the build for everybody who can read it, and are never returned. What is secret belongs in a
-            parameter or secret.
+            parameter or secret. A plain value whose name looks secret, such as C(DB_PASSWORD), is not shown among the
+            task's arguments.
         type: list
         elements: dict
         suboptions:
@@ -312,7 +315,7 @@ options:
         suboptions:
           credential:
             description:
-              - The ARN or name of the secret.
+              - The ARN or name of the secret. Needed.
             type: str
           credential_provider:
             description:
@@ -381,7 +384,7 @@ options:
             suboptions:
               type:
                 description:
-                  - What is used.
+                  - What is used. Needed.
                 type: str
                 choices: [OAUTH, CODECONNECTIONS, SECRETS_MANAGER]
               resource:
@@ -440,7 +443,7 @@ options:
         suboptions:
           type:
             description:
-              - What is used.
+              - What is used. Needed.
             type: str
             choices: [OAUTH, CODECONNECTIONS, SECRETS_MANAGER]
           resource:
@@ -492,7 +495,7 @@ options:
     default: 3600
   poll_interval:
     description:
-      - Time between two looks, in seconds.
+      - Time between two looks, in seconds, from 1 to 300.
     type: int
     default: 3
   log_cursors:
@@ -510,7 +513,7 @@ attributes:
   check_mode:
     support: full
     description:
-      - Nothing is started, stopped or retried; RV(msg) says what would be.
+      - Nothing is started, stopped or retried; RV(msg) says what would be. There must be such a project.
       - A build that is only followed is followed in check mode, too.
   diff_mode:
     support: none
@@ -588,7 +591,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 build:
-  description: The build as it is at the end of the task.
+  description: The build as it is at the end of the task. Only C(id) and C(project), where it could not be looked at.
   returned: when there is one
   type: dict
   contains:
@@ -691,12 +694,12 @@ log_lines:
   description:
     - The log lines since O(log_cursors), each with C(build_id) and C(text).
     - While they are shown as they come, only the last 20.
-  returned: always
+  returned: except where it fails before anything was done
   type: list
   elements: dict
 log_cursors:
   description: Where the next look goes on.
-  returned: always
+  returned: except where it fails before anything was done
   type: dict
 api_calls:
   description: The calls made to AWS, counted by operation.
@@ -708,7 +711,7 @@ api_calls:
     logs:GetLogEvents: 2
 """
 
-from ansible_collections.gitops.aws.plugins.module_utils._builds import ARGUMENTS, act, problems
+from ansible_collections.gitops.aws.plugins.module_utils._builds import ARGUMENTS, act, problems, secrets
 from ansible_collections.gitops.aws.plugins.module_utils._single import run_single
 
 
@@ -718,6 +721,7 @@ def main() -> None:
         act,
         lambda params: f"build project {params['project']}",
         problems,
+        secrets,
         required_if=[("state", "stopped", ["build_id"]), ("state", "retried", ["build_id"])],
     )
 

@@ -11,11 +11,11 @@ module: codepipeline_approval
 short_description: Approve or reject an execution of a pipeline
 version_added: "0.1.0"
 description:
-  - Answers the approval that an execution waits for.
-  - Refuses when another execution waits there than the one that was meant, so that nobody approves what they have not
-    seen.
+  - Answers an approval that an execution waits for, in pipelines of every execution mode.
+  - Refuses when another execution waits there than the one that was meant, or when it is not said which of several
+    approvals is meant, so that nobody approves what they have not seen.
   - When the approval was answered already, by whomever, there is no change if the answer was the same, and a failure if
-    it was the other one.
+    it was the other one. Only an approval that is asked again, for its stage was retried, is answered again.
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
 options:
@@ -29,8 +29,11 @@ options:
     required: true
   stage:
     description:
-      - The stage of the approval. Unset means the one that waits, which is enough where a pipeline has one.
-      - Where it has several, a second run without O(stage) may answer the next one.
+      - The stage of the approval. Needed where several stages of the pipeline have one, whichever of them waits.
+    type: str
+  action:
+    description:
+      - The action of the approval. Needed where its stage has several.
     type: str
   decision:
     description: The answer.
@@ -57,8 +60,8 @@ attributes:
   idempotent:
     support: full
     description:
-      - A second run with the same options finds its own answer and reports no change; with several approvals in one
-        pipeline that takes O(stage).
+      - A second run with the same options finds its own answer and reports no change. It never answers another
+        approval.
 seealso:
   - module: gitops.aws.codepipeline_execution
 """
@@ -71,6 +74,16 @@ EXAMPLES = r"""
     execution_id: "{{ run.execution.id }}"
     decision: approved
     summary: Reviewed in change 4711
+
+- name: Reject one of several
+  gitops.aws.codepipeline_approval:
+    region: eu-central-1
+    pipeline: website
+    execution_id: "{{ run.execution.id }}"
+    stage: Production
+    action: Legal
+    decision: rejected
+    summary: The imprint is missing
 """
 
 RETURN = r"""
@@ -89,7 +102,9 @@ api_calls:
   returned: always
   type: dict
   sample:
+    codepipeline:GetPipeline: 1
     codepipeline:GetPipelineState: 1
+    codepipeline:ListActionExecutions: 1
     codepipeline:PutApprovalResult: 1
 """
 

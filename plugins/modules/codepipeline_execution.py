@@ -13,7 +13,9 @@ version_added: "0.1.0"
 description:
   - Starts an execution of a pipeline, or follows, stops or retries one, or rolls a stage back to what an earlier one
     brought there. Returns the stages, the actions and the builds' log lines.
-  - While it waits, the stages and the builds' log lines are shown as they come. With C(async) they are not.
+  - While it waits, the stages and the builds' log lines are shown as they come, unless with C(async) or C(no_log).
+  - When something was started, stopped or retried and then cannot be looked at, the task fails with RV(execution) and
+    C(changed=true), and the execution goes on.
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
 options:
@@ -35,12 +37,16 @@ options:
   execution_id:
     description:
       - The execution to follow, stop or retry. The last two need it.
-      - V(latest) is the newest one.
+      - V(latest) is the newest one. An empty text is refused.
     type: str
   variables:
-    description: Values of the pipeline's variables for the new execution. AWS refuses those it does not declare.
+    description:
+      - Values of the pipeline's variables for the new execution. AWS refuses those it does not declare.
+      - They are texts to AWS. A number becomes its digits, true and false V(true) and V(false), a list or dictionary
+        JSON. Null is refused.
+      - This option, O(source_revisions) and O(client_request_token) are refused beside O(execution_id), which starts
+        none.
     type: dict
-    default: {}
   source_revisions:
     description:
       - Which revision of their source the source actions take in the new execution. Unset means the newest.
@@ -71,10 +77,11 @@ options:
       - The stage to roll back; needed for that.
     type: str
   retry_mode:
-    description: Whether O(state=retried) runs the failed actions of the stage again, or all of them.
+    description:
+      - Whether O(state=retried) runs the failed actions of the stage again, or all of them. Unset means
+        V(FAILED_ACTIONS).
     type: str
     choices: [FAILED_ACTIONS, ALL_ACTIONS]
-    default: FAILED_ACTIONS
   target_execution_id:
     description:
       - The execution to go back to with O(state=rolled_back). When the stage has its work already, there is no change.
@@ -87,10 +94,9 @@ options:
   abandon:
     description:
       - Whether O(state=stopped) abandons the actions that run. Otherwise they come to their end first, and an approval
-        that nobody answers keeps the execution from stopping.
+        that nobody answers keeps the execution from stopping. Unset means V(false).
       - What an abandoned build had locked stays locked.
     type: bool
-    default: false
   wait:
     description: Whether to wait for the end of the execution.
     type: bool
@@ -106,7 +112,7 @@ options:
     type: int
     default: 3600
   poll_interval:
-    description: Time between two looks, in seconds.
+    description: Time between two looks, in seconds, from 1 to 300.
     type: int
     default: 3
   log_cursors:
@@ -123,7 +129,7 @@ attributes:
   check_mode:
     support: full
     description:
-      - Nothing is started, stopped, retried or rolled back; RV(msg) says what would be.
+      - Nothing is started, stopped, retried or rolled back; RV(msg) says what would be. There must be such a pipeline.
       - An execution that is only followed is followed in check mode, too.
   diff_mode:
     support: none
@@ -133,6 +139,9 @@ attributes:
     description:
       - O(state=stopped), and O(state=rolled_back) with O(target_execution_id), do nothing the second time.
       - Each other start, retry and rollback is a new one. O(client_request_token) makes two starts one.
+notes:
+  - Log lines are those of single builds, of actions of the provider C(CodeBuild). Of batches of builds, and of the
+    providers C(Commands) and C(ECRBuildAndPublish), only the state is shown.
 seealso:
   - module: gitops.aws.codepipeline_approval
   - module: gitops.aws.codepipeline_stage_transition
@@ -188,7 +197,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 execution:
-  description: The execution as it is at the end of the task.
+  description:
+    - The execution as it is at the end of the task. Only C(id) and C(pipeline), where it could not be looked at.
   returned: when there is one
   type: dict
   contains:
@@ -221,8 +231,12 @@ execution:
         - An action has C(name), C(status), C(summary), C(build_id), C(url) and C(output_variables).
       type: list
       elements: dict
+    waiting_for_approvals:
+      description: The C(stage), C(action) and C(message) of each approval that it waits for.
+      type: list
+      elements: dict
     waiting_for_approval:
-      description: The C(stage), C(action) and C(message) of the approval that it waits for, or nothing.
+      description: The first of them, or nothing.
       type: dict
   sample:
     id: 5f3c1d0a-7c5e-4e58-9a2b-0a6a6f0c7d11
@@ -253,6 +267,10 @@ execution:
             build_id: ""
             url: ""
             output_variables: {}
+    waiting_for_approvals:
+      - stage: Approve
+        action: Approve
+        message: "Apply network: 1 to add, 0 to change, 0 to destroy"
     waiting_for_approval:
       stage: Approve
       action: Approve
@@ -263,13 +281,15 @@ msg:
   type: str
   sample: It would stop the execution 5f3c1d0a-7c5e-4e58-9a2b-0a6a6f0c7d11
 log_lines:
-  description: The builds' log lines since O(log_cursors), each with C(build_id) and C(text).
-  returned: always
+  description:
+    - The builds' log lines since O(log_cursors), each with C(build_id) and C(text).
+    - While they are shown as they come, only the last 10.
+  returned: except where it fails before anything was done
   type: list
   elements: dict
 log_cursors:
   description: Where the next look goes on.
-  returned: always
+  returned: except where it fails before anything was done
   type: dict
 api_calls:
   description: The calls made to AWS, counted by operation.

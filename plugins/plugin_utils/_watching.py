@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -23,6 +24,14 @@ from ansible.utils.display import Display
 from ansible_collections.gitops.aws.plugins.module_utils._builds import NOISE
 
 display = Display()
+
+# So many looks in a row may fail: a network, or AWS, is away for a moment.
+FAILED_LOOKS = 3
+
+
+def _given(args: dict[str, Any], option: str, default: int) -> int:
+    """A number among a task's arguments, where null is as good as left out."""
+    return int(default if args.get(option) is None else args[option])
 
 
 def log_by_build(result: dict[str, Any]) -> dict[str, list[str]]:
@@ -78,36 +87,67 @@ class Watching(ActionBase):
             return self._look(args, task_vars, wrap_async=bool(self._task.async_val))
         started = time.monotonic()
         state = args.get("state", "started")
-        result = self._look({**args, "wait": False}, task_vars)
-        changed = result.get("changed", False)
+        last = self._look({**args, "wait": False}, task_vars)
+        result, changed = last, last.get("changed", False)
+        if self.subject not in last:  # nothing was begun
+            return last
         if self._task.check_mode and changed:  # nothing was done that could be watched
-            return result
-        if state == "stopped" and self.subject in result and self.ended(result, args):
-            return result
+            return last
+        if state == "stopped" and not last.get("failed") and self.ended(last, args):
+            return last
         lines: list[dict[str, str]] = []
         calls: Counter[str] = Counter()
-        while not result.get("failed") and self.subject in result:
-            for line in self.lines(result):
-                display.display(line)
-            lines = (lines + result["log_lines"])[-self.last_lines :]
-            calls.update(result.get("api_calls", {}))
-            # A failing task prints its whole result once more.
-            result = {**result, "changed": changed, "log_lines": lines, "api_calls": dict(sorted(calls.items()))}
-            if self.ended(result, args):
-                why = self.failure(result)
-                if why and state != "stopped":
-                    result.pop("failure", None)  # the message says it
-                    result.update(failed=True, msg=why)
+        failures = 0
+        while True:
+            calls.update(last.get("api_calls", {}))
+            if last.get("failed"):
+                failures += 1
+                if failures > FAILED_LOOKS:
+                    result = self._blind(result, last)
+                    break
+                self._show(f"  a look failed, and is tried again: {last.get('msg', '')}")
+            else:
+                failures = 0
+                for line in self.lines(last):
+                    self._show(line)
+                lines = (lines + last["log_lines"])[-self.last_lines :]
+                # A failing task prints its whole result once more.
+                result = {**last, "changed": changed, "log_lines": lines}
+                if self.ended(result, args):
+                    why = self.failure(result)
+                    if why and state != "stopped":
+                        result.pop("failure", None)  # the message says it
+                        result.update(failed=True, msg=why)
+                    break
+            timeout = _given(args, "wait_timeout", 3600)
+            if time.monotonic() > started + timeout:  # checked by the module's first look
+                if last.get("failed"):
+                    result = self._blind(result, last)
+                else:
+                    result.update(failed=True, msg=self.late(result, timeout))
                 break
-            timeout = args.get("wait_timeout", 3600)
-            if time.monotonic() > started + int(timeout):  # checked by the module's first look
-                result.update(failed=True, msg=self.late(result, timeout))
-                break
-            time.sleep(int(args.get("poll_interval", 3)))
+            time.sleep(_given(args, "poll_interval", 3))
             following = {name: value for name, value in args.items() if name not in ("state", *self.once)}
             following.update({self.id_option: result[self.subject]["id"], "log_cursors": result["log_cursors"]})
-            result = self._look({**following, "wait": False}, task_vars)
-        return result
+            try:
+                last = self._look({**following, "wait": False}, task_vars)
+            except AnsibleConnectionFailure as error:  # to the host that the module runs on
+                last = {"failed": True, "msg": str(error)}
+        return {**result, "api_calls": dict(sorted(calls.items()))}
+
+    def _blind(self, result: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
+        """What is known when it cannot be looked at any more: the last good look, and why the newest one failed."""
+        if result.get("failed"):  # none was good; it says itself what was begun
+            return result
+        name = result[self.subject]["id"]
+        what = f"{self.subject} {name} goes on ({self.id_option}={name} follows it), but looks at it fail"
+        known = {key: value for key, value in last.items() if key not in ("changed", "api_calls")}
+        return {**result, **known, "failed": True, "msg": f"{what}: {last.get('msg', '')}"}
+
+    def _show(self, line: str) -> None:
+        """Displays a line, where the task may be shown at all."""
+        if not self._task.no_log:
+            display.display(line)
 
     def _look(self, args: dict[str, Any], task_vars: dict[str, Any] | None, wrap_async: bool = False) -> dict[str, Any]:
         return self._execute_module(

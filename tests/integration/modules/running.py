@@ -149,7 +149,7 @@ def build_stage(name: str, project: str) -> dict[str, Any]:
     }
 
 
-def approval_stage(name: str = "Approve") -> dict[str, Any]:
-    """A stage of one approval."""
+def approval_stage(name: str = "Approve", *actions: str) -> dict[str, Any]:
+    """A stage of one approval, Ok, or of these at once."""
     kind = {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}
-    return {"name": name, "actions": [{"name": "Ok", "actionTypeId": kind}]}
+    return {"name": name, "actions": [{"name": each, "actionTypeId": kind} for each in actions or ("Ok",)]}

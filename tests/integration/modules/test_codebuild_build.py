@@ -142,6 +142,20 @@ def test_override_that_does_not_exist(account: Account) -> None:
         account.run("codebuild_build", project="p", overrides={"imagee": "x"})
 
 
+def test_secret_values_do_not_stand_among_the_arguments(account: Account, workshop: Workshop) -> None:
+    project = workshop.project(buildspec("true"))
+    variables = [{"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "COLOUR", "value": "red"}]
+
+    result = account.run("codebuild_build", project=project, overrides={"environment_variables": variables}, wait=False)
+    with pytest.raises(ModuleFailed) as failure:
+        account.run("codebuild_build", project="p", overrides={"environment_variables": variables}, poll_interval=0)
+
+    for shown in (result, failure.value.result):
+        given = shown["invocation"]["module_args"]["overrides"]["environment_variables"]
+        assert [each["value"] for each in given] == ["(hidden)", "red"]
+        assert "hunter2" not in str(shown)
+
+
 # Failing
 
 
@@ -277,14 +291,15 @@ def test_retry_of_what_failed(account: Account, workshop: Workshop) -> None:
     assert "better" in texts(result)
 
 
-def test_what_succeeded_is_not_retried(account: Account, workshop: Workshop) -> None:
+def test_what_succeeded_can_be_retried(account: Account, workshop: Workshop) -> None:
     project = workshop.project(buildspec("true"))
     build_id = account.run("codebuild_build", project=project, **QUICK)["build"]["id"]
 
-    with pytest.raises(ModuleFailed, match=f"the build {build_id} has succeeded; .*Nothing was started") as failure:
-        account.run("codebuild_build", project=project, state="retried", build_id=build_id)
+    result = account.run("codebuild_build", project=project, state="retried", build_id=build_id, **QUICK)
 
-    assert failure.value.result["mutations"] == []
+    assert result["mutations"] == ["codebuild:RetryBuild"]
+    assert result["build"]["status"] == "SUCCEEDED"
+    assert builds_of(account, project) == [result["build"]["id"], build_id]
 
 
 def test_what_runs_is_not_retried_but_what_was_stopped(account: Account, workshop: Workshop) -> None:
@@ -321,9 +336,29 @@ def test_check_mode_says_what_it_would_do(account: Account, workshop: Workshop) 
     assert builds_of(account, project) == [build_id]
 
 
+def test_check_mode_knows_a_project_that_there_is_not(account: Account) -> None:
+    name = unique("none")
+
+    with pytest.raises(ModuleFailed, match=f"build project {name}: there is no such build project"):
+        account.run("codebuild_build", check=True, project=name)
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
+        ({"build_id": ""}, "build_id: it is empty"),
+        ({"state": "stopped", "build_id": ""}, "build_id: it is empty"),
+        ({"state": "retried", "build_id": ""}, "build_id: it is empty"),
+        ({"poll_interval": 301}, "poll_interval: 301 is not allowed"),
+        ({"wait_timeout": -1}, "wait_timeout: -1 is not allowed"),
+        (
+            {"overrides": {"registry_credential": {}}},
+            "overrides.registry_credential.credential: it is required and missing",
+        ),
+        (
+            {"overrides": {"secondary_sources": [{"type": "GITHUB", "auth": {}}]}},
+            r"overrides.secondary_sources\[0\].auth.type: it is required and missing",
+        ),
         ({"state": "stopped"}, "build_id"),
         ({"state": "retried"}, "build_id"),
         ({"build_id": "latest", "source_version": "main"}, "source_version: .* already is followed"),

@@ -43,6 +43,10 @@ def waits_in(account: Account, pipeline: str) -> str:
     return ""
 
 
+def wait_for(account: Account, pipeline: str, stage: str) -> None:
+    eventually(lambda: waits_in(account, pipeline) == stage)
+
+
 def answer(account: Account, pipeline: str, execution_id: str, decision: str = "approved", **more: Any) -> Any:
     more = {"stage": "Approve", **more}
     return account.run("codepipeline_approval", pipeline=pipeline, execution_id=execution_id, decision=decision, **more)
@@ -88,15 +92,67 @@ def test_rejection(account: Account, waiting: tuple[str, str]) -> None:
     assert second["mutations"] == []
 
 
-def test_without_a_stage_it_is_the_one_that_waits(account: Account, waiting: tuple[str, str]) -> None:
-    one = answer(account, *waiting, stage=None)
-    eventually(lambda: waits_in(account, waiting[0]) == "Confirm")
-    two = answer(account, *waiting, stage=None)
-    eventually(lambda: waits_in(account, waiting[0]) == "")
-    three = answer(account, *waiting, stage=None)
+def test_of_several_approvals_one_must_be_named(account: Account, waiting: tuple[str, str]) -> None:
+    pipeline, execution_id = waiting
 
-    assert [each["stage"] for each in (one, two, three)] == ["Approve", "Confirm", "Confirm"]
-    assert [each["changed"] for each in (one, two, three)] == [True, True, False]
+    for now, words in (("Approve", "Approve/Ok (waits), Confirm/Ok"), ("Confirm", "Approve/Ok, Confirm/Ok (waits)")):
+        wait_for(account, pipeline, now)
+        with pytest.raises(ModuleFailed) as failure:
+            answer(account, pipeline, execution_id, stage=None)
+        assert f"it is not said which approval is meant, there are several: {words}. Nothing" in str(failure.value)
+        assert failure.value.result["mutations"] == []
+        assert waits_in(account, pipeline) == now
+        answer(account, pipeline, execution_id, stage=now)
+
+
+def test_one_approval_needs_no_name(account: Account, workshop: Workshop) -> None:
+    pipeline = workshop.pipeline(approval_stage())
+    execution_id = start(account, pipeline)
+
+    one = answer(account, pipeline, execution_id, stage=None)
+    eventually(lambda: waits_in(account, pipeline) == "")
+    two = answer(account, pipeline, execution_id, stage=None)
+
+    assert [each["changed"] for each in (one, two)] == [True, False]
+
+
+def test_two_approvals_in_one_stage(account: Account, workshop: Workshop) -> None:
+    pipeline = workshop.pipeline(approval_stage("Approve", "Ok", "Legal"))
+    execution_id = start(account, pipeline)
+
+    def asked() -> list[dict[str, str]]:
+        seen = account.run("codepipeline_execution", pipeline=pipeline, execution_id=execution_id, wait=False)
+        found: list[dict[str, str]] = seen["execution"]["waiting_for_approvals"]
+        assert seen["execution"]["waiting_for_approval"] == (found[0] if found else None)
+        return found
+
+    eventually(lambda: len(asked()) == 2)
+    with pytest.raises(ModuleFailed, match=r"several: Approve/Ok \(waits\), Approve/Legal \(waits\)\. Nothing"):
+        answer(account, pipeline, execution_id)
+    legal = answer(account, pipeline, execution_id, action="Legal")
+    eventually(lambda: len(asked()) == 1)
+    again = answer(account, pipeline, execution_id, action="Legal")
+    still = asked()
+    ok = answer(account, pipeline, execution_id, action="Ok")
+
+    assert [each["changed"] for each in (legal, again, ok)] == [True, False, True]
+    assert [each["action"] for each in (legal, again, ok)] == ["Legal", "Legal", "Ok"]
+    assert [each["action"] for each in still] == ["Ok"]
+
+
+def test_of_two_that_wait_beside_each_other_the_older(account: Account, workshop: Workshop) -> None:
+    pipeline = workshop.pipeline(approval_stage(), mode="PARALLEL")
+    older, newer = start(account, pipeline), start(account, pipeline)
+
+    first = answer(account, pipeline, older)
+    ended = account.run("codepipeline_execution", pipeline=pipeline, execution_id=older, poll_interval=1)
+    second = answer(account, pipeline, older)
+    other = account.run("codepipeline_execution", pipeline=pipeline, execution_id=newer, wait=False)
+
+    assert [each["changed"] for each in (first, second)] == [True, False]
+    assert ended["execution"]["status"] == "Succeeded"
+    assert other["execution"]["waiting_for_approval"]["stage"] == "Approve"
+    assert answer(account, pipeline, newer, "rejected")["changed"]
 
 
 def test_another_execution_than_the_one_that_is_meant(account: Account, waiting: tuple[str, str]) -> None:
@@ -111,7 +167,7 @@ def test_another_execution_than_the_one_that_is_meant(account: Account, waiting:
 
     assert str(failure.value) == (
         f"pipeline {pipeline}: execution {first} waits for no approval in stage Approve; waiting is {second}. "
-        "Nothing was approved. Fix: look at the execution that you mean, and name it"
+        "Nothing was answered. Fix: look at the execution that you mean, and name it"
     )
     assert failure.value.result["mutations"] == []
     assert waits_in(account, pipeline) == "Approve"
@@ -130,7 +186,12 @@ def test_check_mode_answers_nothing(account: Account, waiting: tuple[str, str]) 
     pipeline, execution_id = waiting
 
     checked = account.run(
-        "codepipeline_approval", check=True, pipeline=pipeline, execution_id=execution_id, decision="approved"
+        "codepipeline_approval",
+        check=True,
+        pipeline=pipeline,
+        execution_id=execution_id,
+        stage="Approve",
+        decision="approved",
     )
 
     assert checked["changed"]
@@ -142,5 +203,15 @@ def test_check_mode_answers_nothing(account: Account, waiting: tuple[str, str]) 
 def test_summary_that_is_too_long(account: Account) -> None:
     with pytest.raises(ModuleFailed, match="summary: it has 513 characters, at most 512 are allowed") as failure:
         answer(account, "p", "e", summary="x" * 513)
+
+    assert "api_calls" not in failure.value.result
+
+
+@pytest.mark.parametrize("name", ["execution_id", "stage", "action"])
+def test_empty_name_costs_no_call(account: Account, name: str) -> None:
+    given: dict[str, Any] = {"pipeline": "p", "execution_id": "e", "decision": "approved", name: ""}
+
+    with pytest.raises(ModuleFailed, match=f"{name}: it is empty") as failure:
+        account.run("codepipeline_approval", **given)
 
     assert "api_calls" not in failure.value.result

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -69,7 +70,7 @@ def waiting(account: Account, workshop: Workshop) -> tuple[str, str]:
 def test_run_to_the_end_with_variables(account: Account, workshop: Workshop, project: str) -> None:
     pipeline = workshop.pipeline(build_stage("Build", project))
 
-    result = start(account, pipeline, variables={"who": "Grace"})
+    result = start(account, pipeline, variables={"who": True})
 
     execution = result["execution"]
     assert result["changed"]
@@ -78,7 +79,7 @@ def test_run_to_the_end_with_variables(account: Account, workshop: Workshop, pro
     assert execution["mode"] == "QUEUED"
     assert execution["rolled_back_to"] == ""
     assert [stage["name"] for stage in execution["stages"]] == ["Source", "Build"]
-    assert "Grace: first" in texts(result)
+    assert "true: first" in texts(result)  # a text, as JSON and YAML have it
 
 
 def test_source_revisions(account: Account, workshop: Workshop, project: str) -> None:
@@ -320,8 +321,35 @@ def test_check_mode_starts_nothing(account: Account, workshop: Workshop, project
 
     assert result["changed"]
     assert result["msg"] == "It would start an execution"
-    assert result["api_calls"] == {}
+    assert result["api_calls"] == {"codepipeline:GetPipeline": 1}
     assert executions(account, pipeline) == []
+
+
+def test_check_mode_knows_a_pipeline_that_there_is_not(account: Account) -> None:
+    name = unique("none")
+
+    with pytest.raises(ModuleFailed, match=f"pipeline {name}: GetPipeline failed with PipelineNotFoundException"):
+        account.run("codepipeline_execution", check=True, pipeline=name)
+
+
+def test_what_was_started_and_may_not_be_looked_at(account: Account, workshop: Workshop) -> None:
+    pipeline = workshop.pipeline(approval_stage())
+    iam, user = account.root("iam"), "modules"
+    deny = {"Effect": "Deny", "Action": "codepipeline:ListActionExecutions", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    iam.put_user_policy(UserName=user, PolicyName="blind", PolicyDocument=document)
+
+    try:
+        result = fails(account, pipeline, variables=ADA)
+    finally:
+        iam.delete_user_policy(UserName=user, PolicyName="blind")
+
+    (execution_id,) = executions(account, pipeline)
+    assert result["changed"]
+    assert result["execution"] == {"id": execution_id, "pipeline": pipeline}
+    assert (
+        f"was started and goes on (execution_id={execution_id} follows it), but a look at it failed: L" in result["msg"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -332,6 +360,15 @@ def test_check_mode_starts_nothing(account: Account, workshop: Workshop, project
         ({"state": "rolled_back"}, "stage"),
         ({"state": "rolled_back", "stage": "A", "execution_id": "latest"}, "execution_id: a rollback is an execution"),
         ({"stage": "A"}, "stage: it is for state=retried and state=rolled_back, and state is started"),
+        ({"execution_id": ""}, "execution_id: it is empty"),
+        ({"state": "stopped", "execution_id": ""}, "execution_id: it is empty"),
+        ({"state": "rolled_back", "stage": "A", "target_execution_id": ""}, "target_execution_id: it is empty"),
+        ({"execution_id": "latest", "variables": {"a": "b"}}, "variables: it is for an execution that is started"),
+        ({"retry_mode": "ALL_ACTIONS"}, "retry_mode: it is for state=retried, and state is started"),
+        ({"abandon": True}, "abandon: it is for state=stopped, and state is started"),
+        ({"variables": {"who": None}}, "variables.who: null is not allowed"),
+        ({"poll_interval": 0}, "poll_interval: 0 is not allowed"),
+        ({"wait_timeout": -1}, "wait_timeout: -1 is not allowed"),
         ({"reason": "x"}, "reason: it is for state=stopped, and state is started"),
         ({"state": "stopped", "execution_id": "latest", "reason": "x" * 201}, "reason: it has 201 characters, at most"),
         (

@@ -218,8 +218,13 @@ class Running:
         """Wait for an execution's approval; its token."""
 
         def waiting() -> str | None:
-            if self.execution(execution_id)["status"] in OVER:
+            execution = self.execution(execution_id)
+            if execution["status"] in OVER:
                 raise AssertionError(f"it ended: {self.actions(execution_id)}")
+            if execution["executionMode"] == "PARALLEL":
+                found = [item for item in self.actions(execution_id).values() if item["stageName"] == stage]
+                result = found[0]["output"]["executionResult"] if found else {}
+                return result.get("externalExecutionId")
             state = self.stage(stage)
             if state.get("latestExecution", {}).get("pipelineExecutionId") != execution_id:
                 return None

@@ -300,6 +300,21 @@ def test_parallel_executions_do_not_wait(create: Callable[..., Running]) -> None
     assert running.ends(first) == "Succeeded"
 
 
+def test_tokens_of_parallel_executions_are_not_in_the_state(create: Callable[..., Running]) -> None:
+    parallel, queued = create(executionMode="PARALLEL"), create(executionMode="QUEUED")
+    executions = {running: running.first() for running in (parallel, queued)}
+    tokens = {running: running.token(execution_id) for running, execution_id in executions.items()}
+
+    shown = parallel.stage("Approve")["actionStates"][0]["latestExecution"]
+    assert not {"token", "externalExecutionId"} & set(shown)
+    assert queued.stage("Approve")["actionStates"][0]["latestExecution"]["token"] == tokens[queued]
+    assert "externalExecutionId" not in queued.actions(executions[queued])["Ok"]["output"]["executionResult"]
+
+    for running, token in tokens.items():
+        running.answer(token)
+    assert [running.ends(execution_id) for running, execution_id in executions.items()] == ["Succeeded"] * 2
+
+
 def test_a_disabled_transition_holds_executions(create: Callable[..., Running]) -> None:
     running = create()
     first = running.first()

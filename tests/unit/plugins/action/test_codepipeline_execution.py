@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
@@ -34,6 +35,7 @@ def look(
             "pipeline": "gitops-network",
             "status": status,
             "waiting_for_approval": waiting,
+            "waiting_for_approvals": [waiting] if waiting else [],
             "stages": [{"name": name, "actions": actions} for name, actions in stages.items()],
         },
     }
@@ -92,6 +94,18 @@ def test_who_must_approve_has_read_the_plan() -> None:
     ]
 
 
+def test_two_approvals_of_one_stage_have_their_messages() -> None:
+    waiting = [{"stage": "Approve", "action": name, "message": f"say yes to {name}"} for name in ("Ask", "Legal")]
+    seen = look({"Approve": [action("InProgress", name=name) for name in ("Ask", "Legal", "Build")]})
+    seen["execution"].update(waiting_for_approvals=waiting, waiting_for_approval=waiting[0])
+
+    assert plugin.Progress().lines(seen) == [
+        "  Approve: waits for approval: say yes to Ask",
+        "  Approve: waits for approval: say yes to Legal",
+        "  Approve: runs",
+    ]
+
+
 def test_codebuild_s_own_lines_and_empty_ones_are_not_shown() -> None:
     log = [("b-1", text) for text in ("[Container] 2026/01/01 Phase is BUILD", "", "   ", "  kept", "[Container]kept")]
 
@@ -129,13 +143,14 @@ class Run:
         looks: list[dict[str, Any]],
         arguments: dict[str, Any],
         in_background: int = 0,
+        no_log: bool = False,
         check_mode: bool = False,
     ) -> None:
         self.asked: list[dict[str, Any]] = []
         self.shown: list[str] = []
         task = Task()
         task.args = {"pipeline": "gitops-network", **arguments}
-        task.async_val, task.check_mode = in_background, check_mode
+        task.async_val, task.check_mode, task.no_log = in_background, check_mode, no_log
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
         module = plugin.ActionModule(task, connection, PlayContext(), DataLoader(), None, None)
 
@@ -143,7 +158,10 @@ class Run:
             assert call["module_name"] == "gitops.aws.codepipeline_execution"
             assert call["wrap_async"] is bool(in_background)
             self.asked.append(dict(call["module_args"]))
-            return looks[min(len(self.asked), len(looks)) - 1]
+            found = looks[min(len(self.asked), len(looks)) - 1]
+            if "raise" in found:
+                raise found["raise"]
+            return found
 
         monkeypatch.setattr(module, "_execute_module", execute)
         monkeypatch.setattr(watching.display, "display", self.shown.append)
@@ -196,10 +214,10 @@ def test_it_ends_where_somebody_must_approve(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_it_waits_no_longer_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(monkeypatch, [look({"Plan": [action("InProgress")]})], {"wait_timeout": -1})
+    run = Run(monkeypatch, [look({"Plan": [action("InProgress")]})], {"wait_timeout": 0})
 
     assert run.result["failed"] is True
-    assert run.result["msg"] == "pipeline gitops-network: execution e-1 is InProgress after -1 s. It goes on"
+    assert run.result["msg"] == "pipeline gitops-network: execution e-1 is InProgress after 0 s. It goes on"
 
 
 @pytest.mark.parametrize(
@@ -207,8 +225,8 @@ def test_it_waits_no_longer_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         {"state": "retried", "execution_id": "latest", "stage": "Plan", "retry_mode": "ALL_ACTIONS"},
         {"state": "rolled_back", "stage": "Plan", "target_execution_id": "e-0"},
-        {"state": "started", "source_revisions": [], "client_request_token": "t"},
-        {"state": "stopped", "execution_id": "e-1", "reason": "r"},
+        {"state": "started", "variables": {"a": "b"}, "source_revisions": [], "client_request_token": "t"},
+        {"state": "stopped", "execution_id": "e-1", "reason": "r", "abandon": True},
     ],
 )
 def test_it_does_something_once_and_then_follows(monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]) -> None:
@@ -218,7 +236,7 @@ def test_it_does_something_once_and_then_follows(monkeypatch: pytest.MonkeyPatch
 
     assert run.asked[0] == {"pipeline": "gitops-network", "wait": False, **arguments}
     for later in run.asked[1:]:
-        assert set(later) - {"retry_mode"} == {"pipeline", "wait", "execution_id", "log_cursors"}
+        assert set(later) == {"pipeline", "wait", "execution_id", "log_cursors"}
         assert later["execution_id"] == "e-1"
     assert len(run.asked) == 3
     assert run.result["changed"] is True
@@ -283,3 +301,88 @@ def test_a_timeout_that_is_no_number_is_the_module_s_to_refuse(monkeypatch: pyte
 
     assert run.result == refusal
     assert run.asked[0]["wait_timeout"] == "long"
+
+
+# Looks that fail
+
+RUNS, OVER = (
+    look({"Plan": [action("InProgress", "p:1")]}, ("p:1", "one")),
+    look({"Plan": [action("Succeeded", "p:1")]}, ("p:1", "two"), status="Succeeded"),
+)
+BROKEN: dict[str, Any] = {"failed": True, "msg": "no network", "api_calls": {"x:Get": 1}}
+BEGUN: dict[str, Any] = {
+    **BROKEN,
+    "changed": True,
+    "execution": {"id": "e-1"},
+    "log_lines": [],
+    "log_cursors": {},
+    "msg": "it goes on, but a look at it failed",
+}
+
+
+def test_some_looks_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = {"raise": AnsibleConnectionFailure("no ssh")}
+    looks = [{**RUNS, "changed": True}, BROKEN, away, BROKEN, RUNS, BROKEN, OVER]
+
+    run = Run(monkeypatch, looks, {})
+
+    assert not run.result.get("failed")
+    assert run.result["changed"] is True
+    assert run.result["execution"] == OVER["execution"]
+    assert run.result["api_calls"]["x:Get"] == 3
+    assert "msg" not in run.result
+    assert run.shown.count("  a look failed, and is tried again: no network") == 3
+    assert {asked.get("execution_id") for asked in run.asked[1:]} == {"e-1"}
+
+
+def test_looks_that_fail_leave_what_the_last_good_one_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, [{**RUNS, "changed": True}, {**BROKEN, "changed": False}], {})
+
+    assert len(run.asked) == 5
+    assert (run.result["failed"], run.result["changed"]) == (True, True)
+    assert run.result["execution"] == RUNS["execution"]
+    assert [line["text"] for line in run.result["log_lines"]] == ["one"]
+    assert run.result["msg"] == (
+        "execution e-1 goes on (execution_id=e-1 follows it), but looks at it fail: no network"
+    )
+
+
+def test_what_was_begun_is_followed_though_the_first_look_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, [BEGUN, OVER], {})
+
+    assert not run.result.get("failed")
+    assert run.result["changed"] is True
+    assert run.asked[1]["execution_id"] == "e-1"
+
+
+@pytest.mark.parametrize("arguments", [{}, {"wait_timeout": 0}, {"state": "stopped"}])
+def test_what_was_begun_and_never_seen(monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]) -> None:
+    run = Run(monkeypatch, [BEGUN, BROKEN], arguments)
+
+    assert {**run.result, "api_calls": {}} == {**BEGUN, "api_calls": {}}
+
+
+def test_the_time_may_be_over_while_looks_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([0, 1, 100])
+    monkeypatch.setattr("time.monotonic", lambda: next(moments))
+
+    run = Run(monkeypatch, [RUNS, BROKEN], {"wait_timeout": 50})
+
+    assert run.result["failed"] is True
+    assert run.result["msg"].endswith("no network")
+
+
+# What is not shown
+
+
+def test_nothing_is_shown_of_a_task_that_is_not_to_be_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, [RUNS, BROKEN, OVER], {}, no_log=True)
+
+    assert run.shown == []
+    assert run.result["execution"] == OVER["execution"]
+
+
+def test_null_is_as_good_as_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, [RUNS, OVER], {"wait_timeout": None, "poll_interval": None})
+
+    assert not run.result.get("failed")

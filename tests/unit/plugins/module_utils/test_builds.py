@@ -11,12 +11,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore import xform_name
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
 
 from ansible_collections.gitops.aws.plugins.module_utils import _builds as builds
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import input_shape
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import GRACE
 
 PROJECT = "gitops-network-plan"
 BUILD = f"{PROJECT}:33333333-3333-3333-3333-333333333333"
@@ -135,6 +136,86 @@ def test_options_that_do_not_go_together(given: dict[str, Any], names: list[str]
     assert all(problem.endswith(why) for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"build_id": ""}, "build_id: it is empty. Fix: "),
+        ({"build_id": " ", "state": "stopped"}, "build_id: it is empty. Fix: "),
+        ({"build_id": "", "state": "retried"}, "build_id: it is empty. Fix: "),
+        ({"idempotency_token": ""}, "idempotency_token: it is empty. Fix: "),
+        ({"poll_interval": 0}, "poll_interval: 0 is not allowed, it must be from 1 to 300 seconds"),
+        ({"poll_interval": 301}, "poll_interval: 301 is not allowed, it must be from 1 to 300 seconds"),
+        ({"wait_timeout": -1}, "wait_timeout: -1 is not allowed, it must be 0 or more seconds"),
+    ],
+)
+def test_values_that_are_refused(given: dict[str, Any], words: str) -> None:
+    (problem,) = builds.problems(arguments(**given))
+
+    assert problem.startswith(words)
+
+
+def required_members(shape: Any, option: dict[str, Any], path: str) -> list[tuple[str, bool]]:
+    """The members of structures that AWS requires, each with whether the option's spec does so, too."""
+    found = []
+    if shape.type_name == "list":
+        return required_members(shape.member, option, f"{path}[0]")
+    if shape.type_name == "structure":
+        for member, inner in shape.members.items():
+            nested = option["options"][xform_name(member)]
+            if member in shape.required_members:
+                found.append((f"{path}.{xform_name(member)}", bool(nested.get("required"))))
+            found += required_members(inner, nested, f"{path}.{xform_name(member)}")
+    return found
+
+
+def nest(path: str) -> dict[str, Any]:
+    """Overrides with all that leads to this member, and without it."""
+    value: Any = {}
+    for name in reversed(path.split(".")[1:-1]):
+        value = {name.removesuffix("[0]"): [value] if name.endswith("[0]") else value}
+    return overrides(**value)
+
+
+def test_what_aws_requires_is_required_by_its_path() -> None:
+    required = [
+        each
+        for name, option in builds.OVERRIDES.items()
+        for each in required_members(
+            next(START_BUILD.members[m] for m in START_BUILD.members if xform_name(m) == f"{name}_override"),
+            option,
+            f"overrides.{name}",
+        )
+    ]
+    ours = [path for path, by_spec in required if not by_spec and "credential_provider" not in path]
+
+    assert len(ours) == 3
+    for path in ours:
+        assert builds.problems(arguments(overrides=nest(path))) == [f"{path}: it is required and missing"]
+
+
+def test_what_aws_requires_is_given() -> None:
+    auth = {"type": "CODECONNECTIONS", "resource": None}
+    given = overrides(
+        registry_credential={"credential": "arn", "credential_provider": None},
+        source_auth=auth,
+        secondary_sources=[{"type": "GITHUB", "auth": auth}, {"type": "S3", "auth": None}],
+    )
+
+    assert builds.problems(arguments(overrides=given)) == []
+
+
+def test_values_that_must_not_be_shown() -> None:
+    variables = [
+        {"name": "DB_PASSWORD", "value": "hunter2", "type": "PLAINTEXT"},
+        {"name": "API_TOKEN", "value": "/website/token", "type": "PARAMETER_STORE"},
+        {"name": "MY_SECRET", "value": "", "type": "PLAINTEXT"},
+        {"name": "COLOUR", "value": "red", "type": "PLAINTEXT"},
+    ]
+
+    assert builds.secrets(arguments(overrides=overrides(environment_variables=variables))) == ["hunter2"]
+    assert builds.secrets(arguments(overrides=overrides())) == builds.secrets(arguments()) == []
+
+
 # Acting
 
 MOMENT = datetime(2026, 11, 20, 16, 5, 40, tzinfo=UTC)
@@ -160,6 +241,7 @@ def prepare_read(stubs: Any, *found: dict[str, Any], asked: str = BUILD) -> None
 
 def test_start_and_wait(aws: Any, stubs: Any) -> None:
     stubs["codebuild"].add_response("start_build", {"build": {"id": BUILD}}, {"projectName": PROJECT})
+    prepare_read(stubs, build("IN_PROGRESS"))  # whether it is known
     prepare_read(stubs, build())  # the waiter's look
     prepare_read(stubs, build())
 
@@ -192,7 +274,7 @@ def test_a_build_that_did_not_succeed_fails_the_task(aws: Any, stubs: Any, statu
     assert result["msg"] == f"build project {PROJECT}: build {BUILD} is {status}"
 
 
-@pytest.mark.parametrize("status", ["FAILED", "FAULT", "STOPPED", "TIMED_OUT"])
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "FAULT", "STOPPED", "TIMED_OUT"])
 def test_retry(aws: Any, stubs: Any, status: str) -> None:
     prepare_read(stubs, build(status))
     stubs["codebuild"].add_response(
@@ -206,17 +288,10 @@ def test_retry(aws: Any, stubs: Any, status: str) -> None:
     assert result["build"]["id"] == "next"
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        ("SUCCEEDED", "has succeeded; only one that did not can be retried"),
-        ("IN_PROGRESS", "is still running, in phase BUILD"),
-    ],
-)
-def test_what_is_not_retried(aws: Any, stubs: Any, status: str, words: str) -> None:
-    prepare_read(stubs, build(status, currentPhase="BUILD"))
+def test_what_runs_is_not_retried(aws: Any, stubs: Any) -> None:
+    prepare_read(stubs, build("IN_PROGRESS", currentPhase="BUILD"))
 
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(Refused, match=r"is still running, in phase BUILD\. Nothing was started"):
         builds.act(aws(), arguments(state="retried", build_id=BUILD))
 
 
@@ -264,11 +339,92 @@ def test_late(aws: Any, stubs: Any) -> None:
 def test_check_mode_only_reads(aws: Any, stubs: Any, state: str, status: str | None, words: str) -> None:
     if status:
         prepare_read(stubs, build(status))
+    else:
+        found = {"projects": [{"name": PROJECT}]}
+        stubs["codebuild"].add_response("batch_get_projects", found, {"names": [PROJECT]})
 
     result = builds.act(aws(check_mode=True), arguments(state=state, build_id=BUILD if status else None))
 
     assert result["changed"] is True
     assert result["msg"] == words
+
+
+def test_check_mode_knows_a_project_that_there_is_not(aws: Any, stubs: Any) -> None:
+    stubs["codebuild"].add_response("batch_get_projects", {"projects": [], "projectsNotFound": [PROJECT]})
+
+    with pytest.raises(Refused, match="there is no such build project"):
+        builds.act(aws(check_mode=True), arguments())
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were slept."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_build_that_is_not_known_yet(aws: Any, stubs: Any, pauses: list[float], wait: bool) -> None:
+    stubs["codebuild"].add_response("start_build", {"build": {"id": BUILD}}, {"projectName": PROJECT})
+    for found in ([], [], *[[build()]] * (3 if wait else 1)):
+        prepare_read(stubs, *found)
+
+    assert builds.act(aws(), arguments(wait=wait))["build"]["status"] == "SUCCEEDED"
+    assert pauses == [1, 1]
+
+
+def test_a_build_that_is_never_known(aws: Any, stubs: Any, pauses: list[float]) -> None:
+    stubs["codebuild"].add_response("start_build", {"build": {"id": BUILD}}, {"projectName": PROJECT})
+    for _ in range(GRACE + 1):
+        prepare_read(stubs)
+
+    result = builds.act(aws(), arguments())
+
+    assert (result["failed"], result["changed"], result["build"]["id"]) == (True, True, BUILD)
+    assert sum(pauses) == GRACE
+
+
+@pytest.mark.parametrize(
+    ("state", "before", "words"),
+    [
+        ("started", None, "was started and goes on"),
+        ("retried", "FAILED", "was started and goes on"),
+        ("stopped", "IN_PROGRESS", "is being stopped"),
+    ],
+)
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_look_that_fails_does_not_lose_the_build(
+    aws: Any, stubs: Any, state: str, before: str | None, words: str, wait: bool
+) -> None:
+    if before:
+        prepare_read(stubs, build(before))
+    operation = {"started": "start_build", "retried": "retry_build", "stopped": "stop_build"}[state]
+    stubs["codebuild"].add_response(operation, {"build": {"id": BUILD}})
+    stubs["codebuild"].add_client_error("batch_get_builds", "AccessDeniedException", "not you")
+
+    result = builds.act(aws(), arguments(state=state, build_id=BUILD if before else None, wait=wait))
+
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["build"] == {"id": BUILD, "project": PROJECT}
+    assert (result["log_lines"], result["log_cursors"]) == ([], {})
+    assert result["msg"] == (
+        f"build project {PROJECT}: build {BUILD} {words} (build_id={BUILD} follows it), but a look at it failed: "
+        "BatchGetBuilds failed with AccessDeniedException: not you"
+    )
+
+
+def test_a_network_that_fails_does_not_lose_the_build(aws: Any, stubs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def follow(*_arguments: Any, **_more: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://codebuild")
+
+    monkeypatch.setattr(builds, "follow", follow)
+    stubs["codebuild"].add_response("start_build", {"build": {"id": BUILD}})
+
+    assert builds.act(aws(), arguments())["build"]["id"] == BUILD
+    prepare_read(stubs, build())
+    with pytest.raises(EndpointConnectionError):  # nothing was begun
+        builds.act(aws(), arguments(build_id=BUILD))
 
 
 def test_the_newest(aws: Any, stubs: Any) -> None:
@@ -438,6 +594,31 @@ def test_the_first_look_at_a_log_reads_all_pages(aws: Any, stubs: Any) -> None:
     assert [line["text"] for line in lines] == ["one", "two", "three", "four"]
     assert {line["build_id"] for line in lines} == {BUILD}
     assert cursors == {BUILD: "f/2"}
+
+
+def test_an_empty_page_before_others(aws: Any, stubs: Any) -> None:
+    prepare_build(stubs, logged())
+    prepare_log(stubs, [], None, "f/1")
+    prepare_log(stubs, ["one"], "f/1", "f/2")
+    prepare_log(stubs, [], "f/2", "f/3")
+    prepare_log(stubs, ["two"], "f/3", "f/4")
+    prepare_log(stubs, [], "f/4", "f/4")
+
+    lines, cursors = builds.new_log_lines(aws(), [BUILD], {})
+
+    assert [line["text"] for line in lines] == ["one", "two"]
+    assert cursors == {BUILD: "f/4"}
+
+
+def test_a_log_that_grows_faster_than_it_is_read(aws: Any, stubs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "MOST_PAGES", 2)
+    prepare_build(stubs, logged())
+    prepare_log(stubs, ["one"], None, "f/1")
+    prepare_log(stubs, ["two"], "f/1", "f/2")
+
+    _lines, cursors = builds.new_log_lines(aws(), [BUILD], {})
+
+    assert cursors == {BUILD: "f/2"}  # where the next look goes on
 
 
 def test_a_later_look_reads_on_where_the_first_ended(aws: Any, stubs: Any) -> None:

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ansible_collections.gitops.aws.plugins.module_utils import _executions as executions
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
-from ansible_collections.gitops.aws.plugins.module_utils._waiters import EXECUTION_ENDED
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import EXECUTION_ENDED, GRACE
 
 PIPELINE = "gitops-network"
 FIRST, SECOND, THIRD = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "123")
@@ -28,10 +29,15 @@ BUILD = "gitops-network-plan:33333333-3333-3333-3333-333333333333"
     [
         ({}, None, {}),
         (
-            {"confirm": "network", "a": 5},
+            {"confirm": "network", "a": 5, "b": True, "c": [1]},
             "token-1",
             {
-                "variables": [{"name": "a", "value": "5"}, {"name": "confirm", "value": "network"}],
+                "variables": [
+                    {"name": "a", "value": "5"},
+                    {"name": "b", "value": "true"},
+                    {"name": "c", "value": "[1]"},
+                    {"name": "confirm", "value": "network"},
+                ],
                 "clientRequestToken": "token-1",
             },
         ),
@@ -78,7 +84,7 @@ def declared(name: str, category: str, provider: str) -> dict[str, Any]:
     return {"name": name, "actions": [{"name": name, "actionTypeId": kind}]}
 
 
-DEFINITION = {
+DEFINITION: dict[str, Any] = {
     "name": PIPELINE,
     "roleArn": "arn:aws:iam::111122223333:role/x",
     "stages": [
@@ -147,6 +153,7 @@ def test_a_look_while_it_waits_for_approval(aws: Any, stubs: Any) -> None:
         "action": "Approve",
         "message": "Apply network: 1 to add",
     }
+    assert execution["waiting_for_approvals"] == [execution["waiting_for_approval"]]
     assert not executions.ended(execution)
     assert executions.ended(execution, wait_for_approval=False)
     assert executions.failure(execution) is None
@@ -163,7 +170,24 @@ def test_of_a_retried_action_the_last_try_counts(aws: Any, stubs: Any) -> None:
 def test_an_answered_approval_waits_no_more(aws: Any, stubs: Any) -> None:
     prepare_look(stubs, [detail("Approve", "Succeeded"), detail("Plan", "Succeeded"), detail("Source", "Succeeded")])
 
-    assert executions.look(aws(), PIPELINE, FIRST)["waiting_for_approval"] is None
+    execution = executions.look(aws(), PIPELINE, FIRST)
+
+    assert execution["waiting_for_approval"] is None
+    assert execution["waiting_for_approvals"] == []
+
+
+def test_two_approvals_at_once(aws: Any, stubs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    legal = {**declared("Legal", "Approval", "Manual")["actions"][0]}
+    stages = copy.deepcopy(DEFINITION["stages"])
+    stages[2]["actions"].append(legal)
+    monkeypatch.setitem(DEFINITION, "stages", stages)
+    both = [{"stageName": "Approve", "actionName": name, "status": "InProgress"} for name in ("Legal", "Approve")]
+    prepare_look(stubs, both)
+
+    execution = executions.look(aws(), PIPELINE, FIRST)
+
+    assert [each["action"] for each in execution["waiting_for_approvals"]] == ["Approve", "Legal"]
+    assert execution["waiting_for_approval"]["action"] == "Approve"
 
 
 def test_a_failure_in_one_line(aws: Any, stubs: Any) -> None:
@@ -495,7 +519,30 @@ def arguments(**given: Any) -> dict[str, Any]:
     ("given", "words"),
     [
         ({}, []),
-        ({"execution_id": FIRST, "variables": {"a": "b"}}, []),
+        ({"execution_id": FIRST}, []),
+        ({"variables": {"a": "b", "c": False, "d": 0}, "source_revisions": [], "client_request_token": "t"}, []),
+        ({"execution_id": FIRST, "variables": {"a": "b"}}, ["variables: it is for an execution that is started, and"]),
+        (
+            {"execution_id": "latest", "source_revisions": [], "client_request_token": "t"},
+            ["source_revisions: it is for an exec", "client_request_token: it is for an exec"],
+        ),
+        ({"execution_id": FIRST, "abandon": False}, ["abandon: it is for state=stopped, and state is started"]),
+        ({"retry_mode": "ALL_ACTIONS"}, ["retry_mode: it is for state=retried, and state is started"]),
+        ({"state": "stopped", "variables": {}}, ["variables: it is for state=started, and state is stopped"]),
+        ({"state": "retried", "abandon": True}, ["abandon: it is for state=stopped, and state is retried"]),
+        ({"variables": {"a": None, "b": ""}}, ["variables.a: null is not allow", "variables.b: an empty text is not"]),
+        ({"execution_id": ""}, ["execution_id: it is empty. Fix: "]),
+        ({"state": "stopped", "execution_id": " "}, ["execution_id: it is empty. Fix: "]),
+        ({"client_request_token": ""}, ["client_request_token: it is empty. Fix: "]),
+        (
+            {"state": "rolled_back", "stage": "", "target_execution_id": ""},
+            ["target_execution_id: it is empty", "stage: it is empty"],
+        ),
+        ({"wait_timeout": 0, "poll_interval": 1}, []),
+        ({"poll_interval": 300}, []),
+        ({"poll_interval": 0}, ["poll_interval: 0 is not allowed, it must be from 1 to 300 seconds"]),
+        ({"poll_interval": 301}, ["poll_interval: 301 is not allowed"]),
+        ({"wait_timeout": -1}, ["wait_timeout: -1 is not allowed, it must be 0 or more seconds"]),
         ({"state": "stopped", "reason": "x" * 200}, []),
         ({"state": "stopped", "reason": "x" * 201}, ["reason: it has 201 characters, at most 200 are allowed"]),
         ({"state": "retried", "stage": "Apply", "retry_mode": "ALL_ACTIONS"}, []),
@@ -526,6 +573,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def look(_aws: Any, pipeline: str, execution_id: str) -> dict[str, Any]:
         seen = looks.pop(0) if len(looks) > 1 else looks[0]
+        if "error" in seen:
+            raise seen["error"]
         return {"id": execution_id, "pipeline": pipeline, "stages": [], "waiting_for_approval": None, **seen}
 
     monkeypatch.setattr(executions, "look", look)
@@ -561,7 +610,7 @@ def test_start_and_succeed(aws: Any, stubs: Any, shown: list[Any]) -> None:
         ({}, "InProgress", True, "is InProgress after 3600 s"),
         ({"wait": False}, "Failed", None, ""),
         ({"wait": False}, "InProgress", None, ""),
-        ({"wait_for_approval": False, "wait_timeout": -1}, "InProgress", True, "is InProgress after -1 s"),
+        ({"wait_for_approval": False, "wait_timeout": 0}, "InProgress", True, "is InProgress after 0 s"),
     ],
 )
 def test_following_fails_with_the_execution(
@@ -684,6 +733,8 @@ def test_check_mode_says_what_it_would_do(
     monkeypatch.setattr(executions, "rollback_target", lambda *_arguments: (SECOND, None))
     monkeypatch.setattr(executions, "read", lambda *_arguments: {"status": "InProgress"})
     shown.append({"status": "InProgress"})
+    if not given:
+        stubs["codepipeline"].add_response("get_pipeline", {"pipeline": DEFINITION}, {"name": PIPELINE})
 
     result = act(aws(check_mode=True), **given)
 
@@ -700,3 +751,117 @@ def test_check_mode_follows_what_runs(aws: Any, stubs: Any, shown: list[Any]) ->
 
     assert result["changed"] is False
     assert result["execution"]["status"] == "Succeeded"
+
+
+def test_check_mode_knows_a_pipeline_that_there_is_not(aws: Any, stubs: Any) -> None:
+    stubs["codepipeline"].add_client_error("get_pipeline", "PipelineNotFoundException", f"no {PIPELINE}")
+
+    with pytest.raises(ClientError, match=f"no {PIPELINE}"):
+        act(aws(check_mode=True))
+
+
+# What was done and cannot be looked at
+
+
+def aws_error(code: str, operation: str = "GetPipelineExecution") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "not you"}}, operation)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "was started and goes on"),
+        ({"wait": False}, "was started and goes on"),
+        ({"wait_for_approval": False}, "was started and goes on"),
+        ({"state": "retried", "execution_id": FIRST}, "was started again and goes on"),
+        ({"state": "rolled_back", "stage": "Apply"}, "was started for the rollback and goes on"),
+        ({"state": "stopped", "execution_id": FIRST}, "is being stopped"),
+    ],
+)
+@pytest.mark.parametrize(
+    "error", [aws_error("AccessDeniedException"), EndpointConnectionError(endpoint_url="https://x")]
+)
+def test_a_look_that_fails_does_not_lose_the_execution(
+    aws: Any,
+    stubs: Any,
+    shown: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, Any],
+    words: str,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(executions, "start", lambda *_arguments: FIRST)
+    monkeypatch.setattr(executions, "stop", lambda *_arguments: True)
+    monkeypatch.setattr(executions, "retryable", lambda *_arguments: "Apply")
+    monkeypatch.setattr(executions, "retry", lambda *_arguments: None)
+    monkeypatch.setattr(executions, "rollback_target", lambda *_arguments: (SECOND, None))
+    monkeypatch.setattr(executions, "roll_back", lambda *_arguments: FIRST)
+    shown.append({"error": error})
+
+    result = act(aws(), **given)
+
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["execution"] == {"id": FIRST, "pipeline": PIPELINE}
+    follow = (
+        f"pipeline {PIPELINE}: execution {FIRST} {words} (execution_id={FIRST} follows it), but a look at it failed"
+    )
+    assert result["msg"].startswith(f"{follow}: ")
+    assert (result["log_lines"], result["log_cursors"]) == ([], {})
+
+
+def test_of_what_is_only_followed_nothing_is_lost(aws: Any, stubs: Any, shown: list[Any]) -> None:
+    shown.append({"error": aws_error("AccessDeniedException")})
+
+    with pytest.raises(ClientError):
+        act(aws(), execution_id=FIRST)
+
+
+# What AWS does not tell at once
+
+NOT_YET: dict[str, Any] = {"error": aws_error("PipelineExecutionNotFoundException")}
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_an_execution_that_is_not_known_yet(aws: Any, stubs: Any, shown: list[Any], wait: bool) -> None:
+    prepare_start(stubs)
+    shown += [NOT_YET, NOT_YET, {"status": "Succeeded"}]
+
+    result = act(aws(), wait=wait)
+
+    assert result["execution"]["status"] == "Succeeded"
+    assert "failed" not in result
+
+
+def test_an_execution_that_is_never_known(aws: Any, stubs: Any, shown: list[Any]) -> None:
+    prepare_start(stubs)
+    shown += [NOT_YET] * (GRACE + 1)
+
+    result = act(aws())
+
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert "PipelineExecutionNotFoundException" in result["msg"]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_how_it_ended_before_is_not_how_it_ends(
+    aws: Any, stubs: Any, shown: list[Any], monkeypatch: pytest.MonkeyPatch, wait: bool
+) -> None:
+    monkeypatch.setattr(executions, "retryable", lambda *_arguments: "Apply")
+    monkeypatch.setattr(executions, "retry", lambda *_arguments: None)
+    shown += [{"status": "Failed"}, {"status": "Failed"}, {"status": "InProgress"}, {"status": "Succeeded"}]
+
+    result = act(aws(), state="retried", execution_id=FIRST, wait=wait)
+
+    assert result["execution"]["status"] == ("Succeeded" if wait else "InProgress")
+    assert "failed" not in result
+
+
+def test_it_may_fail_again(aws: Any, stubs: Any, shown: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executions, "retryable", lambda *_arguments: "Apply")
+    monkeypatch.setattr(executions, "retry", lambda *_arguments: None)
+    shown += [{"status": "Failed"}] * (GRACE + 1)
+
+    result = act(aws(), state="retried", execution_id=FIRST)
+
+    assert result["failed"] is True
+    assert f"execution {FIRST} is Failed" in result["msg"]
