@@ -432,15 +432,29 @@ def connect(module: Any) -> Aws:
     return Aws(module, module.params["concurrency"])
 
 
-def run(kind_class: type[Kind], plural: str, options: dict[str, Any], more: dict[str, Any] | None = None) -> None:
-    """The whole of a bulk module: arguments in, result out. `more` are options beside the common ones."""
+def run(
+    kind_class: type[Kind],
+    plural: str,
+    options: dict[str, Any],
+    more: dict[str, Any] | None = None,
+    problems: Callable[[dict[str, Any]], list[str]] = lambda params: [],
+) -> None:
+    """The whole of a bulk module: arguments in, result out.
+
+    Args:
+        kind_class: the resource kind.
+        plural: the option that is the list, and the result's key.
+        options: of an item.
+        more: options beside the common ones.
+        problems: what is wrong with the parameters beside the items, found before any call.
+    """
     module = aws_module({**common_options(plural, options), **(more or {})})
     items, state = module.params[plural], module.params["state"]
     aws = connect(module)
     try:
         kind = kind_class(aws)
         module._module.hide(secret for item in items for secret in kind.secrets(item))
-        wrong = check_items(kind, plural, items, state)
+        wrong = [*problems(module.params), *check_items(kind, plural, items, state)]
         if wrong:
             module.fail_json(msg=nothing_changed(wrong))
         for index, item in enumerate(items):

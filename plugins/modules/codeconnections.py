@@ -55,6 +55,11 @@ options:
       - How long to wait, for all connections together, in seconds.
     type: int
     default: 900
+  poll_interval:
+    description:
+      - Time between two looks while it waits, in seconds.
+    type: int
+    default: 5
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -151,12 +156,17 @@ diff:
 
 from ansible_collections.gitops.aws.plugins.module_utils._engine import run
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codeconnection import OPTIONS, CodeConnection
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import time_problems
 
-MORE = {"wait": {"type": "bool", "default": False}, "wait_timeout": {"type": "int", "default": 900}}
+MORE = {
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 900},
+    "poll_interval": {"type": "int", "default": 5},
+}
 
 
 def main() -> None:
-    run(CodeConnection, "connections", OPTIONS, MORE)
+    run(CodeConnection, "connections", OPTIONS, MORE, time_problems)
 
 
 if __name__ == "__main__":

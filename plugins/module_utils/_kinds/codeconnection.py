@@ -16,8 +16,6 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Re
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 from ansible_collections.gitops.aws.plugins.module_utils._waiters import wait
 
-PAUSE = 5  # seconds between two looks at a connection that a person completes
-
 OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "provider_type": {
@@ -138,16 +136,15 @@ class CodeConnection(Kind):
         if not params["wait"]:
             return []
         deadline = time.monotonic() + params["wait_timeout"]
-        late = [
-            self._wait(step, deadline - time.monotonic()) for step in steps if step.facts.get("status") == "PENDING"
-        ]
+        pending = [step for step in steps if step.facts.get("status") == "PENDING"]
+        late = [self._wait(step, deadline - time.monotonic(), params["poll_interval"]) for step in pending]
         return [text for text in late if text]
 
-    def _wait(self, step: Step, seconds: float) -> str | None:
+    def _wait(self, step: Step, seconds: float, pause: int) -> str | None:
         """Waits until somebody has completed a connection; None, or what is still to be done."""
         arn = step.facts["arn"]
         try:
-            if not wait(self.client, "connection_available", max(0, int(seconds)), PAUSE, ConnectionArn=arn):
+            if not wait(self.client, "connection_available", max(0, int(seconds)), pause, ConnectionArn=arn):
                 return f"connection {step.name}: it is still PENDING. Fix: complete it at {step.facts['complete_at']}"
         except Refused as error:
             return f"connection {step.name}: {error}"

@@ -20,6 +20,7 @@ from unittest import mock
 
 import boto3
 from ansible.module_utils import basic
+from ansible.module_utils.common.parameters import PASS_VARS
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.config import Config
 
@@ -202,6 +203,9 @@ def run_module(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
     collection, _, name = module.rpartition(".")
     code = importlib.import_module(f"ansible_collections.{collection or 'gitops.aws'}.plugins.modules.{name}")
     output = io.StringIO()
+    if "inject_invocation" in PASS_VARS:
+        # ansible-core 2.21 shows the arguments in a result only when somebody wants to see them, as with -vvv.
+        arguments = {**arguments, "_ansible_inject_invocation": True}
     with (
         mock.patch.dict(AnsibleAWSModule.default_settings),  # ours change them, which must not reach the next module
         patch_module_args(arguments),

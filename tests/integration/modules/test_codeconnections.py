@@ -11,7 +11,6 @@ import threading
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._kinds import codeconnection
 from tests.integration.modules.harness import Account, ModuleFailed, unique
 
 
@@ -40,17 +39,14 @@ def test_provider_cannot_be_changed(account: Account) -> None:
         account.run("codeconnections", connections=[{"name": name, "provider_type": "GitLab"}])
 
 
-def test_it_waits_until_somebody_has_completed_the_connection(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(codeconnection, "PAUSE", 1)
+def test_it_waits_until_somebody_has_completed_the_connection(account: Account) -> None:
     item = {"name": unique("c"), "provider_type": "GitHub"}
     # In a process of its own: what it prints would be taken for the module's result.
     command = [sys.executable, "-m", "local_aws", "complete-connection", item["name"], "--data", str(account.data)]
     person = threading.Timer(1.2, lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
     person.start()
     try:
-        result = account.run("codeconnections", connections=[item], wait=True, wait_timeout=20)
+        result = account.run("codeconnections", connections=[item], wait=True, wait_timeout=20, poll_interval=1)
     finally:
         person.join()
 
@@ -69,6 +65,13 @@ def test_nobody_completes_the_connection_in_time(account: Account) -> None:
     result = failure.value.result
     assert result["changed"]
     assert result["resources"][item["name"]]["action"] == "created"
+
+
+def test_wrong_times_are_refused_before_any_call(account: Account) -> None:
+    with pytest.raises(ModuleFailed, match=r"wait_timeout: -1 is not allowed.*poll_interval: 0 is not") as failure:
+        account.run("codeconnections", connections=[{"name": "c"}], wait_timeout=-1, poll_interval=0)
+
+    assert "api_calls" not in failure.value.result
 
 
 def test_check_mode_does_not_wait(account: Account) -> None:
