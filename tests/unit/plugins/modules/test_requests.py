@@ -18,7 +18,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 from botocore.exceptions import ParamValidationError
 
+from ansible_collections.gitops.aws.plugins.module_utils import _approvals, _builds, _executions
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, common_options, converge
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import stage_transition
 from tests.unit.plugins.modules.test_documentation import MODULES
 
 ARN = "arn:aws:service:eu-central-1:123456789012:thing"
@@ -130,3 +132,62 @@ def test_botocore_refuses_what_the_incumbents_example_asks_for() -> None:
             serviceRole=ARN,
             environment={"type": "LINUX_CONTAINER", "image": "i", "computeType": "c", "privilegedMode": "true"},
         )
+
+
+def tasks(name: str, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """The examples of a module that does one thing, as its parameters."""
+    module = importlib.import_module(f"ansible_collections.gitops.aws.plugins.modules.{name}")
+    found = [task[f"gitops.aws.{name}"] for task in yaml.safe_load(module.EXAMPLES) if f"gitops.aws.{name}" in task]
+    spec = {**aws_argument_spec(), **arguments}
+    # As Ansible hands them over: what an anchor repeats is two things.
+    return [ArgumentSpecValidator(spec).validate(json.loads(json.dumps(task))).validated_parameters for task in found]
+
+
+def test_builds_of_the_examples() -> None:
+    aws: Any = Aws()
+    for params in tasks("codebuild_build", _builds.ARGUMENTS):
+        if params["state"] == "retried":
+            _builds.retry(aws, "project:1", params["idempotency_token"])
+        elif not params["build_id"]:
+            _builds.start(aws, params)
+
+    assert aws.calls == {"codebuild:StartBuild": 2, "codebuild:RetryBuild": 1}
+
+
+def test_executions_of_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws: Any = Aws()
+    aws.check_mode = False
+    monkeypatch.setattr(_executions, "latest", lambda _aws, _pipeline: "execution")
+    monkeypatch.setattr(_executions, "read", lambda *_names: {"status": "InProgress"})
+    monkeypatch.setattr(_executions, "retryable", lambda _aws, _pipeline, _id, stage: stage or "Apply")
+    monkeypatch.setattr(_executions, "rollback_target", lambda *_names: ("target", None))
+
+    for params in tasks("codepipeline_execution", _executions.ARGUMENTS):
+        _executions.change(aws, params)
+
+    assert aws.calls == {
+        "codepipeline:StartPipelineExecution": 2,
+        "codepipeline:StopPipelineExecution": 1,
+        "codepipeline:RetryStageExecution": 1,
+        "codepipeline:RollbackStage": 1,
+    }
+
+
+def test_approvals_of_the_examples() -> None:
+    aws: Any = Aws()
+    for params in tasks("codepipeline_approval", _approvals.ARGUMENTS):
+        where = {"stage": params["stage"] or "Approve", "action": params["action"] or "Approve"}
+        _approvals._put(aws, params["pipeline"], where, "token", params["decision"] == "approved", params["summary"])
+
+    assert aws.calls == {"codepipeline:PutApprovalResult": 2}
+
+
+def test_transitions_of_the_examples() -> None:
+    aws: Any = Aws()
+    kind = stage_transition.StageTransition(aws)
+    for params in tasks("codepipeline_stage_transition", stage_transition.ARGUMENTS):
+        for item in params["transitions"]:
+            before = {**item, "enabled": not item["enabled"], "reason": "before"}
+            kind.update(Resource(before), item, {"enabled"})
+
+    assert aws.calls == {"codepipeline:DisableStageTransition": 2, "codepipeline:EnableStageTransition": 1}
