@@ -414,7 +414,7 @@ def report(kind: Kind, plural: str, steps: list[Step]) -> dict[str, Any]:
 def common_options(plural: str, options: dict[str, Any]) -> dict[str, Any]:
     """The argument spec that every bulk module shares, around the options of one item."""
     spec: dict[str, Any] = {
-        # no_log is said because Ansible takes some plurals, such as `keys`, for secrets.
+        # no_log is said because Ansible takes some plurals, such as `kms_keys`, for secrets.
         plural: {"type": "list", "elements": "dict", "required": True, "options": options, "no_log": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "concurrency": CONCURRENCY,

@@ -16,7 +16,7 @@ description:
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
 options:
-  keys:
+  kms_keys:
     description:
       - The keys, each with its alias.
     type: list
@@ -66,7 +66,6 @@ extends_documentation_fragment:
 notes:
   - Deleting a key schedules its deletion and removes the alias. Until the waiting time ends the key can be recovered in
     the AWS console; afterwards nobody can read what was encrypted with it.
-  - In a template, write RV(ignore:result['keys']), since C(result.keys) is a function of the dictionary.
 seealso:
   - module: gitops.aws.s3_buckets
 """
@@ -75,7 +74,7 @@ EXAMPLES = r"""
 - name: A key that rotates every year
   gitops.aws.kms_keys:
     region: eu-central-1
-    keys:
+    kms_keys:
       - alias: alias/gitops
         description: Terraform states, pipeline artifacts and parameters
         enable_key_rotation: true
@@ -90,7 +89,7 @@ EXAMPLES = r"""
 - name: Allow a build role to use the key
   gitops.aws.kms_keys:
     region: eu-central-1
-    keys:
+    kms_keys:
       - alias: alias/gitops
         policy:
           Version: "2012-10-17"
@@ -114,15 +113,15 @@ EXAMPLES = r"""
   gitops.aws.kms_keys:
     region: eu-central-1
     state: absent
-    keys:
+    kms_keys:
       - alias: alias/gitops-trial
         pending_window: 7
 """
 
 RETURN = r"""
-keys:
+kms_keys:
   description:
-    - The settings of each key that exists after the run, fit to be given to O(keys) again.
+    - The settings of each key that exists after the run, fit to be given to O(kms_keys) again.
     - Of the optional settings only those are in it that were given.
   returned: always
   type: list
@@ -174,7 +173,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds.kms_key import O
 
 
 def main() -> None:
-    run(KmsKey, "keys", OPTIONS)
+    run(KmsKey, "kms_keys", OPTIONS)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def look_at_key(account: Account, alias: str) -> Any:
 
 KMS = Case(
     module="kms_keys",
-    plural="keys",
+    plural="kms_keys",
     key="alias",
     name="alias/{}".format,
     item=lambda world: {"description": "first", "enable_key_rotation": True},

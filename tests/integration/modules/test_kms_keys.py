@@ -12,7 +12,7 @@ from tests.integration.modules.harness import Account, ModuleFailed, unique
 
 def test_key_without_its_alias_is_not_left_behind(account: Account) -> None:
     with pytest.raises(ModuleFailed) as failure:
-        account.run("kms_keys", keys=[{"alias": "alias/denied"}])
+        account.run("kms_keys", kms_keys=[{"alias": "alias/denied"}])
 
     assert failure.value.result["mutations"] == ["kms:CreateKey", "kms:CreateAlias", "kms:ScheduleKeyDeletion"]
     assert "allow kms:CreateAlias" in failure.value.result["msg"]
@@ -20,10 +20,10 @@ def test_key_without_its_alias_is_not_left_behind(account: Account) -> None:
 
 def test_deleted_key_waits_and_its_alias_is_free(account: Account) -> None:
     alias = f"alias/{unique('key')}"
-    first = account.run("kms_keys", keys=[{"alias": alias}])["resources"][alias]
+    first = account.run("kms_keys", kms_keys=[{"alias": alias}])["resources"][alias]
 
-    account.run("kms_keys", keys=[{"alias": alias, "pending_window": 7}], state="absent")
-    second = account.run("kms_keys", keys=[{"alias": alias}])["resources"][alias]
+    account.run("kms_keys", kms_keys=[{"alias": alias, "pending_window": 7}], state="absent")
+    second = account.run("kms_keys", kms_keys=[{"alias": alias}])["resources"][alias]
 
     key = account.client("kms").describe_key(KeyId=first["key_id"])["KeyMetadata"]
     assert key["KeyState"] == "PendingDeletion"
@@ -32,7 +32,7 @@ def test_deleted_key_waits_and_its_alias_is_free(account: Account) -> None:
 
 
 def test_check_mode_gives_an_arn_to_refer_to(account: Account) -> None:
-    result = account.run("kms_keys", check=True, keys=[{"alias": "alias/none"}])
+    result = account.run("kms_keys", check=True, kms_keys=[{"alias": "alias/none"}])
 
     assert result["resources"]["alias/none"]["arn"].startswith("arn:aws:kms:eu-central-1:000000000000:key/")
 
@@ -40,14 +40,14 @@ def test_check_mode_gives_an_arn_to_refer_to(account: Account) -> None:
 @pytest.mark.parametrize(
     ("item", "path"),
     [
-        ({"alias": "gitops"}, "keys[0].alias"),
-        ({"alias": "alias/aws/s3"}, "keys[0].alias"),
-        ({"alias": "alias/x", "pending_window": 3}, "keys[0].pending_window"),
+        ({"alias": "gitops"}, "kms_keys[0].alias"),
+        ({"alias": "alias/aws/s3"}, "kms_keys[0].alias"),
+        ({"alias": "alias/x", "pending_window": 3}, "kms_keys[0].pending_window"),
     ],
 )
 def test_bad_input_is_refused_before_any_call(account: Account, item: dict[str, object], path: str) -> None:
     with pytest.raises(ModuleFailed) as failure:
-        account.run("kms_keys", keys=[item])
+        account.run("kms_keys", kms_keys=[item])
 
     assert path in failure.value.result["msg"]
     assert "api_calls" not in failure.value.result
@@ -55,38 +55,38 @@ def test_bad_input_is_refused_before_any_call(account: Account, item: dict[str, 
 
 def test_key_that_is_to_be_deleted_is_refused(account: Account) -> None:
     alias = f"alias/{unique('doomed')}"
-    made = account.run("kms_keys", keys=[{"alias": alias}])["resources"][alias]
+    made = account.run("kms_keys", kms_keys=[{"alias": alias}])["resources"][alias]
     account.root("kms").schedule_key_deletion(KeyId=made["key_id"], PendingWindowInDays=7)
 
     with pytest.raises(ModuleFailed) as failure:
-        account.run("kms_keys", keys=[{"alias": alias}])
+        account.run("kms_keys", kms_keys=[{"alias": alias}])
 
     assert "scheduled it for deletion" in failure.value.result["msg"]
     assert failure.value.result["mutations"] == []
-    account.run("kms_keys", keys=[{"alias": alias}], state="absent")
+    account.run("kms_keys", kms_keys=[{"alias": alias}], state="absent")
 
 
 def test_what_others_made_is_left_alone(account: Account) -> None:
     alias, owner = f"alias/{unique('owned')}", {"gitops:estate": "ours"}
-    account.run("kms_keys", keys=[{"alias": alias, "description": "theirs"}])
+    account.run("kms_keys", kms_keys=[{"alias": alias, "description": "theirs"}])
 
     for state in ("present", "absent"):
         with pytest.raises(ModuleFailed) as failure:
-            account.run("kms_keys", keys=[{"alias": alias, "description": "ours"}], owner_tags=owner, state=state)
+            account.run("kms_keys", kms_keys=[{"alias": alias, "description": "ours"}], owner_tags=owner, state=state)
         assert "lacks the tag gitops:estate=ours" in failure.value.result["msg"]
         assert failure.value.result["mutations"] == []
 
-    account.run("kms_keys", keys=[{"alias": alias, "tags": owner}])
-    assert account.run("kms_keys", keys=[{"alias": alias, "description": "ours"}], owner_tags=owner)["changed"]
-    assert account.run("kms_keys", keys=[{"alias": alias}], owner_tags=owner, state="absent")["changed"]
+    account.run("kms_keys", kms_keys=[{"alias": alias, "tags": owner}])
+    assert account.run("kms_keys", kms_keys=[{"alias": alias, "description": "ours"}], owner_tags=owner)["changed"]
+    assert account.run("kms_keys", kms_keys=[{"alias": alias}], owner_tags=owner, state="absent")["changed"]
 
 
 def test_what_is_made_carries_its_owners_tags(account: Account) -> None:
     alias, owner = f"alias/{unique('owned')}", {"gitops:estate": "ours"}
     keys = [{"alias": alias, "tags": {"team": "platform"}}]
 
-    made = account.run("kms_keys", keys=keys, owner_tags=owner)["resources"][alias]
+    made = account.run("kms_keys", kms_keys=keys, owner_tags=owner)["resources"][alias]
     found = account.client("kms").list_resource_tags(KeyId=made["key_id"])["Tags"]
 
     assert {tag["TagKey"]: tag["TagValue"] for tag in found} == {"team": "platform", **owner}
-    assert not account.run("kms_keys", keys=keys, owner_tags=owner)["changed"]
+    assert not account.run("kms_keys", kms_keys=keys, owner_tags=owner)["changed"]

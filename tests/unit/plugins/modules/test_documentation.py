@@ -26,7 +26,7 @@ MODULES = {
     "codepipelines": "pipelines",
     "dynamodb_tables": "tables",
     "iam_roles": "roles",
-    "kms_keys": "keys",
+    "kms_keys": "kms_keys",
     "log_groups": "log_groups",
     "s3_buckets": "buckets",
     "ssm_parameters": "parameters",
