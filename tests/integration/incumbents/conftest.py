@@ -12,20 +12,9 @@ import pytest
 
 from local_aws.cli import put_user
 from tests.integration.modules.conftest import service_models_are_parsed_once
-from tests.integration.modules.harness import ACCOUNT, POLICY, REGION, Account, World
+from tests.integration.modules.harness import ACCOUNT, POLICY, REGION, TRUST, Account, World
 
 __all__ = ["service_models_are_parsed_once"]
-
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
 @pytest.fixture(scope="session")

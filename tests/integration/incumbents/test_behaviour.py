@@ -24,9 +24,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.incumbents.conftest import TRUST
 from tests.integration.modules.cases import Item, approval, source_stage
-from tests.integration.modules.harness import ACCOUNT, REGION, Account, ModuleFailed, World, unique
+from tests.integration.modules.harness import ACCOUNT, REGION, TRUST, Account, ModuleFailed, World, unique
 
 THEIR_PROJECT = "community.aws.codebuild_project"
 THEIR_PIPELINE = "community.aws.codepipeline"

@@ -14,7 +14,7 @@ import botocore.loaders
 import pytest
 
 from local_aws.cli import put_user
-from tests.integration.modules.harness import ACCOUNT, POLICY, REGION, Account, World
+from tests.integration.modules.harness import ACCOUNT, POLICY, REGION, TRUST, Account, World
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -44,18 +44,8 @@ def world(account: Account) -> World:
     """What the resources under test refer to: keys, roles, a bucket, a connection."""
     kms, iam, s3 = account.client("kms"), account.client("iam"), account.client("s3")
     keys = [kms.create_key(Description=text)["KeyMetadata"]["Arn"] for text in ("one", "another")]
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
     for name in ("service", "service-2"):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
     s3.create_bucket(Bucket="modules-artifacts", CreateBucketConfiguration={"LocationConstraint": REGION})
     connection = account.client("codeconnections").create_connection(ConnectionName="world", ProviderType="GitHub")
     return World(

@@ -89,6 +89,18 @@ POLICY = {
     ],
 }
 
+# The trust policy of a role that builds and pipelines act as.
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
 
 class ModuleFailed(Exception):
     """A module that ended with fail_json; `result` is what it returned."""

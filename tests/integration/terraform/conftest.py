@@ -15,22 +15,12 @@ import pytest
 
 from local_aws.cli import put_user
 from tests.integration.modules.conftest import service_models_are_parsed_once
-from tests.integration.modules.harness import ACCOUNT, POLICY, REGION, Account
+from tests.integration.modules.harness import ACCOUNT, POLICY, REGION, TRUST, Account
 from tests.integration.terraform.client import CASES, PLURALS, Case, Plan, Terraform, environment
 
 __all__ = ["service_models_are_parsed_once"]
 
 ELSEWHERE = "us-west-2"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
 @pytest.fixture(scope="session")
