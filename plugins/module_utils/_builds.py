@@ -25,7 +25,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_projec
     SOURCE,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
-from ansible_collections.gitops.aws.plugins.module_utils._secrets import hides
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import secret_values
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._waiters import GRACE, time_problems, wait
 
@@ -149,8 +149,7 @@ def _incomplete(overrides: dict[str, Any]) -> list[str]:
 
 def secrets(params: dict[str, Any]) -> list[str]:
     """The values of environment variables that are secret by their names."""
-    variables = (params["overrides"] or {}).get("environment_variables") or []
-    return [variable["value"] for variable in variables if variable["value"] and hides(variable)]
+    return secret_values(params["overrides"])
 
 
 def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import json
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -24,7 +25,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, until_propagated
-from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, nothing_changed
+from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, refuse
 from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, STANDS_FOR_SECRET
 
 Settings = dict[str, Any]
@@ -97,15 +98,21 @@ class Kind:
         """The resources that exist among the items, by key, in as few calls as the API allows."""
         raise NotImplementedError
 
+    @contextmanager
+    def failing_alone(self, name: str) -> Iterator[None]:
+        """Around calls that read one resource: why it cannot be read is noted, and the others are read all the same."""
+        try:
+            yield
+        except (ClientError, BotoCoreError, Refused) as error:
+            self.unreadable[name] = explain(error, f"{self.noun} {name}")
+
     def read_each(self, read_one: Callable[[Settings], Resource | None], items: list[Settings]) -> dict[str, Resource]:
         """For APIs that read one resource at a time. An item that cannot be read fails alone."""
 
         def read_noting(item: Settings) -> Resource | None:
-            try:
+            with self.failing_alone(item[self.key]):
                 return read_one(item)
-            except (ClientError, BotoCoreError, Refused) as error:
-                self.unreadable[item[self.key]] = explain(error, f"{self.noun} {item[self.key]}")
-                return None
+            return None
 
         found = zip(items, self.aws.map(read_noting, items))
         return {item[self.key]: resource for item, resource in found if resource}
@@ -427,9 +434,9 @@ def common_options(plural: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def connect(module: Any) -> Aws:
     """The connection of a module that has the option concurrency."""
-    if not 1 <= module.params["concurrency"] <= 100:
-        module.fail_json(msg=nothing_changed([f"concurrency: {module.params['concurrency']} is not between 1 and 100"]))
-    return Aws(module, module.params["concurrency"])
+    concurrency = module.params["concurrency"]
+    refuse(module, [] if 1 <= concurrency <= 100 else [f"concurrency: {concurrency} is not between 1 and 100"])
+    return Aws(module, concurrency)
 
 
 def run(
@@ -454,9 +461,7 @@ def run(
     try:
         kind = kind_class(aws)
         module._module.hide(secret for item in items for secret in kind.secrets(item))
-        wrong = [*problems(module.params), *check_items(kind, plural, items, state)]
-        if wrong:
-            module.fail_json(msg=nothing_changed(wrong))
+        refuse(module, [*problems(module.params), *check_items(kind, plural, items, state)])
         for index, item in enumerate(items):
             for warning in kind.warnings(item):
                 module.warn(f"{plural}[{index}].{warning}")
@@ -505,8 +510,7 @@ def run_info(
     """
     module = aws_module({"names": {"type": "list", "elements": "str"}, "concurrency": CONCURRENCY, **(more or {})})
     aws = connect(module)
-    if problems(module.params):
-        module.fail_json(msg=nothing_changed(problems(module.params)))
+    refuse(module, problems(module.params))
     try:
         kind = kind_class(aws)
         kind.only_shown = True

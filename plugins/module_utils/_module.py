@@ -122,6 +122,12 @@ def nothing_changed(problems: list[str]) -> str:
     return f"Nothing was changed. {shown}{more}"
 
 
+def refuse(module: AnsibleAWSModule, problems: list[str]) -> None:
+    """Ends the module where there are problems with its input."""
+    if problems:
+        module.fail_json(msg=nothing_changed(problems))
+
+
 def input_problems(spec: dict[str, Any], given: dict[str, Any], path: str = "") -> list[str]:
     """What an argument spec says is wrong with arguments, each as `path: what is wrong, what is allowed`.
 

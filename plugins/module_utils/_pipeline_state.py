@@ -10,13 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:  # AnsibleAWSModule reports the missing library
-    BotoCoreError = ClientError = Exception
-
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, explain
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource
+from ansible_collections.gitops.aws.plugins.module_utils._executions import stage_states
 
 
 def problems(params: dict[str, Any]) -> list[str]:
@@ -29,21 +25,18 @@ def look_closer(kind: Kind, found: dict[str, Resource], params: dict[str, Any]) 
     """Adds to the details of pipelines what codepipelines_info is asked for (`stages`, `executions`)."""
 
     def look(name: str) -> None:
-        try:
+        with kind.failing_alone(name):
             if params["stages"]:
                 found[name].details["stages"] = stages(kind.aws, name)
             if params["executions"]:
                 found[name].details["executions"] = executions(kind.aws, name, params["executions"])
-        except (ClientError, BotoCoreError) as error:
-            kind.unreadable[name] = explain(error, f"{kind.noun} {name}")
 
     kind.aws.map(look, found)
 
 
 def stages(aws: Aws, pipeline: str) -> list[dict[str, Any]]:
     """The state of a pipeline's stages in their order (GetPipelineState); the shape is in codepipelines_info."""
-    state = aws.client("codepipeline").get_pipeline_state(name=pipeline)
-    return [_stage(stage) for stage in state["stageStates"]]
+    return [_stage(stage) for stage in stage_states(aws, pipeline)]
 
 
 def _stage(stage: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,12 @@ def hides(variable: dict[str, Any]) -> bool:
     return variable.get("type") in (None, "PLAINTEXT") and looks_secret(str(variable.get("name")))
 
 
+def secret_values(environment: dict[str, Any] | None) -> list[str]:
+    """The values of an environment's variables (`environment_variables`, which may be null) that must not be shown."""
+    variables = (environment or {}).get("environment_variables") or []
+    return [variable["value"] for variable in variables if variable["value"] and hides(variable)]
+
+
 def holds_secret(text: Any) -> bool:
     """Whether a text is JSON of environment variables, one of which is a secret in plain text."""
     try:

@@ -16,7 +16,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
-from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, nothing_changed
+from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, refuse
 
 Params = dict[str, Any]
 
@@ -41,8 +41,7 @@ def run_single(
     """
     module = aws_module(arguments, **constraints)
     module._module.hide(secrets(module.params))
-    if problems(module.params):
-        module.fail_json(msg=nothing_changed(problems(module.params)))
+    refuse(module, problems(module.params))
     aws = Aws(module)
     try:
         result = act(aws, module.params)

@@ -16,13 +16,22 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterator
 
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Settings, as_text, without_empty
-from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._rules import (
+    TAGS,
+    Form,
+    count_problems,
+    form_problems,
+    length_problems,
+    listed,
+    numbered,
+    range_problems,
+    same_problems,
+    tag_problems,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._secrets import STANDS_FOR_SECRET
-
-Form = tuple[str, int, str]  # a regular expression, the most characters, and in words what is allowed
 
 NAME: Form = (r"[A-Za-z0-9.@\-_]+", 100, "a-z A-Z 0-9 . @ - and _")
 ARTIFACT: Form = (r"[A-Za-z0-9_\-]+", 100, "a-z A-Z 0-9 _ and -")
@@ -45,7 +54,6 @@ VARIABLES = 50
 TRIGGERS = 50
 ENTRIES = 3  # in push and in pull_request of a trigger
 PATTERNS = 8  # in includes and in excludes
-TAGS = 50
 RUN_ORDER = (1, 999)
 TIMEOUT = (5, 86400)  # minutes, of actions and of rules
 ACTION_VALUE, RULE_VALUE, CONFIGURATION_KEY = 1000, 10000, 50  # characters
@@ -143,73 +151,6 @@ def _given(item: Settings) -> Settings:
     if item.get("artifact_stores") is not None:
         given["artifact_stores"] = {name: without_empty(store) for name, store in item["artifact_stores"].items()}
     return given
-
-
-# For projects, too.
-
-
-def form_problems(path: str, value: Any, form: Form, *, required: bool = False) -> Iterator[str]:
-    """A text that has a form; nothing is wrong with one that is not given and need not be."""
-    if value in (None, ""):
-        if required:
-            yield f"{path}: must be given"
-        return
-    problem = pattern_problem(str(value), *form)
-    if problem:
-        yield f"{path}: {problem}"
-
-
-def length_problems(path: str, value: Any, longest: int) -> Iterator[str]:
-    """A text that may have any characters, but some, and so many."""
-    if value == "":
-        yield f"{path}: is empty, 1 to {longest} characters are allowed"
-    elif value is not None and len(str(value)) > longest:
-        yield f"{path}: has {len(str(value))} characters, at most {longest} are allowed"
-
-
-def range_problems(path: str, value: Any, bounds: tuple[int, int]) -> Iterator[str]:
-    """A number between two others."""
-    if value is not None and not bounds[0] <= value <= bounds[1]:
-        yield f"{path}: {value} is not between {bounds[0]} and {bounds[1]}"
-
-
-def count_problems(path: str, elements: Any, most: int) -> Iterator[str]:
-    """How many elements a list or a dictionary has."""
-    if elements and len(elements) > most:
-        yield f"{path}: has {len(elements)} elements, at most {most} are allowed"
-
-
-def same_problems(named: Iterable[tuple[str, Any]], rule: str) -> Iterator[str]:
-    """Names, each with its path, that must differ."""
-    seen: dict[Any, str] = {}
-    for path, name in named:
-        if name in seen:
-            yield f"{path}: {name!r} is also {seen[name]}; {rule}"
-        elif name is not None:
-            seen[name] = path
-
-
-def tag_problems(tags: Any, longest_key: int, longest_value: int) -> Iterator[str]:
-    """Tags, as a dictionary."""
-    yield from count_problems("tags", tags, TAGS)
-    for key, value in (tags or {}).items():
-        path = f"tags.{key}"
-        yield from length_problems(path, key, longest_key)
-        if str(key).lower().startswith("aws:"):
-            yield f"{path}: only AWS sets tags that begin with aws:"
-        if len(as_text(value)) > longest_value:
-            yield f"{path}: the value has {len(as_text(value))} characters, at most {longest_value} are allowed"
-
-
-def numbered(path: str, elements: Any) -> Iterator[tuple[str, Any]]:
-    """The elements of a list that may be absent, with their paths."""
-    for index, element in enumerate(elements or []):
-        yield f"{path}[{index}]", element
-
-
-def listed(names: Iterable[Any]) -> str:
-    """Names for a message."""
-    return ", ".join(sorted(str(name) for name in names)) or "none"
 
 
 # Within one option.

@@ -16,7 +16,7 @@ import re
 from typing import Any, Iterator
 
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Settings, without_empty
-from ansible_collections.gitops.aws.plugins.module_utils._kinds._pipeline_rules import (
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._rules import (
     TAGS,
     Form,
     count_problems,

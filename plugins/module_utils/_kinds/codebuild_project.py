@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any, Iterable
 
 try:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 except ImportError:  # AnsibleAWSModule reports the missing library
-    BotoCoreError = ClientError = Exception
+    ClientError = Exception
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
@@ -37,7 +37,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
 )
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import _project_rules, _webhook
 from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets
-from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, hides
+from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, hides, secret_values
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import to_dict, to_list
 
@@ -295,6 +295,7 @@ DEFAULTS: Settings = {
     "auto_retry_limit": 0,
     "encryption_key": "alias/aws/s3",
     "project_visibility": "PRIVATE",
+    "resource_policy": {},
 }
 
 # The same inside a source and inside artifacts.
@@ -394,8 +395,7 @@ class CodebuildProject(Kind):
         return _project_rules.warnings(item)
 
     def secrets(self, item: Settings) -> list[str]:
-        variables = (item["environment"] or {}).get("environment_variables") or []
-        return [variable["value"] for variable in variables if hides(variable) and variable["value"]]
+        return secret_values(item["environment"])
 
     def implied(self, item: Settings) -> Settings:
         return {**item, "webhook": _webhook.implied(item["webhook"])} if item["webhook"] else item
@@ -420,7 +420,7 @@ class CodebuildProject(Kind):
                 result[several] = [_fold(each, defaults, settings["name"]) for each in result[several]]
         if result.get("environment", {}).get("type") in _project_rules.LAMBDA_ENVIRONMENTS:
             # Lambda compute has no such settings: AWS refuses them, whatever it shows.
-            for option in ("timeout_in_minutes", "queued_timeout_in_minutes"):
+            for option in _project_rules.WITHOUT_LAMBDA:
                 result.pop(option, None)
         if str(result.get("encryption_key", "")).endswith(":alias/aws/s3"):
             result["encryption_key"] = "alias/aws/s3"
@@ -429,11 +429,7 @@ class CodebuildProject(Kind):
             result["logs_config"] = {
                 place: {**default, **logs.get(place, {})} for place, default in DEFAULTS["logs_config"].items()
             }
-        return {
-            name: value
-            for name, value in result.items()
-            if DEFAULTS.get(name) != value and (name != "resource_policy" or value)
-        }
+        return {name: value for name, value in result.items() if DEFAULTS.get(name) != value}
 
     def names(self) -> list[str]:
         return self.aws.pages("codebuild", "list_projects", "projects")
@@ -454,11 +450,8 @@ class CodebuildProject(Kind):
         """Adds to projects' settings their resource policies, {} where there is none; a call for each."""
 
         def add(project: Resource) -> None:
-            try:
+            with self.failing_alone(project.settings["name"]):
                 project.settings["resource_policy"] = self._policy(project.facts["arn"])
-            except (ClientError, BotoCoreError) as error:
-                name = project.settings["name"]
-                self.unreadable[name] = explain(error, f"{self.noun} {name}")
 
         self.aws.map(add, found)
 
@@ -504,7 +497,7 @@ class CodebuildProject(Kind):
     def update(self, before: Resource, after: Settings, changed: set[str]) -> dict[str, Any]:
         if changed - APART:
             if after.get("environment", {}).get("type") in _project_rules.LAMBDA_ENVIRONMENTS:
-                changed = changed - {"timeout_in_minutes", "queued_timeout_in_minutes"}
+                changed = changed - set(_project_rules.WITHOUT_LAMBDA)
             # The tags always: AWS does not say that it keeps those that an update leaves out.
             members = {option: after.get(option, EMPTY.get(option)) for option in changed | {"tags"}}
             self.client.update_project(**self._request({"name": after["name"], **members}))

@@ -16,7 +16,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, explain, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     Kind,
     Resource,
@@ -324,11 +324,9 @@ class Codepipeline(Kind):
 
         def ask(pipeline: Resource) -> None:
             name, arn = pipeline.settings["name"], pipeline.facts["arn"]
-            try:
+            with self.failing_alone(name):
                 tags = self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=arn)
                 pipeline.settings["tags"] = to_dict(tags, "key", "value")
-            except (ClientError, BotoCoreError) as error:
-                self.unreadable[name] = explain(error, f"{self.noun} {name}")
 
         self.aws.map(ask, unsure)
 

@@ -29,7 +29,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     finish,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._executions import stage_states
-from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, nothing_changed
+from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, refuse
 
 OPTIONS: dict[str, Any] = {
     "pipeline": {"type": "str", "required": True},
@@ -140,7 +140,5 @@ def run_transitions() -> None:
     items = [{**item, StageTransition.key: f"{item['pipeline']}/{item['stage']}"} for item in given]
     aws = connect(module)
     kind = StageTransition(aws)
-    wrong = check_items(kind, "transitions", items, "present")
-    if wrong:
-        module.fail_json(msg=nothing_changed(wrong))
+    refuse(module, check_items(kind, "transitions", items, "present"))
     finish(module, kind, "transitions", converge(kind, "transitions", OPTIONS, items, "present", purge_tags=True))
