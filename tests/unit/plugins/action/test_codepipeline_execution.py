@@ -5,17 +5,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
-from ansible.parsing.dataloader import DataLoader
-from ansible.playbook.play_context import PlayContext
-from ansible.playbook.task import Task
 
 from ansible_collections.gitops.aws.plugins.action import codepipeline_execution as plugin
-from ansible_collections.gitops.aws.plugins.plugin_utils import _watching as watching
+from tests.unit.plugins.action.watched import Watched
 
 
 def action(status: str, build: str = "", summary: str = "", name: str = "") -> dict[str, str]:
@@ -134,39 +129,10 @@ def test_a_word_of_aws_that_we_do_not_know() -> None:
 # The plugin
 
 
-class Run:
-    """The plugin with looks that were prepared; `asked` are the arguments of each look, `shown` what was displayed."""
-
-    def __init__(
-        self,
-        monkeypatch: pytest.MonkeyPatch,
-        looks: list[dict[str, Any]],
-        arguments: dict[str, Any],
-        in_background: int = 0,
-        no_log: bool = False,
-        check_mode: bool = False,
-    ) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.shown: list[str] = []
-        task = Task()
-        task.args = {"pipeline": "gitops-network", **arguments}
-        task.async_val, task.check_mode, task.no_log = in_background, check_mode, no_log
-        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
-        module = plugin.ActionModule(task, connection, PlayContext(), DataLoader(), None, None)
-
-        def execute(**call: Any) -> dict[str, Any]:
-            assert call["module_name"] == "gitops.aws.codepipeline_execution"
-            assert call["wrap_async"] is bool(in_background)
-            self.asked.append(dict(call["module_args"]))
-            found = looks[min(len(self.asked), len(looks)) - 1]
-            if "raise" in found:
-                raise found["raise"]
-            return found
-
-        monkeypatch.setattr(module, "_execute_module", execute)
-        monkeypatch.setattr(watching.display, "display", self.shown.append)
-        monkeypatch.setattr("time.sleep", lambda _seconds: None)
-        self.result = module.run(task_vars={})
+class Run(Watched):
+    plugin = plugin
+    module = "gitops.aws.codepipeline_execution"
+    required = {"pipeline": "gitops-network"}
 
 
 def test_it_looks_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,86 +269,9 @@ def test_a_timeout_that_is_no_number_is_the_module_s_to_refuse(monkeypatch: pyte
     assert run.asked[0]["wait_timeout"] == "long"
 
 
-# Looks that fail
+# What test_watching.py tries with every plugin
 
 RUNS, OVER = (
     look({"Plan": [action("InProgress", "p:1")]}, ("p:1", "one")),
     look({"Plan": [action("Succeeded", "p:1")]}, ("p:1", "two"), status="Succeeded"),
 )
-BROKEN: dict[str, Any] = {"failed": True, "msg": "no network", "api_calls": {"x:Get": 1}}
-BEGUN: dict[str, Any] = {
-    **BROKEN,
-    "changed": True,
-    "execution": {"id": "e-1"},
-    "log_lines": [],
-    "log_cursors": {},
-    "msg": "it goes on, but a look at it failed",
-}
-
-
-def test_some_looks_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    away = {"raise": AnsibleConnectionFailure("no ssh")}
-    looks = [{**RUNS, "changed": True}, BROKEN, away, BROKEN, RUNS, BROKEN, OVER]
-
-    run = Run(monkeypatch, looks, {})
-
-    assert not run.result.get("failed")
-    assert run.result["changed"] is True
-    assert run.result["execution"] == OVER["execution"]
-    assert run.result["api_calls"]["x:Get"] == 3
-    assert "msg" not in run.result
-    assert run.shown.count("  a look failed, and is tried again: no network") == 3
-    assert {asked.get("execution_id") for asked in run.asked[1:]} == {"e-1"}
-
-
-def test_looks_that_fail_leave_what_the_last_good_one_saw(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(monkeypatch, [{**RUNS, "changed": True}, {**BROKEN, "changed": False}], {})
-
-    assert len(run.asked) == 5
-    assert (run.result["failed"], run.result["changed"]) == (True, True)
-    assert run.result["execution"] == RUNS["execution"]
-    assert [line["text"] for line in run.result["log_lines"]] == ["one"]
-    assert run.result["msg"] == (
-        "execution e-1 goes on (execution_id=e-1 follows it), but looks at it fail: no network"
-    )
-
-
-def test_what_was_begun_is_followed_though_the_first_look_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(monkeypatch, [BEGUN, OVER], {})
-
-    assert not run.result.get("failed")
-    assert run.result["changed"] is True
-    assert run.asked[1]["execution_id"] == "e-1"
-
-
-@pytest.mark.parametrize("arguments", [{}, {"wait_timeout": 0}, {"state": "stopped"}])
-def test_what_was_begun_and_never_seen(monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]) -> None:
-    run = Run(monkeypatch, [BEGUN, BROKEN], arguments)
-
-    assert {**run.result, "api_calls": {}} == {**BEGUN, "api_calls": {}}
-
-
-def test_the_time_may_be_over_while_looks_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter([0, 1, 100])
-    monkeypatch.setattr("time.monotonic", lambda: next(moments))
-
-    run = Run(monkeypatch, [RUNS, BROKEN], {"wait_timeout": 50})
-
-    assert run.result["failed"] is True
-    assert run.result["msg"].endswith("no network")
-
-
-# What is not shown
-
-
-def test_nothing_is_shown_of_a_task_that_is_not_to_be_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(monkeypatch, [RUNS, BROKEN, OVER], {}, no_log=True)
-
-    assert run.shown == []
-    assert run.result["execution"] == OVER["execution"]
-
-
-def test_null_is_as_good_as_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(monkeypatch, [RUNS, OVER], {"wait_timeout": None, "poll_interval": None})
-
-    assert not run.result.get("failed")

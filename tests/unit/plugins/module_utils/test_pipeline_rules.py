@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Settings, prune
 from ansible_collections.gitops.aws.plugins.module_utils._kinds._pipeline_rules import conflicts, input_problems
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codepipeline import OPTIONS
+from tests.unit.plugins.module_utils.inputs import items
 
 REGION = "eu-central-1"
 ROLE = "arn:aws:iam::123456789012:role/path/pipeline"
@@ -816,35 +817,10 @@ def test_a_reference_may_stand_for_the_variables_or_the_primary_source() -> None
 
 
 TEXTS = st.sampled_from(["", "a", "b", "#{a.b}", "#{variables.a}", "a" * 150, "[1]", "\n", REGION])
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
-    max_leaves=4,
-)
-
-
-def values(option: Settings) -> st.SearchStrategy[Any]:
-    """What Ansible lets through for an option, None aside."""
-    if option["type"] == "list":
-        return st.lists(values({**option, "type": option["elements"]}), max_size=2)
-    if option["type"] == "dict" and "options" in option:
-        return items(option["options"])
-    if "choices" in option:
-        return st.sampled_from(option["choices"])
-    kinds: dict[str, st.SearchStrategy[Any]] = {
-        "dict": st.dictionaries(TEXTS | st.integers(), ANYTHING, max_size=2),
-        "int": st.integers(-2, 3000),
-        "bool": st.booleans(),
-    }
-    return kinds.get(option["type"], TEXTS)
-
-
-def items(options: Settings) -> st.SearchStrategy[Settings]:
-    return st.fixed_dictionaries({name: st.none() | values(option) for name, option in options.items()})
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(items(OPTIONS))
+@given(items(OPTIONS, TEXTS))
 def test_no_input_makes_the_rules_fail(item: Settings) -> None:
     for region in (None, REGION):
         assert all(": " in problem for problem in input_problems(item, region=region))

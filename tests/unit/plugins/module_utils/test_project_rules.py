@@ -19,6 +19,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds._project_rules i
     warnings,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_project import OPTIONS
+from tests.unit.plugins.module_utils.inputs import items
 
 ROLE = "arn:aws:iam::123456789012:role/build"
 URL = "https://github.com/acme/infrastructure.git"
@@ -601,35 +602,10 @@ def test_a_kept_webhook_is_not_judged() -> None:
 
 
 TEXTS = st.sampled_from(["", "a", "b", "^1|(2$", "PUSH,", "a" * 200, "\\", "[", "\n"])
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | TEXTS,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
-    max_leaves=4,
-)
-
-
-def values(option: Settings) -> st.SearchStrategy[Any]:
-    """What Ansible lets through for an option, None aside."""
-    if option["type"] == "list":
-        return st.lists(values({**option, "type": option["elements"]}), max_size=2)
-    if option["type"] == "dict" and "options" in option:
-        return items(option["options"])
-    if "choices" in option:
-        return st.sampled_from(option["choices"])
-    kinds: dict[str, st.SearchStrategy[Any]] = {
-        "dict": st.dictionaries(TEXTS | st.integers(), ANYTHING, max_size=2),
-        "int": st.integers(-2, 3000),
-        "bool": st.booleans(),
-    }
-    return kinds.get(option["type"], TEXTS)
-
-
-def items(options: Settings) -> st.SearchStrategy[Settings]:
-    return st.fixed_dictionaries({name: st.none() | values(option) for name, option in options.items()})
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(items(OPTIONS))
+@given(items(OPTIONS, TEXTS))
 def test_no_input_makes_the_rules_fail(item: Settings) -> None:
     assert all(": " in problem for problem in input_problems(item))
     # Merged settings lack what is None; whatever else is wrong was said before.
