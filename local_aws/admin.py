@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from local_aws import codeconnections, process
+from local_aws import codeconnections, process, pull_requests
 from local_aws.aws_json import AwsError
+from local_aws.codebuild import image
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -81,10 +82,31 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
         full_name, where = _text(request, "full_name"), Path(_text(request, "path"))
         codeconnections.map_repository(full_name, where)
         return {"full_name": full_name, "path": str(where)}
+    if (method, path) == ("POST", "/_local/pull-requests"):
+        return _pull_request(request)
+    if (method, path) == ("POST", "/_local/images"):
+        name, where = _text(request, "image"), Path(_text(request, "directory"))
+        image.map_image(name, where)
+        return {"image": name, "directory": str(where)}
     if (method, path) == ("POST", "/_local/connections/complete"):
         name = _text(request, "connection_name")
         return {"connection_arns": codeconnections.SERVICE.complete(name)}
     raise AwsError("NotFound", f"{method} {path} is not part of local AWS", 404)
+
+
+def _pull_request(request: dict[str, Any]) -> dict[str, Any]:
+    number = request.get("number")
+    if not isinstance(number, int) or number < 1:
+        raise AwsError("BadRequest", "number is not a positive number")
+    more = {key: _text(request, key) for key in ("event", "fork", "actor", "role") if request.get(key)}
+    return pull_requests.deliver(
+        _text(request, "full_name"),
+        number,
+        head=_text(request, "head"),
+        base=_text(request, "base"),
+        approved=request.get("approved") is True,
+        **more,
+    )
 
 
 def _text(request: dict[str, Any], key: str) -> str:

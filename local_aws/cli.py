@@ -17,9 +17,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, is_loopback
+from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, is_loopback, use_minute
 
 DEFAULT_DATA = Path(".work/local_aws")
+MINUTE_SECONDS = "LOCAL_AWS_MINUTE_SECONDS"
+"""The environment variable that says how long a minute of AWS lasts, for tests that see something time out."""
 _START_SECONDS = 60
 _STOP_SECONDS = 20
 
@@ -60,6 +62,24 @@ def _parser() -> argparse.ArgumentParser:
     repository = command("map-repository", _map, "let a repository name stand for a local bare Git repository")
     repository.add_argument("full_name")
     repository.add_argument("path", type=Path)
+    pull_request = command("pull-request", _pull_request, "tell AWS of a pull request, as its provider would")
+    pull_request.add_argument("full_name", metavar="owner/name")
+    pull_request.add_argument("number", type=int)
+    pull_request.add_argument("--head", required=True, metavar="BRANCH", help="branch with the changes")
+    pull_request.add_argument("--base", required=True, metavar="BRANCH", help="branch they are to go into")
+    pull_request.add_argument(
+        "--event",
+        default="created",
+        choices=("created", "updated", "reopened", "merged", "closed"),
+        help="what happened to it (%(default)s)",
+    )
+    pull_request.add_argument("--fork", metavar="OWNER/NAME", help="repository that the head is in, if another one")
+    pull_request.add_argument("--actor", metavar="ID", help="account id of its author at the provider")
+    pull_request.add_argument("--role", metavar="ROLE", help="what the author may do there, such as GITHUB_WRITE")
+    pull_request.add_argument("--approved", action="store_true", help="an approver commented that it is to be built")
+    image = command("map-image", _map_image, "let an image name stand for the Terraform image with more executables")
+    image.add_argument("image")
+    image.add_argument("directory", type=Path)
     command("create-admin", _create_admin, "make the user 'admin', who may do everything; prints a key pair")
     user = command("put-user", _put_user, "make or update a user with one policy; prints a key pair")
     user.add_argument("name")
@@ -73,6 +93,11 @@ def _up(options: argparse.Namespace) -> int:
     running = _running(options.data)
     if running is not None:
         raise CliError(f"it already runs on {running['endpoint_url']} (data in {options.data})")
+    minute = os.environ.get(MINUTE_SECONDS, "60")
+    try:
+        use_minute(float(minute))
+    except ValueError as error:
+        raise CliError(f"{MINUTE_SECONDS} must be a positive number of seconds, not {minute!r}") from error
     if not options.detach:
         try:
             server.serve(options.port, options.data, host=options.host, allow_remote=options.allow_remote)
@@ -150,6 +175,19 @@ def _map(options: argparse.Namespace) -> int:
         {"full_name": options.full_name, "path": str(options.path.resolve())},
     )
     print(json.dumps(answer))
+    return 0
+
+
+def _pull_request(options: argparse.Namespace) -> int:
+    names = ("full_name", "number", "head", "base", "event", "fork", "actor", "role", "approved")
+    content = {name: getattr(options, name) for name in names}
+    print(json.dumps(_post(_endpoint(options.data), "/_local/pull-requests", content)))
+    return 0
+
+
+def _map_image(options: argparse.Namespace) -> int:
+    content = {"image": options.image, "directory": str(options.directory.resolve())}
+    print(json.dumps(_post(_endpoint(options.data), "/_local/images", content)))
     return 0
 
 

@@ -27,9 +27,22 @@ TARGET_PREFIXES = {
     ],
 }
 
+HOSTS = {"GitHub": "github.com", "GitLab": "gitlab.com", "Bitbucket": "bitbucket.org"}
+"""Where the repositories behind a connection are, by its provider type."""
+
 _repositories: dict[str, Path] = {}
 _refs_when_mapped: dict[str, dict[str, str]] = {}
+_pull_requests: dict[tuple[str, int], PullRequest] = {}
 _lock = threading.RLock()
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """What is known of a pull request: its branch, the branch's last known commit, and the files it changes."""
+
+    branch: str
+    commit: str
+    files: tuple[str, ...] = ()
 
 
 @dataclass
@@ -43,6 +56,10 @@ class Connection:
     region: str
     status: str = "PENDING"
     tags: dict[str, str] = field(default_factory=dict)
+
+    def repository_url(self, full_name: str) -> str:
+        """The address from which people clone a repository."""
+        return f"https://{HOSTS.get(self.provider_type, 'git.invalid')}/{full_name}.git"
 
     def described(self) -> dict[str, Any]:
         """The connection as GetConnection returns it."""
@@ -83,8 +100,20 @@ def refs_when_mapped(full_name: str) -> dict[str, str]:
         return dict(_refs_when_mapped.get(full_name, {}))
 
 
+def remember_pull_request(full_name: str, number: int, pull_request: PullRequest) -> None:
+    """Let a number stand for a pull request of a repository."""
+    with _lock:
+        _pull_requests[full_name, number] = pull_request
+
+
+def pull_request(full_name: str, number: int) -> PullRequest | None:
+    """A pull request that was remembered."""
+    with _lock:
+        return _pull_requests.get((full_name, number))
+
+
 def authorize_connection(caller: Caller, permission: str, arn: str, context: dict[str, Any]) -> None:
-    """Check UseConnection or PassConnection; either service prefix may grant it, on an ARN of the same prefix.
+    """Check a permission such as UseConnection; either service prefix may grant it, on an ARN of the same prefix.
 
     context holds condition keys without their prefix. Raises AwsError AccessDeniedException.
     """

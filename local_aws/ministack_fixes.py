@@ -18,7 +18,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
 from ministack.services import cloudwatch_logs, iam, kms, s3, ssm, tagging
 
-from local_aws import kms_use, services
+from local_aws import event_targets, kms_use, services
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
 
 Message = MutableMapping[str, Any]
@@ -41,6 +41,7 @@ def apply() -> None:
     what_a_call_acts_on()
     empty_parameters_of_iam()
     keys_of_log_groups()
+    event_targets.apply()
     kms_use.apply()
 
 

@@ -1,12 +1,13 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the parts of the running process share: its files, its end, and which addresses are this machine."""
+"""What the parts of the running process share: its files, minutes and end, and which addresses are this machine."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ ROOT_ACCESS_KEY_ID = "test"
 ROOT_SECRET_ACCESS_KEY = "test"
 
 _data_dir = Path(".work/local_aws")
+_minute_seconds = 60.0
 _shutdown_hooks: list[Callable[[], None]] = []
 
 
@@ -28,6 +30,19 @@ def use_data_dir(data: Path) -> None:
     global _data_dir
     _data_dir = data.resolve()
     _data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def minute_seconds() -> float:
+    """How long a minute of AWS lasts here: timeouts and waiting times are given in minutes."""
+    return _minute_seconds
+
+
+def use_minute(seconds: float) -> None:
+    """Make the minutes of this server that long. Raises ValueError when it is not a positive number."""
+    global _minute_seconds
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"a minute cannot last {seconds} seconds")
+    _minute_seconds = seconds
 
 
 def on_shutdown(hook: Callable[[], None]) -> None:

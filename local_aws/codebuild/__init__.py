@@ -4,5 +4,6 @@
 """CodeBuild for local AWS: build projects, and builds that really run their buildspec.
 
 service.py answers the API, projects.py and builds.py shape what it stores, runner.py takes one build through its
-phases with shell.py, buildspec.py, image.py, artifacts.py, credentials.py and buildlog.py.
+phases with shell.py, buildspec.py, image.py, artifacts.py, credentials.py and buildlog.py. sources.py clones
+repositories, webhooks.py says which of their events start builds, statuses.py tells them how builds went.
 """

@@ -165,6 +165,15 @@ def logs_location(project: dict[str, Any], build_uuid: str, account_id: str, reg
     }
 
 
+def console_url(build: dict[str, Any]) -> str:
+    """Where the console shows a build and its log."""
+    region, account_id = build["arn"].split(":")[3:5]
+    return (
+        f"https://{region}.console.aws.amazon.com/codesuite/codebuild/{account_id}/projects/"
+        f"{build['projectName']}/build/{build['id']}/?region={region}"
+    )
+
+
 # --- events -----------------------------------------------------------------------------------------------------------
 
 

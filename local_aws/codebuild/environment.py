@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local_aws.codebuild import builds
 from local_aws.codebuild.buildspec import Buildspec, BuildspecError, SecretReference, secret_reference
 
 _PARAMETERS_PER_CALL = 10  # GetParameters takes no more
@@ -131,8 +132,7 @@ def codebuild_variables(
         "CODEBUILD_BUILD_IMAGE": build["environment"]["image"],
         "CODEBUILD_BUILD_NUMBER": str(build["buildNumber"]),
         "CODEBUILD_BUILD_SUCCEEDING": "1",
-        "CODEBUILD_BUILD_URL": f"https://{region}.console.aws.amazon.com/codesuite/codebuild/{account_id}/projects/"
-        f"{build['projectName']}/build/{build['id']}/?region={region}",
+        "CODEBUILD_BUILD_URL": builds.console_url(build),
         "CODEBUILD_CI": "true",
         "CODEBUILD_INITIATOR": build["initiator"],
         "CODEBUILD_KMS_KEY_ID": build["encryptionKey"],
@@ -173,5 +173,12 @@ def process_environment(
     }
     if terraformrc := os.environ.get("LOCAL_AWS_TERRAFORMRC"):
         fixed["TF_CLI_CONFIG_FILE"] = terraformrc
-    defaults = {"HOME": str(home), "TMPDIR": str(temporary), "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    defaults = {
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        # The image has no configuration of git; this machine may.
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
     return {**defaults, **user, **codebuild, **fixed}

@@ -16,6 +16,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_aws.aws_json import AwsError
+
 # Alpine's busybox applets, without those that only make sense for a system's administrator (init, mkfs, ifconfig ...).
 APPLETS = (
     "[ [[ arch ash awk base64 basename bc bunzip2 bzcat bzip2 cat chgrp chmod chown cksum clear cmp comm cp cpio cut "
@@ -30,6 +32,7 @@ APPLETS = (
 
 _GIT_AND_SSH = ("git", "ssh", "ssh-add", "ssh-agent", "ssh-keygen", "ssh-keyscan", "scp", "sftp")
 _TERRAFORM_IMAGES = {"hashicorp/terraform": "terraform", "opentofu/opentofu": "tofu"}
+_mapped: dict[tuple[str, str], Path] = {}
 _REGISTRIES = ("docker.io/", "index.docker.io/", "registry-1.docker.io/", "public.ecr.aws/", "ghcr.io/")
 
 
@@ -39,23 +42,38 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Image:
-    """An image that local AWS can stand in for. notes are lines for the build's log."""
+    """An image that local AWS can stand in for: the Terraform image, maybe with the executables of a directory.
+
+    notes are lines for the build's log.
+    """
 
     name: str
     tag: str
     binary: str
     notes: tuple[str, ...] = ()
+    directory: Path | None = None
+
+
+def map_image(image: str, directory: Path) -> None:
+    """Let an image, of any tag unless it names one, stand for the Terraform image with the executables of a directory.
+
+    They come before the image's own. Raises AwsError BadRequest when there is no such directory.
+    """
+    if not directory.is_dir():
+        raise AwsError("BadRequest", f"{directory} is not a directory")
+    _mapped[_split(image)] = directory
 
 
 def resolve(image: str) -> Image:
     """Find what stands in for an image name such as hashicorp/terraform:1.11; raises ImageError."""
     name, tag = _split(image)
-    binary = _TERRAFORM_IMAGES.get(name)
+    directory = _mapped.get((name, tag or "latest")) or _mapped.get((name, ""))
+    binary = "terraform" if directory else _TERRAFORM_IMAGES.get(name)
     if binary is None:
         raise ImageError(
             "Unable to pull customer's container image. CannotPullContainerError: Error response from daemon: "
             f"pull access denied for {name}, repository does not exist or may require 'docker login' "
-            f"(local AWS stands in for {' and '.join(_TERRAFORM_IMAGES)} only)"
+            f"(local AWS stands in for {' and '.join(_TERRAFORM_IMAGES)} and mapped images only)"
         )
     path = _binary_path(binary)
     if path is None:
@@ -63,6 +81,8 @@ def resolve(image: str) -> Image:
             f"Unable to pull customer's container image. CannotPullContainerError: local AWS found no {binary} on "
             "this machine: put it on PATH or name it in TERRAFORM_BINARY"
         )
+    if directory:
+        return Image(name, tag, binary, directory=directory)
     version = _version(path)
     notes = []
     if re.match(r"\d", tag) and version and version != tag and not version.startswith(tag + "."):
@@ -73,28 +93,38 @@ def resolve(image: str) -> Image:
 def make_bin_directory(image: Image, directory: Path) -> None:
     """Fill a directory with links to the image's commands; it becomes the whole PATH of a build."""
     directory.mkdir(parents=True, exist_ok=True)
+    found: dict[str, str] = {}
     busybox = shutil.which("busybox")
     provided = _busybox_applets(busybox) if busybox else frozenset()
     for applet in APPLETS:
         if busybox and applet in provided:
-            (directory / applet).symlink_to(busybox)
+            found[applet] = busybox
         elif path := shutil.which(_posix_name(applet)):
-            (directory / applet).symlink_to(os.path.realpath(path) if applet == "sh" else path)
+            found[applet] = os.path.realpath(path) if applet == "sh" else path
     if busybox:
-        (directory / "busybox").symlink_to(busybox)
+        found["busybox"] = busybox
     for tool in _GIT_AND_SSH:
         if path := shutil.which(tool):
-            (directory / tool).symlink_to(path)
+            found[tool] = path
     terraform = _binary_path(image.binary)
     assert terraform is not None  # resolve() has seen it
-    (directory / image.binary).symlink_to(terraform)
+    found[image.binary] = terraform
+    if image.directory is not None:
+        found |= {item.name: str(item) for item in image.directory.iterdir() if _is_executable(item)}
+    for name, target in found.items():
+        (directory / name).symlink_to(target)
+
+
+def _is_executable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
 
 
 def _split(image: str) -> tuple[str, str]:
+    """The name of an image without a registry that everybody knows, and its tag, "" if it has none."""
     name, _, _ = image.partition("@")
     head, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
-        head, tag = name, "latest"
+        head, tag = name, ""
     for registry in _REGISTRIES:
         head = head.removeprefix(registry)
     return head, tag

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from local_aws.aws_json import AwsError
-from local_aws.codebuild import buildspec
+from local_aws.codebuild import buildspec, sources
 
 ACCOUNT_BUILD_LIMIT = 60
 """Concurrent builds that an account may have, AWS's default quota for a small Linux environment."""
@@ -127,7 +127,7 @@ def source(given: dict[str, Any]) -> dict[str, Any]:
     """A source with the members that AWS adds."""
     result = copy.deepcopy(given)
     result.setdefault("insecureSsl", False)
-    if result["type"] in ("GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET"):
+    if result["type"] in sources.GIT_TYPES:
         result.setdefault("reportBuildStatus", False)
         result.setdefault("gitCloneDepth", 0)
     return result

@@ -18,9 +18,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws import identity
-from local_aws.aws_json import AwsError
-from local_aws.codebuild import artifacts, buildspec, environment, image
+from local_aws import identity, process
+from local_aws.aws_json import AwsError, Caller
+from local_aws.codebuild import artifacts, buildspec, environment, image, sources, statuses
 from local_aws.codebuild.buildlog import BuildLog, cloudwatch_sink
 from local_aws.codebuild.builds import FAILED, STOPPED, SUCCEEDED, TIMED_OUT, bucket_name, build_artifacts, s3_key
 from local_aws.codebuild.credentials import CredentialsEndpoint, RoleSession
@@ -42,22 +42,31 @@ class PhaseFailure(Exception):
         self.message = message
 
 
+def _clone_failure(error: sources.SourceError, what: str, version: str) -> PhaseFailure:
+    """A failed clone, in CodeBuild's words."""
+    return PhaseFailure("CLIENT_ERROR", f"{error} for {what}" + (f" and source version {version}" if version else ""))
+
+
 class Runner:
     """Runs one build in a thread of its own.
 
-    project is the effective project (overrides applied). minute_seconds is the length of the minutes in which a
-    project gives its timeout; only tests change it.
+    project is the effective project (overrides applied); webhook holds the variables of the event that started it.
     """
 
-    minute_seconds = 60.0
-
     def __init__(
-        self, record: BuildRecord, project: dict[str, Any], role: RoleSession, pipeline: PipelineContext | None = None
+        self,
+        record: BuildRecord,
+        project: dict[str, Any],
+        role: RoleSession,
+        pipeline: PipelineContext | None = None,
+        webhook: dict[str, str] | None = None,
     ) -> None:
         self._record = record
         self._project = project
         self._role = role
         self._pipeline = pipeline
+        self._webhook = webhook or {}
+        self._reported_on: tuple[str, str] | None = None
         self._log = BuildLog()
         self._stopped = threading.Event()
         self._shell: Shell | None = None
@@ -86,16 +95,45 @@ class Runner:
         status = "FAULT"
         self._record.announce_submitted()
         self._record.finish(SUCCEEDED)  # QUEUED
-        self._deadline = time.monotonic() + self._project["timeoutInMinutes"] * self.minute_seconds
+        self._deadline = time.monotonic() + self._project["timeoutInMinutes"] * process.minute_seconds()
         # 0700, removed at the end: nothing of a build is readable by others or stays.
         root = Path(tempfile.mkdtemp(prefix="codebuild-")).resolve()
         try:
+            self._report_start()
             status = self._phases(root)
         except Exception:
             logger.exception("build %s", self._build_arn)
         finally:
-            self._clean_up(root)
-            self._record.complete(status)
+            try:
+                self._clean_up(root)
+                self._report_end(status)
+            finally:
+                self._record.complete(status)
+
+    def _report_start(self) -> None:
+        """Post a commit status, if the project wants one or a webhook started the build.
+
+        Without access to the repository, or without the commit, there is nothing to post it to.
+        """
+        source = self._project["source"]
+        if source["type"] not in sources.GIT_TYPES or not (source.get("reportBuildStatus") or self._webhook):
+            return
+        try:
+            repository = sources.of_project(source, self._caller())
+            commit = sources.version(repository, self._project.get("sourceVersion")).commit
+        except (AwsError, sources.SourceError) as error:
+            logger.warning("no commit status of build %s: %s", self._build_arn, error)
+            return
+        self._reported_on = (repository.full_name, commit)
+        statuses.post(statuses.started(self._record.snapshot(), *self._reported_on))
+
+    def _report_end(self, status: str) -> None:
+        if self._reported_on is not None:
+            statuses.post(statuses.ended(self._record.snapshot(), *self._reported_on, status))
+
+    def _caller(self) -> Caller:
+        """The service role, as AWS sees it."""
+        return identity.caller(self._role.credentials(), self._role.region)
 
     def _clean_up(self, root: Path) -> None:
         if self._shell is not None:
@@ -210,7 +248,9 @@ class Runner:
             secondary = self._download_pipeline_sources(self._pipeline, source, output)
         else:
             version = self._project.get("sourceVersion")
-            self._download_project_source(self._project["source"], source, version, "primary source")
+            commit = self._download_project_source(self._project["source"], source, version, "primary source")
+            if commit:
+                self._record.set(resolvedSourceVersion=commit)
             for item in self._project["secondarySources"]:
                 secondary[item["sourceIdentifier"]] = self._download_secondary(item, output)
         self._log.container("Phase is DOWNLOAD_SOURCE")
@@ -230,10 +270,10 @@ class Runner:
         primary = pipeline.primary_source or (pipeline.input_artifacts[0].name if pipeline.input_artifacts else "")
         for artifact in pipeline.input_artifacts:
             if artifact.name == primary:
-                self._download(artifact.bucket, artifact.key, None, source, "primary source")
+                commit = self._download(artifact.bucket, artifact.key, None, source, "primary source")
                 self._record.set(
                     sourceVersion=f"arn:aws:s3:::{artifact.bucket}/{artifact.key}",
-                    resolvedSourceVersion=artifact.revision or artifact.version,
+                    resolvedSourceVersion=commit or artifact.revision or artifact.version,
                 )
             else:
                 secondary[artifact.name] = self._source_directory(output)
@@ -255,9 +295,14 @@ class Runner:
         self._download_project_source(item, directory, versions.get(identifier), f"secondary source {identifier}")
         return directory
 
-    def _download_project_source(self, source: dict[str, Any], directory: Path, version: str | None, what: str) -> None:
+    def _download_project_source(
+        self, source: dict[str, Any], directory: Path, version: str | None, what: str
+    ) -> str | None:
+        """Fetch a source of the project; the commit, if it comes from a repository."""
+        if source["type"] in sources.GIT_TYPES:
+            return self._clone_project_source(source, directory, version, what)
         if source["type"] == "NO_SOURCE":
-            return
+            return None
         if source["type"] != "S3":
             raise PhaseFailure("CLIENT_ERROR", f"source type {source['type']} is not part of local AWS for {what}")
         bucket, _, key = source["location"].removeprefix("arn:aws:s3:::").partition("/")
@@ -265,20 +310,48 @@ class Runner:
             self._download_prefix(bucket, key, directory, what)
         else:
             self._download(bucket, key, version, directory, what)
+        return None
 
-    def _download(self, bucket: str, key: str, version: str | None, directory: Path, what: str) -> None:
-        """Fetch one zip with the service role's permissions, and unpack it."""
+    def _clone_project_source(self, source: dict[str, Any], directory: Path, version: str | None, what: str) -> str:
+        try:
+            repository = sources.of_project(source, self._caller())
+            found = sources.version(repository, version)
+            sources.clone(repository, found, directory, source.get("gitCloneDepth", 0))
+        except sources.SourceError as error:
+            raise _clone_failure(error, what, version or "") from error
+        if source.get("gitSubmodulesConfig", {}).get("fetchSubmodules") and (directory / ".gitmodules").exists():
+            raise PhaseFailure("CLIENT_ERROR", f"Git submodules are not part of local AWS for {what}")
+        return found.commit
+
+    def _clone_reference(self, reference: sources.Reference, directory: Path, what: str) -> str:
+        try:
+            repository = sources.of_reference(reference, self._caller())
+            found = sources.commit(repository, reference.commit)
+            sources.clone(repository, found, directory)
+        except sources.SourceError as error:
+            raise _clone_failure(error, what, reference.commit) from error
+        return found.commit
+
+    def _download(self, bucket: str, key: str, version: str | None, directory: Path, what: str) -> str | None:
+        """Fetch one artifact with the service role's permissions: unpack a zip, clone what a reference names.
+
+        The commit of a clone is returned.
+        """
         arguments = {"VersionId": version} if version else {}
         try:
             with tempfile.TemporaryFile(dir=directory.parent) as file:
                 body = self._role.client("s3").get_object(Bucket=bucket, Key=key, **arguments)["Body"]
                 shutil.copyfileobj(body, file)
                 file.seek(0)
+                reference = sources.Reference.read(file)
+                if reference is not None:
+                    return self._clone_reference(reference, directory, what)
                 artifacts.unpack(file, directory)
         except ClientError as error:
             raise self._source_failure(environment.client_error_text(error), bucket, key, what) from error
         except (artifacts.ArtifactError, BotoCoreError) as error:
             raise self._source_failure(str(error), bucket, key, what) from error
+        return None
 
     def _download_prefix(self, bucket: str, prefix: str, directory: Path, what: str) -> None:
         try:
@@ -334,7 +407,7 @@ class Runner:
         self._log.mask(secret_values)
         variables = environment.process_environment(
             user,
-            environment.codebuild_variables(build, self._role.region, source, secondary),
+            environment.codebuild_variables(build, self._role.region, source, secondary) | self._webhook,
             region=self._role.region,
             home=directories["home"],
             temporary=directories["tmp"],

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from local_aws import events, identity, process
 from local_aws.aws_json import AwsError, Caller, JsonService, authorize, authorize_pass_role, service_model, validate
-from local_aws.codebuild import builds, projects
+from local_aws.codebuild import builds, projects, sources, statuses, webhooks
 from local_aws.codebuild.credentials import RoleSession
 from local_aws.codebuild.pipeline import Artifact, PipelineContext
 from local_aws.codebuild.projects import invalid
@@ -30,7 +30,6 @@ _PRINCIPAL = "codebuild.amazonaws.com"
 _PAGE = 100
 _TOKEN_SECONDS = 300.0
 _STOP_SECONDS = 10.0
-_GIT_SOURCES = ("GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET", "CODECOMMIT")
 
 Request = dict[str, Any]
 
@@ -41,6 +40,7 @@ class _Build:
     runner: Runner
     request: Request
     from_pipeline: bool
+    webhook: dict[str, str]
 
 
 class _Store:
@@ -183,10 +183,10 @@ class CodeBuildService(JsonService):
     # --- webhooks and policies ----------------------------------------------------------------------------------------
 
     def create_webhook(self, request: Request, caller: Caller) -> dict[str, Any]:
-        """CreateWebhook: stored; no event starts a build."""
+        """CreateWebhook."""
         with self._lock:
             project = self._project(request["projectName"], caller)
-            if project["source"]["type"] not in _GIT_SOURCES[:-1]:
+            if project["source"]["type"] not in sources.GIT_TYPES:
                 raise invalid(f"Webhooks are not supported for source type {project['source']['type']}")
             if "webhook" in project:
                 raise AwsError(
@@ -289,7 +289,7 @@ class CodeBuildService(JsonService):
             known = self._build(request["id"], caller)
             if known.from_pipeline:
                 raise invalid("Builds that were started by CodePipeline can't be retried; retry the pipeline's stage")
-            return {"build": self._start(known.request, caller, _initiator(caller), None)}
+            return {"build": self._start(known.request, caller, _initiator(caller), None, known.webhook)}
 
     def stop_build(self, request: Request, caller: Caller) -> dict[str, Any]:
         """StopBuild: answers when the build has ended, or after some seconds."""
@@ -365,6 +365,40 @@ class CodeBuildService(JsonService):
             build: str = self._start(request, caller, initiator, pipeline)["id"]
             return build
 
+    def deliver(self, event: webhooks.Event) -> list[dict[str, str]]:
+        """Start a build of each project whose webhook wants an event of its repository.
+
+        Returns {project, build_id} of every build that was started, and {project, reason} where one was not.
+        """
+        with self._lock:
+            found = [
+                (account_id, region, project)
+                for (account_id, region), store in self._stores.items()
+                for project in store.projects.values()
+                if "webhook" in project
+                and sources.full_name(project["source"]) == event.full_name
+                and sources.connection_of(project["source"], account_id)
+                and webhooks.wanted(project["webhook"], event)
+            ]
+            return [
+                {"project": project["name"], **self._delivered(event, project, Caller(account_id, region, "", ""))}
+                for account_id, region, project in found
+            ]
+
+    def _delivered(self, event: webhooks.Event, project: dict[str, Any], owner: Caller) -> dict[str, str]:
+        webhook, source = project["webhook"], project["source"]
+        if webhook.get("buildType", "BUILD") != "BUILD":
+            return {"reason": f"builds of type {webhook['buildType']} are not part of local AWS"}
+        if webhooks.needs_approval(webhook, event, source["type"]):
+            statuses.post(statuses.not_approved(project, event.full_name, event.commit))
+            return {"reason": statuses.NOT_APPROVED}
+        request = {"projectName": project["name"], "sourceVersion": event.source_version}
+        try:
+            build = self._start(request, owner, webhooks.initiator(source["type"]), None, event.variables())
+        except AwsError as error:
+            return {"reason": error.message}
+        return {"build_id": build["id"]}
+
     def shutdown(self) -> None:
         """Stop every build that runs; called when the server stops."""
         with self._lock:
@@ -380,9 +414,14 @@ class CodeBuildService(JsonService):
             build.record.completed.wait(5)
 
     def _start(
-        self, request: Request, caller: Caller, initiator: str, pipeline: PipelineContext | None
+        self,
+        request: Request,
+        caller: Caller,
+        initiator: str,
+        pipeline: PipelineContext | None,
+        webhook: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Start a build with the lock held; returns its record."""
+        """Start a build with the lock held; returns its record. webhook is for one that an event starts."""
         store = self._store(caller)
         project = self._project(request["projectName"], caller)
         effective = builds.effective_project(project, request)
@@ -403,8 +442,8 @@ class CodeBuildService(JsonService):
             account_id=caller.account_id,
             region=caller.region,
         )
-        runner = Runner(record, effective, role, pipeline)
-        store.builds[data["id"]] = _Build(record, runner, request, pipeline is not None)
+        runner = Runner(record, effective, role, pipeline, webhook)
+        store.builds[data["id"]] = _Build(record, runner, request, pipeline is not None, webhook or {})
         record.submit()
         snapshot = record.snapshot()
         runner.start()

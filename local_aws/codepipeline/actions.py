@@ -20,8 +20,9 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from local_aws import codeconnections, git
+from local_aws import codeconnections, git, process
 from local_aws.aws_json import AwsError, authorize
+from local_aws.codebuild.sources import Reference
 from local_aws.codepipeline import artifacts, definition, variables
 from local_aws.codepipeline.model import ActionRun, Execution, Pipeline, Revision, StoredArtifact, now
 from local_aws.codepipeline.roles import RoleSession
@@ -72,7 +73,7 @@ class Job:
         ]
 
     def upload(self, content: Path, revision: str, acl: str | None = None) -> None:
-        """Store a zip as the action's one output artifact."""
+        """Store a file as the action's one output artifact."""
         (where,) = self.new_outputs()
         try:
             if acl:  # MiniStack does not ask for the right to set one
@@ -88,7 +89,9 @@ class Job:
 
     def deadline(self, default_minutes: int) -> float:
         """The monotonic time at which the action times out."""
-        return time.monotonic() + 60 * int(self.run.action.get("timeoutInMinutes", default_minutes))
+        return time.monotonic() + process.minute_seconds() * int(
+            self.run.action.get("timeoutInMinutes", default_minutes)
+        )
 
 
 class Action(ABC):
@@ -162,7 +165,10 @@ def bucket_failure(bucket: str, error: ClientError) -> ActionFailedError:
 
 
 class ConnectionSource(Action):
-    """CodeStarSourceConnection: a commit of a repository behind a connection, as a zip without history."""
+    """CodeStarSourceConnection: a commit of a repository behind a connection.
+
+    It is stored as a zip without history, or (CODEBUILD_CLONE_REF) as a reference with which a build clones it.
+    """
 
     def run(self, job: Job) -> None:
         configuration, action = job.configuration, job.run.action
@@ -174,10 +180,6 @@ class ConnectionSource(Action):
                 "ConfigurationError",
                 f"Unable to find the repository {full_name} through the "
                 f"connection {arn} (local AWS knows the repositories that map-repository named)",
-            )
-        if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
-            raise ActionFailedError(
-                "ConfigurationError", "OutputArtifactFormat CODEBUILD_CLONE_REF is not part of local AWS; use CODE_ZIP"
             )
         override = job.execution.overrides.get(action["name"])
         branch = override.branch if override and override.branch else configuration["BranchName"]
@@ -196,8 +198,11 @@ class ConnectionSource(Action):
             f"&Commit={commit.id}"
         )
         with tempfile.TemporaryDirectory(prefix="local-aws-source-") as directory:
-            content = Path(directory) / "source.zip"
-            git.archive(repository, commit.id, content)
+            content = Path(directory) / "source"
+            if configuration.get("OutputArtifactFormat") == "CODEBUILD_CLONE_REF":
+                content.write_text(Reference(arn, full_name, commit.id, branch).text(), encoding="utf-8")
+            else:
+                git.archive(repository, commit.id, content)
             if content.stat().st_size > artifacts.MAX_SOURCE_BYTES:
                 raise ActionFailedError("ConfigurationError", "The source artifact is larger than 7 GB")
             job.upload(content, commit.id, acl="bucket-owner-full-control")  # as AWS does for this kind of source
@@ -413,12 +418,13 @@ class ManualApproval(Action):
     def _notify(job: Job, topic: str, minutes: int) -> None:
         region, name = job.pipeline.region, job.pipeline.name
         link = f"https://{region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{name}/view?region={region}"
+        expires = now() + timedelta(seconds=minutes * process.minute_seconds())
         approval = {
             "pipelineName": name,
             "stageName": job.run.stage,
             "actionName": job.run.name,
             "token": job.run.token,
-            "expires": (now() + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%MZ"),
+            "expires": expires.strftime("%Y-%m-%dT%H:%MZ"),
             "externalEntityLink": job.configuration.get("ExternalEntityLink"),
             "approvalReviewLink": f"{link}#/{job.run.stage}/{job.run.name}/approve/{job.run.token}",
             "customData": job.configuration.get("CustomData"),

@@ -204,6 +204,13 @@ def _check_action(action: dict[str, Any], region: str) -> None:
             )
     if kind["provider"] == "CodeBuild":
         _check_build(action)
+    if kind["provider"] == "CodeStarSourceConnection" and (
+        configuration.get("OutputArtifactFormat", "CODE_ZIP") not in ("CODE_ZIP", "CODEBUILD_CLONE_REF")
+    ):
+        raise declaration(
+            f"Action configuration for action '{name}' contains an invalid value for 'OutputArtifactFormat': "
+            f"'{configuration['OutputArtifactFormat']}' (valid: CODE_ZIP, CODEBUILD_CLONE_REF)"
+        )
 
 
 def _check_build(action: dict[str, Any]) -> None:

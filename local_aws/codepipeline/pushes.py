@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts executions when a source changes: pushes to mapped repositories, and new versions of S3 objects."""
+"""Starts executions and builds when a source changes: pushes to mapped repositories, new versions of S3 objects."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from botocore.exceptions import ClientError
 
 from local_aws import codeconnections, git, process
 from local_aws.aws_json import AwsError
+from local_aws.codebuild import webhooks
+from local_aws.codebuild.service import SERVICE as CODEBUILD
 from local_aws.codepipeline import engine
 from local_aws.codepipeline.model import Pipeline, Revision, Trigger
 from local_aws.codepipeline.roles import RoleSession
@@ -64,28 +66,58 @@ def _repository(full_name: str, path: Path, known: dict[str, dict[str, str]]) ->
     for ref, commit in current.items():
         if before.get(ref) != commit:
             pushed(full_name, path, ref, before.get(ref), commit)
+            _build(full_name, path, ref, before.get(ref), commit)
 
 
 def pushed(full_name: str, path: Path, ref: str, old: str | None, new: str) -> None:
     """Start every pipeline that a push of one ref (refs/heads/... or refs/tags/...) triggers."""
+    for pipeline, action in connected(full_name):
+        trigger = _trigger(pipeline, action, path, ref, old, new)
+        if trigger is None:
+            continue
+        branch = ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else ""
+        try:
+            engine.start(pipeline, trigger, overrides={action["name"]: Revision("COMMIT_ID", new, branch)})
+        except AwsError as error:
+            logger.warning("push to %s does not start %s: %s", full_name, pipeline.name, error.message)
+
+
+def connected(full_name: str) -> Iterator[tuple[Pipeline, dict[str, Any]]]:
+    """The pipelines that hear of a repository, each with its source action: the connection must be available."""
     for pipeline in SERVICE.pipelines():
         for action in pipeline.declaration["stages"][0]["actions"]:
+            configuration = action["configuration"]
             if action["actionTypeId"]["provider"] != "CodeStarSourceConnection" or (
-                action["configuration"]["FullRepositoryId"] != full_name
+                configuration["FullRepositoryId"] != full_name
             ):
                 continue
-            trigger = _trigger(pipeline, action, path, ref, old, new)
             connection = codeconnections.SERVICE.find(
-                action["configuration"]["ConnectionArn"], pipeline.account_id, pipeline.region
+                configuration["ConnectionArn"], pipeline.account_id, pipeline.region
             )
-            # Without the connection AWS hears of no push.
-            if trigger is None or connection is None or connection.status != "AVAILABLE":
-                continue
-            branch = ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else ""
-            try:
-                engine.start(pipeline, trigger, overrides={action["name"]: Revision("COMMIT_ID", new, branch)})
-            except AwsError as error:
-                logger.warning("push to %s does not start %s: %s", full_name, pipeline.name, error.message)
+            if connection is not None and connection.status == "AVAILABLE":
+                yield pipeline, action
+
+
+def git_filters(pipeline: Pipeline, action: dict[str, Any]) -> list[dict[str, Any]]:
+    """The triggers that a pipeline declares for a source action."""
+    return [
+        item["gitConfiguration"]
+        for item in pipeline.declaration.get("triggers", [])
+        if item["gitConfiguration"]["sourceActionName"] == action["name"]
+    ]
+
+
+def _build(full_name: str, path: Path, ref: str, old: str | None, new: str) -> None:
+    """Start every build that a push triggers."""
+    try:
+        message, files = git.commit(path, new).message, tuple(git.changed_files(path, old, new))
+    except git.GitError as error:  # such as a tag of something that is no commit
+        logger.warning("push of %s to %s: %s", ref, full_name, error)
+        return
+    event = webhooks.Event(webhooks.PUSH, full_name, ref, new, message, files, previous=old or "")
+    for item in CODEBUILD.deliver(event):
+        if "reason" in item:
+            logger.warning("push to %s does not start a build of %s: %s", full_name, item["project"], item["reason"])
 
 
 def _trigger(
@@ -94,15 +126,11 @@ def _trigger(
     """The trigger a push is to a pipeline, or None."""
     configuration = action["configuration"]
     own_branch = ref == f"refs/heads/{configuration['BranchName']}"
-    git_filters = [
-        item["gitConfiguration"]
-        for item in pipeline.declaration.get("triggers", [])
-        if item["gitConfiguration"]["sourceActionName"] == action["name"]
-    ]
-    if not git_filters:
+    declared = git_filters(pipeline, action)
+    if not declared:
         wanted = own_branch and configuration.get("DetectChanges", "true").lower() != "false"
         return Trigger("Webhook", configuration["ConnectionArn"]) if wanted else None
-    for filters in git_filters:
+    for filters in declared:
         if "push" not in filters:
             matched = own_branch and "pullRequest" not in filters
         else:

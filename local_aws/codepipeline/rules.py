@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from local_aws import process
 from local_aws.codepipeline import cron, stage_conditions
 from local_aws.codepipeline.actions import ActionFailedError
 from local_aws.codepipeline.model import Pipeline, RuleRun
@@ -80,11 +81,12 @@ class DeploymentWindow(Rule):
         window = cron.parse(job.configuration["Cron"])
         zone = cron.zone(job.configuration.get("TimeZone", "UTC"))
         minutes = int(job.run.rule.get("timeoutInMinutes", WINDOW_TIMEOUT_MINUTES))
-        deadline = time.monotonic() + 60 * minutes
+        deadline = time.monotonic() + process.minute_seconds() * minutes
         while not window.is_open(moment := datetime.now(zone)):
             if time.monotonic() >= deadline:
                 raise RuleFailedError(f"The deployment window did not open within {minutes} minutes")
-            if not job.wait(60 - moment.second):  # only another minute can be another answer
+            # Only another minute of the clock can be another answer.
+            if not job.wait(min(60 - moment.second, deadline - time.monotonic())):
                 break
         return "The deployment window is open"
 
@@ -94,7 +96,7 @@ class CloudWatchAlarm(Rule):
 
     def run(self, job: RuleJob) -> str:
         name, states = job.configuration["AlarmName"], stage_conditions.alarm_states(job.configuration)
-        deadline = time.monotonic() + 60 * int(job.configuration.get("WaitTime", 0))
+        deadline = time.monotonic() + process.minute_seconds() * int(job.configuration.get("WaitTime", 0))
         while True:
             found = job.role.client("cloudwatch").describe_alarms(
                 AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"]

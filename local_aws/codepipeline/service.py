@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from typing import Any, TypeVar
 
 from local_aws import codeconnections
@@ -34,6 +35,7 @@ class CodePipelineService(JsonService):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._pipelines: dict[tuple[str, str, str], Pipeline] = {}
+        self._rules: dict[str, str] = {}  # whose calls they are, by client request token
 
     def resource_arns(self, operation: str, request: dict[str, Any], caller: Caller) -> list[str]:
         base = f"arn:aws:codepipeline:{caller.region}:{caller.account_id}"
@@ -204,10 +206,26 @@ class CodePipelineService(JsonService):
                     )
                 overrides[item["actionName"]] = Revision(item["revisionType"], item["revisionValue"])
             given = {item["name"]: item["value"] for item in request.get("variables", [])}
-            execution = engine.start(pipeline, Trigger("StartPipelineExecution", caller.session_arn), given, overrides)
+            trigger = Trigger("StartPipelineExecution", caller.session_arn)
+            if rule_arn := self._rules.get(token or ""):
+                trigger = Trigger("CloudWatchEvent", rule_arn)
+            execution = engine.start(pipeline, trigger, given, overrides)
             if token:
                 pipeline.client_tokens[token] = execution.id
         return {"pipelineExecutionId": execution.id}
+
+    def start_for_rule(self, rule_arn: str, pipeline: str, content: dict[str, Any], client: Any) -> None:
+        """Start an execution for a rule of EventBridge. Raises ClientError when the client's role may not.
+
+        content is what the rule sends: its sourceRevisions and variables count.
+        """
+        given = {name: content[name] for name in ("sourceRevisions", "variables") if content.get(name)}
+        token = str(uuid.uuid4())
+        self._rules[token] = rule_arn
+        try:
+            client.start_pipeline_execution(name=pipeline, clientRequestToken=token, **given)
+        finally:
+            del self._rules[token]
 
     def stop_pipeline_execution(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         pipeline = self._pipeline(request["pipelineName"], caller)

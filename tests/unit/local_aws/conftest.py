@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,14 @@ from typing import Any
 import pytest
 
 from tests.unit.local_aws.support import (
-    REGION,
-    Keys,
+    Demo,
     LocalAws,
     Repository,
     Running,
     allow,
     approval_action,
-    command,
     git,
+    server,
     source_action,
     unique,
 )
@@ -30,16 +28,13 @@ from tests.unit.local_aws.support import (
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """Local AWS on a free port, with an administrator who is not root."""
-    data = tmp_path_factory.mktemp("local-aws")
-    started = command("up", "--detach", "--port", "0", "--data", str(data))
-    assert started.returncode == 0, started.stderr
-    try:
-        admin = json.loads(command("create-admin", "--data", str(data)).stdout)
-        yield LocalAws(
-            json.loads(started.stdout)["endpoint_url"], data, Keys(admin["AccessKeyId"], admin["SecretAccessKey"])
-        )
-    finally:
-        command("down", "--data", str(data))
+    with server(tmp_path_factory.mktemp("local-aws")) as running:
+        yield running
+
+
+@pytest.fixture
+def demo(local_aws: LocalAws) -> Demo:
+    return Demo(local_aws)
 
 
 @pytest.fixture
@@ -57,19 +52,13 @@ def repository(local_aws: LocalAws, tmp_path: Path) -> Repository:
 @pytest.fixture(scope="session")
 def connection(local_aws: LocalAws) -> str:
     """An available connection; its ARN."""
-    arn: str = local_aws.client("codeconnections").create_connection(ConnectionName="shared", ProviderType="GitHub")[
-        "ConnectionArn"
-    ]
-    local_aws.post("/_local/connections/complete", connection_name="shared")
-    return arn
+    return local_aws.connection("shared")
 
 
 @pytest.fixture(scope="session")
 def artifact_bucket(local_aws: LocalAws) -> str:
     """A bucket for artifacts."""
-    name = unique("artifacts")
-    local_aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    return name
+    return local_aws.bucket("artifacts")
 
 
 @pytest.fixture

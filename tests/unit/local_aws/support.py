@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,9 +100,40 @@ class LocalAws:
                 PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}),
             )
 
+    def connection(self, name: str) -> str:
+        """An available connection; its ARN."""
+        made = self.client("codeconnections").create_connection(ConnectionName=name, ProviderType="GitHub")
+        self.post("/_local/connections/complete", connection_name=name)
+        return str(made["ConnectionArn"])
+
+    def bucket(self, prefix: str) -> str:
+        """A bucket with a name that no other test uses."""
+        name = unique(prefix)
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return name
+
     def calls(self) -> list[dict[str, Any]]:
         """The call log so far."""
         return [json.loads(line) for line in (self.data / "calls.jsonl").read_text().splitlines()]
+
+    def commit_statuses(self, full_name: str) -> list[dict[str, Any]]:
+        """What was posted to the commits of a repository so far."""
+        file = self.data / "commit_statuses.jsonl"
+        found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return [item for item in found if item["repository"] == full_name]
+
+
+@contextlib.contextmanager
+def server(data: Path) -> Iterator[LocalAws]:
+    """Local AWS on a free port."""
+    started = command("up", "--detach", "--port", "0", "--data", str(data))
+    assert started.returncode == 0, started.stderr
+    try:
+        admin = json.loads(command("create-admin", "--data", str(data)).stdout)
+        keys = Keys(admin["AccessKeyId"], admin["SecretAccessKey"])
+        yield LocalAws(json.loads(started.stdout)["endpoint_url"], data, keys)
+    finally:
+        command("down", "--data", str(data))
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -170,6 +202,67 @@ class Repository:
         git("commit", "-q", "-m", message, cwd=self.clone)
         git("push", "-q", "origin", branch, cwd=self.clone)
         return git("rev-parse", "HEAD", cwd=self.clone)
+
+
+CODEBUILD = "codebuild.amazonaws.com"
+LOGS = allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"])
+ECHO = "version: 0.2\nphases: {build: {commands: [echo hello]}}"
+ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "hashicorp/terraform:1.11", "computeType": "BUILD_GENERAL1_SMALL"}
+
+
+class Demo:
+    """The administrator's view of CodeBuild, with names that no other test uses."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self.aws = aws
+        self.codebuild = aws.client("codebuild")
+
+    def role(self, *statements: dict[str, Any], condition: dict[str, Any] | None = None) -> str:
+        return self.aws.role(unique("build"), CODEBUILD, *statements, condition=condition)
+
+    def request(self, buildspec: str = ECHO, role: str | None = None, **members: Any) -> dict[str, Any]:
+        return {
+            "name": unique("project"),
+            "source": {"type": "NO_SOURCE", "buildspec": buildspec},
+            "artifacts": {"type": "NO_ARTIFACTS"},
+            "environment": ENVIRONMENT,
+            "serviceRole": role or self.role(LOGS),
+            **members,
+        }
+
+    def project(self, buildspec: str = ECHO, *statements: dict[str, Any], **members: Any) -> dict[str, Any]:
+        role = self.role(LOGS, *statements)
+        made: dict[str, Any] = self.codebuild.create_project(**self.request(buildspec, role, **members))["project"]
+        return made
+
+    def start(self, project: dict[str, Any], **overrides: Any) -> str:
+        build_id: str = self.codebuild.start_build(projectName=project["name"], **overrides)["build"]["id"]
+        return build_id
+
+    def build(self, project: dict[str, Any], **overrides: Any) -> dict[str, Any]:
+        return self.ended(self.start(project, **overrides))
+
+    def get(self, build_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.codebuild.batch_get_builds(ids=[build_id])["builds"][0]
+        return found
+
+    def ended(self, build_id: str, seconds: float = 20) -> dict[str, Any]:
+        def complete() -> dict[str, Any] | None:
+            build = self.get(build_id)
+            return build if build["buildComplete"] else None
+
+        found: dict[str, Any] = eventually(complete, seconds)
+        return found
+
+    def log(self, build: dict[str, Any]) -> str:
+        answer = self.aws.client("logs").get_log_events(
+            logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"], startFromHead=True
+        )
+        return "".join(event["message"] for event in answer["events"])
+
+    def context(self, build: dict[str, Any], phase: str) -> dict[str, str]:
+        found: dict[str, str] = next(p for p in build["phases"] if p["phaseType"] == phase)["contexts"][0]
+        return found
 
 
 OVER = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")

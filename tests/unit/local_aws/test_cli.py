@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import server
-from tests.unit.local_aws.support import ACCOUNT, LocalAws, command, unique
+from tests.unit.local_aws.support import ACCOUNT, ENVIRONMENT, Demo, LocalAws, command, unique
 
 
 def test_up_status_down(local_aws: LocalAws) -> None:
@@ -58,3 +58,16 @@ def test_users_have_what_their_policy_says_and_keys_are_replaced(local_aws: Loca
         local_aws.client("s3", second).list_buckets()
     with pytest.raises(ClientError, match="InvalidClientTokenId"):
         local_aws.client("sts", first).get_caller_identity()
+
+
+def test_an_image_is_mapped(local_aws: LocalAws, demo: Demo, tmp_path: Path) -> None:
+    (tmp_path / "tflint").write_text("#!/bin/sh\necho linted\n")
+    (tmp_path / "tflint").chmod(0o755)
+    name = unique("example/checks")
+    assert local_aws.command("map-image", name, str(tmp_path)) == {"image": name, "directory": str(tmp_path)}
+    environment = ENVIRONMENT | {"image": f"{name}:1"}
+    spec = "version: 0.2\nphases: {build: {commands: [tflint]}}"
+    build = demo.build(demo.project(spec, environment=environment))
+    assert "linted\n" in demo.log(build)
+    done = command("map-image", name, str(tmp_path / "nothing"), "--data", str(local_aws.data))
+    assert (done.returncode, "is not a directory" in done.stderr) == (1, True)

@@ -16,79 +16,24 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.local_aws.support import ACCOUNT, REGION, LocalAws, allow, eventually, unique
-
-CODEBUILD = "codebuild.amazonaws.com"
-LOGS = allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"])
-ECHO = "version: 0.2\nphases: {build: {commands: [echo hello]}}"
-ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "hashicorp/terraform:1.11", "computeType": "BUILD_GENERAL1_SMALL"}
-
-
-class Demo:
-    """The administrator's view of CodeBuild, with names that no other test uses."""
-
-    def __init__(self, aws: LocalAws) -> None:
-        self.aws = aws
-        self.codebuild = aws.client("codebuild")
-
-    def role(self, *statements: dict[str, Any], condition: dict[str, Any] | None = None) -> str:
-        return self.aws.role(unique("build"), CODEBUILD, *statements, condition=condition)
-
-    def request(self, buildspec: str = ECHO, role: str | None = None, **members: Any) -> dict[str, Any]:
-        return {
-            "name": unique("project"),
-            "source": {"type": "NO_SOURCE", "buildspec": buildspec},
-            "artifacts": {"type": "NO_ARTIFACTS"},
-            "environment": ENVIRONMENT,
-            "serviceRole": role or self.role(LOGS),
-            **members,
-        }
-
-    def project(self, buildspec: str = ECHO, *statements: dict[str, Any], **members: Any) -> dict[str, Any]:
-        role = self.role(LOGS, *statements)
-        made: dict[str, Any] = self.codebuild.create_project(**self.request(buildspec, role, **members))["project"]
-        return made
-
-    def start(self, project: dict[str, Any], **overrides: Any) -> str:
-        build_id: str = self.codebuild.start_build(projectName=project["name"], **overrides)["build"]["id"]
-        return build_id
-
-    def build(self, project: dict[str, Any], **overrides: Any) -> dict[str, Any]:
-        return self.ended(self.start(project, **overrides))
-
-    def get(self, build_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.codebuild.batch_get_builds(ids=[build_id])["builds"][0]
-        return found
-
-    def ended(self, build_id: str, seconds: float = 20) -> dict[str, Any]:
-        def complete() -> dict[str, Any] | None:
-            build = self.get(build_id)
-            return build if build["buildComplete"] else None
-
-        found: dict[str, Any] = eventually(complete, seconds)
-        return found
-
-    def log(self, build: dict[str, Any]) -> str:
-        answer = self.aws.client("logs").get_log_events(
-            logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"], startFromHead=True
-        )
-        return "".join(event["message"] for event in answer["events"])
-
-    def context(self, build: dict[str, Any], phase: str) -> dict[str, str]:
-        found: dict[str, str] = next(p for p in build["phases"] if p["phaseType"] == phase)["contexts"][0]
-        return found
-
-
-@pytest.fixture
-def demo(local_aws: LocalAws) -> Demo:
-    return Demo(local_aws)
+from tests.unit.local_aws.support import (
+    ACCOUNT,
+    CODEBUILD,
+    ECHO,
+    ENVIRONMENT,
+    LOGS,
+    REGION,
+    Demo,
+    LocalAws,
+    allow,
+    eventually,
+    unique,
+)
 
 
 @pytest.fixture
 def bucket(local_aws: LocalAws) -> str:
-    name = unique("bucket")
-    local_aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    return name
+    return local_aws.bucket("bucket")
 
 
 def refused(code: str, call: Any, **arguments: Any) -> str:
@@ -307,9 +252,9 @@ def test_webhooks_policies_visibility_and_cache(demo: Demo) -> None:
     public = demo.codebuild.update_project_visibility(projectArn=project["arn"], projectVisibility="PUBLIC_READ")
     assert public["publicProjectAlias"]
     demo.codebuild.invalidate_project_cache(projectName=name)
-    # A git source is stored, but a build of it says that it can't be fetched here.
-    assert (
-        "source type GITHUB is not part of local AWS" in demo.context(demo.build(project), "DOWNLOAD_SOURCE")["message"]
+    # A repository without a connection is stored, but a build of it says that it can't be fetched here.
+    assert demo.context(demo.build(project), "DOWNLOAD_SOURCE")["message"].startswith(
+        "source type GITHUB without a connection (auth type CODECONNECTIONS) is not part of local AWS"
     )
 
 

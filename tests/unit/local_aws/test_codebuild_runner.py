@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from local_aws import process
 from local_aws.aws_json import AwsError
-from local_aws.codebuild import builds, image, projects, runner
+from local_aws.codebuild import builds, image, projects
 from local_aws.codebuild.buildlog import BuildLog, Event
 from local_aws.codebuild.record import BuildRecord
 from local_aws.codebuild.runner import Runner
@@ -243,6 +244,9 @@ def test_a_machine_without_busybox(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     image.make_bin_directory(image.resolve("hashicorp/terraform:1.11"), tmp_path)
     present = {path.name for path in tmp_path.iterdir()}
     assert {"sh", "ls", "sed", "grep", "tar", "sha256sum", "git", "terraform"} <= present
+    # What a buildspec may count on in the real image, as far as this machine has it.
+    usual = "awk base64 cut date head od printf sort tr wc wget xxd cat mktemp rm env tee xargs".split()
+    assert {tool for tool in usual if which(tool)} <= present
     assert not present & {"busybox", "bash", "jq", "python3", "curl", "aws", "perl"}
     # The machine's POSIX shell, which is not bash where it has a smaller one.
     assert (tmp_path / "sh").resolve().name == Path(which("dash") or which("sh") or "").resolve().name
@@ -286,6 +290,7 @@ def test_nothing_of_the_servers_environment_reaches_the_build(monkeypatch: pytes
     assert variables["CODEBUILD_BUILD_ID"] == "demo:00000000-uuid"
     assert variables["CODEBUILD_BUILD_NUMBER"] == "7"
     assert variables["CODEBUILD_INITIATOR"] == "alice"
+    assert variables["GIT_CONFIG_NOSYSTEM"] == "1"
     assert variables["TF_CLI_CONFIG_FILE"] == "/somewhere/terraformrc"
     assert variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"].startswith("http://127.0.0.1:")
     assert any(line.startswith("drwx------") for line in build.output)
@@ -339,7 +344,7 @@ SLEEPY = """
 
 
 def test_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner.Runner, "minute_seconds", 0.1)
+    monkeypatch.setattr(process, "_minute_seconds", 0.4)
     build = Build(SLEEPY, timeoutInMinutes=5).run()
     assert build.result["buildStatus"] == "TIMED_OUT"
     assert build.statuses["BUILD"] == "TIMED_OUT"
@@ -385,6 +390,48 @@ def test_other_images_cannot_be_pulled(image: str, message: str) -> None:
     assert "Unable to pull customer's container image. CannotPullContainerError" in context["message"]
     assert message in context["message"]
     assert "DOWNLOAD_SOURCE" not in build.statuses
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with executables of no real image, and a file that is none."""
+    monkeypatch.setattr(image, "_mapped", {})
+    for name, text in (("tflint", "echo tflint ran"), ("wget", "echo another wget"), ("notes.txt", "")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o644 if name == "notes.txt" else 0o755)
+    return tmp_path
+
+
+MAPPED = "version: 0.2\nphases: {build: {commands: [tflint, wget, 'terraform version | grep -c ^Terra', 'ls | wc -l']}}"
+
+
+@pytest.mark.parametrize(
+    ("mapped", "asked"),
+    [
+        ("example/checks", "example/checks:3"),
+        ("example/checks", "example/checks@sha256:" + "0" * 64),
+        ("example/checks:3", "example/checks:3"),
+        ("example/checks:latest", "example/checks"),
+        ("docker.io/example/checks:3", "example/checks:3"),
+        (f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/checks", f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/checks:v1"),
+        ("hashicorp/terraform", "hashicorp/terraform:1.11"),
+    ],
+)
+def test_a_mapped_image_has_more_executables(mapped: str, asked: str, tools: Path) -> None:
+    image.map_image(mapped, tools)
+    build = Build(MAPPED, environment={"image": asked}).run()
+    assert build.result["buildStatus"] == "SUCCEEDED", build.log
+    assert build.output == ["tflint ran", "another wget", "1", "0"]
+    assert "asks for version" not in build.log
+    image.make_bin_directory(image.resolve(asked), tools / "bin")
+    assert not (tools / "bin" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("asked", ["example/checks:4", "example/checks", "checks:3"])
+def test_another_image_than_the_mapped_one_cannot_be_pulled(asked: str, tools: Path) -> None:
+    image.map_image("example/checks:3", tools)
+    build = Build(MAPPED, environment={"image": asked}).run()
+    assert build.context("PROVISIONING")["statusCode"] == "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
 
 
 def test_another_version_of_terraform_is_said() -> None:
