@@ -69,7 +69,7 @@ e2e: setup ## The whole way, from an empty account to a VPC and back
 	@pytest tests/e2e
 
 format: setup ## Format Python and Terraform
-	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf && terraform fmt -recursive tests
+	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf && terraform fmt -recursive tests && terraform fmt -recursive buildspecs
 
 dist: setup ## Build the collection artifact in dist/
 	@python scripts/dist.py

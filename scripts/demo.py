@@ -142,7 +142,7 @@ def summary(aws: LocalAws, people: dict[str, Person], execution: str, vars_file:
     print(f"{INDENT}Pipeline gitops-{STACK}, execution {execution}")
     for detail in sorted(details, key=lambda detail: detail["startTime"]):
         seconds = (detail["lastUpdateTime"] - detail["startTime"]).total_seconds()
-        print(f"{INDENT}  {detail['stageName']:<10}{detail['status']:<12}{seconds:4.0f} s")
+        print(f"{INDENT}  {detail['actionName']:<10}{detail['status']:<12}{seconds:4.0f} s")
     print(f"{INDENT}VPC     {vpc['VpcId']}  {vpc['CidrBlock']}")
     for subnet in subnets:
         print(f"{INDENT}Subnet  {subnet['SubnetId']}  {subnet['CidrBlock']}  {subnet['AvailabilityZone']}")

@@ -90,12 +90,21 @@ class Repository:
         self._git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare), cwd=directory)
         self._git("init", "--quiet", "--initial-branch=main", str(self.clone), cwd=directory)
 
-    def push(self, message: str) -> str:
-        """Commits all that is in the clone and pushes it to the branch main; the commit's id."""
+    def push(self, message: str, branch: str = "main") -> str:
+        """Commits all that is in the clone and pushes it to the branch; the commit's id. Leaves the clone on main."""
+        if branch != "main":
+            self._git("checkout", "--quiet", "-B", branch, cwd=self.clone)
         self._git("add", "--all", cwd=self.clone)
         self._git("commit", "--quiet", f"--message={message}", cwd=self.clone)
-        self._git("push", "--quiet", str(self.bare), "main", cwd=self.clone)
-        return self._git("rev-parse", "HEAD", cwd=self.clone)
+        self._git("push", "--quiet", str(self.bare), branch, cwd=self.clone)
+        commit = self._git("rev-parse", "HEAD", cwd=self.clone)
+        if branch != "main":
+            self._git("checkout", "--quiet", "main", cwd=self.clone)
+        return commit
+
+    def git(self, *arguments: str) -> str:
+        """A git command in the clone; what it printed."""
+        return self._git(*arguments, cwd=self.clone)
 
     @staticmethod
     def _git(*arguments: str, cwd: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._builds import FOR_STARTING, LAST_LINES, late
-from ansible_collections.gitops.aws.plugins.plugin_utils._watching import Watching, log_by_build
+from ansible_collections.gitops.aws.plugins.plugin_utils._watching import Log, Watching
 
 MARKS = {
     "SUCCEEDED": "ok",
@@ -26,6 +26,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._shown = ""
+        self._log = Log()
 
     def lines(self, result: dict[str, Any]) -> list[str]:
         """What is new since the last look, as lines for a person: that it runs, its log, that it has ended."""
@@ -33,7 +34,7 @@ class Progress:
         status, name = build["status"], f"  {build['id']}"
         if not self._shown:
             lines.append(f"{name}: {MARKS['IN_PROGRESS']}")
-        lines += log_by_build(result).get(build["id"], [])
+        lines += self._log.by_build(result).get(build["id"], [])
         if status not in ("IN_PROGRESS", self._shown):
             lines.append(f"{name}: {MARKS.get(status, status)}")
         self._shown = status

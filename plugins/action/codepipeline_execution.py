@@ -11,7 +11,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.gitops.aws.plugins.module_utils._executions import OF_STATES, ended, failure, late
-from ansible_collections.gitops.aws.plugins.plugin_utils._watching import Watching, log_by_build
+from ansible_collections.gitops.aws.plugins.plugin_utils._watching import Log, Watching
 
 MARKS = {"Succeeded": "ok", "Failed": "FAILED", "InProgress": "runs", "Abandoned": "abandoned"}
 
@@ -21,22 +21,24 @@ class Progress:
 
     def __init__(self) -> None:
         self._shown: dict[tuple[str, str], str] = {}
+        self._log = Log()
 
     def lines(self, result: dict[str, Any]) -> list[str]:
         """What is new since the last look, as lines for a person.
 
         A build's log stands between the line that it runs and the line that it has ended.
         """
-        log = log_by_build(result)
+        log = self._log.by_build(result)
         lines = []
         for stage in result["execution"]["stages"]:
             for action in stage["actions"]:
                 key, status, text = (stage["name"], action["name"]), action["status"], log.get(action["build_id"], [])
                 shown, runs = self._shown.get(key), status == "InProgress"
                 self._shown[key] = status
-                now = f"  {stage['name']}: {self._words(action, result['execution'], stage['name'])}"
+                name = stage["name"] if action["name"] == stage["name"] else f"{stage['name']}/{action['name']}"
+                now = f"  {name}: {self._words(action, result['execution'], stage['name'])}"
                 if shown is None and text and not runs:
-                    lines.append(f"  {stage['name']}: {MARKS['InProgress']}")
+                    lines.append(f"  {name}: {MARKS['InProgress']}")
                 if shown != status and runs:
                     lines.append(now)
                 lines += text

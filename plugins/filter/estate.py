@@ -14,10 +14,19 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of, owner_tags
 from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters import stack_parameters
-from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
-from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import stack_pipelines, stack_projects
+from ansible_collections.gitops.aws.plugins.module_utils._estate.people import (
+    installer_policy,
+    operator_policy,
+    recovery_policy,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import (
+    reviews_not_wanted,
+    stack_pipelines,
+    stack_projects,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import statement_problems
+from ansible_collections.gitops.aws.plugins.module_utils._estate.states import import_batches, stack_states
 
 
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,13 +76,17 @@ class FilterModule:
         functions: dict[str, Callable[..., Any]] = {
             "artifact_bucket_policy": artifact_bucket_policy,
             "foundation": foundation_of,
+            "import_batches": import_batches,
             "installer_policy": installer_policy,
             "operator_policy": operator_policy,
             "owner_tags": owner_tags,
+            "recovery_policy": recovery_policy,
+            "reviews_not_wanted": reviews_not_wanted,
             "stack_parameters": stack_parameters,
             "stack_pipelines": stack_pipelines,
             "stack_projects": stack_projects,
             "stack_roles": stack_roles,
+            "stack_states": stack_states,
             "state_bucket_policy": state_bucket_policy,
         }
         return {name: explained(function) for name, function in functions.items()}

@@ -105,6 +105,9 @@ MOST_PAGES = 100
 
 # CodeBuild's own lines (which command it runs, which phase it enters), and empty ones.
 NOISE = re.compile(r"\[Container\] |\s*$")
+# CodeBuild shows each command before it runs it. The functions that our buildspecs begin with are shown to nobody.
+FUNCTIONS = re.compile(r"\[Container\] .*Running command # Functions: ")
+FUNCTIONS_END = re.compile(r"# End of functions\.\s*$")
 
 # What Terraform draws around its messages, and colours.
 _DECORATION = re.compile(r"^(?:\x1b\[[0-9;]*m|[\s\u2500-\u257f])+|\x1b\[[0-9;]*m")

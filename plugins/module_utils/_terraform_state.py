@@ -9,7 +9,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+_SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class Unreadable(ValueError):
@@ -62,3 +65,62 @@ def _address(resource: dict[str, Any], instance: dict[str, Any]) -> str:
     if "index_key" in instance:
         address += f"[{json.dumps(instance['index_key'], ensure_ascii=False)}]"
     return address + (" (deposed)" if instance.get("deposed") else "")
+
+
+def instance_ids(content: bytes) -> dict[str, set[str]]:
+    """The ids of what a state manages, by address; '' stands for one without an id. Raises Unreadable, as parse()."""
+    parse(content)
+    found: dict[str, set[str]] = {}
+    for resource in json.loads(content).get("resources") or []:
+        if resource["mode"] != "managed":
+            continue
+        for instance in resource["instances"]:
+            # One that waits for its end belongs to the same address.
+            address = _address(resource, {**instance, "deposed": None})
+            attributes = instance.get("attributes")
+            one = attributes.get("id") if isinstance(attributes, dict) else None
+            found.setdefault(address, set()).add(one if isinstance(one, str) else "")
+    return found
+
+
+def with_serial(content: bytes, serial: int) -> bytes:
+    """The state with another serial, and every other character as it was."""
+    text = _text(content)
+    decoder = json.JSONDecoder()
+    spans = []
+    at = _after_space(text, 0) + 1
+    while text[(at := _after_space(text, at))] != "}":
+        name, at = decoder.raw_decode(text, at)
+        begin = _after_space(text, _after_space(text, at) + 1)
+        _value, end = decoder.raw_decode(text, begin)
+        if name == "serial":
+            spans.append((begin, end))
+        at = _after_space(text, end)
+        at += text[at] == ","
+    for begin, end in reversed(spans):
+        text = text[:begin] + str(serial) + text[end:]
+    return text.encode("utf-8", "surrogatepass")
+
+
+def same_but_serial(one: bytes, other: bytes) -> bool:
+    """Whether two states say the same, whatever their serials are."""
+    return _exact(one) == _exact(other)
+
+
+def _exact(content: bytes) -> Any:
+    """A state without its serial, its numbers as they are written: as floats, some that differ would be equal."""
+    state = json.loads(_text(content), parse_int=_number, parse_float=_number, parse_constant=_number)
+    return {name: value for name, value in state.items() if name != "serial"}
+
+
+def _number(digits: str) -> tuple[str]:
+    return (digits,)
+
+
+def _text(content: bytes) -> str:
+    return content.decode(json.detect_encoding(content), "surrogatepass")
+
+
+def _after_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at

@@ -21,7 +21,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.gitops.aws.plugins.module_utils._builds import NOISE
+from ansible_collections.gitops.aws.plugins.module_utils._builds import FUNCTIONS, FUNCTIONS_END, NOISE
 
 display = Display()
 
@@ -34,13 +34,24 @@ def _given(args: dict[str, Any], option: str, default: int) -> int:
     return int(default if args.get(option) is None else args[option])
 
 
-def log_by_build(result: dict[str, Any]) -> dict[str, list[str]]:
-    """The log lines of a look as they are shown, by build; without CodeBuild's own lines."""
-    log: dict[str, list[str]] = {}
-    for line in result.get("log_lines", []):
-        if not NOISE.match(line["text"]):
-            log.setdefault(line["build_id"], []).append(f"    | {line['text']}")
-    return log
+class Log:
+    """What is shown of the logs of builds: not CodeBuild's own lines, and not the functions that a build begins with."""
+
+    def __init__(self) -> None:
+        self._in_functions: set[str] = set()
+
+    def by_build(self, result: dict[str, Any]) -> dict[str, list[str]]:
+        """The log lines of a look as they are shown, by build."""
+        log: dict[str, list[str]] = {}
+        for line in result.get("log_lines", []):
+            build, text = line["build_id"], line["text"]
+            if FUNCTIONS.match(text):
+                self._in_functions.add(build)
+            elif FUNCTIONS_END.match(text):
+                self._in_functions.discard(build)
+            elif build not in self._in_functions and not NOISE.match(text):
+                log.setdefault(build, []).append(f"    | {text}")
+        return log
 
 
 class Watching(ActionBase):

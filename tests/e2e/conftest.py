@@ -113,7 +113,6 @@ def account(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Account:
     common = {"repository": REPOSITORY}
     estate.stacks += [
         {**common, "name": "quick", "path": "quick", "approval": False, "timeout_in_minutes": 45},
-        {**common, "name": "tampered", "path": "tampered"},
         {**common, "name": "locked-item", "path": "locked-item", "approval": False},
         {**common, "name": "locked-file", "path": "locked-file", "approval": False},
         {
@@ -202,7 +201,7 @@ def started(account: Account, first_check: FirstCheck) -> Started:
     hold_locks(estate)
     ignore = shutil.ignore_patterns(".terraform")
     shutil.copytree(ROOT / "tf", repository.clone / "network", ignore=ignore)
-    for stack in ("quick", "tampered", "locked-item", "locked-file"):
+    for stack in ("quick", "locked-item", "locked-file"):
         shutil.copytree(HERE / "roots" / "value", repository.clone / stack, ignore=ignore)
     for stack in ("keys", "elsewhere"):
         shutil.copytree(HERE / "roots" / "parameter", repository.clone / stack, ignore=ignore)

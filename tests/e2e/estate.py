@@ -82,7 +82,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution as it was when it was looked at; the actions by the name of their stage."""
+    """An execution as it was when it was looked at; the actions by name."""
 
     id: str
     status: str
@@ -108,6 +108,7 @@ class Estate:
     stacks: list[dict[str, Any]]
     installer: Person | None = None
     operator: Person | None = None
+    recovery: Person | None = None
     runs: list[Run] = field(default_factory=list)
 
     @property
@@ -168,10 +169,13 @@ class Estate:
         for detail in details:
             output = detail.get("output", {})
             result = output.get("executionResult", {})
-            actions[detail["stageName"]] = Action(
+            # Newest first: of an action that ran again, the last try stays.
+            if detail["actionName"] in actions:
+                continue
+            actions[detail["actionName"]] = Action(
                 detail["status"],
                 result.get("externalExecutionSummary") or result.get("errorDetails", {}).get("message", ""),
-                result.get("externalExecutionId", "") if detail["stageName"] in BUILDS else "",
+                result.get("externalExecutionId", "") if detail["actionName"] in BUILDS else "",
                 detail.get("input", {}).get("resolvedConfiguration", {}).get("CustomData", ""),
                 output.get("outputVariables", {}),
                 [artifact["s3location"] for artifact in output.get("outputArtifacts", [])],
@@ -197,8 +201,8 @@ class Estate:
         """Runs a pipeline that needs no approval to its end."""
         return self.wait(pipeline, self.start(pipeline, **variables))
 
-    def approve(self, pipeline: str) -> None:
-        """Approves what waits, as the operator."""
+    def approve(self, pipeline: str, status: str = "Approved", summary: str = "") -> None:
+        """Approves (or rejects) what waits, as the operator."""
         for stage in self._pipelines().get_pipeline_state(name=pipeline)["stageStates"]:
             for action in stage["actionStates"]:
                 token = action.get("latestExecution", {}).get("token")
@@ -207,7 +211,7 @@ class Estate:
                         pipelineName=pipeline,
                         stageName=stage["stageName"],
                         actionName=action["actionName"],
-                        result={"summary": "", "status": "Approved"},
+                        result={"summary": summary, "status": status},
                         token=token,
                     )
 
@@ -221,12 +225,13 @@ class Estate:
         return "\n".join([str(execution), *self.logs(execution).values()])
 
     def log(self, build_id: str) -> str:
-        """A build's log."""
+        """A build's log, without the functions that CodeBuild shows at its beginning."""
         build = self.administrator.client("codebuild").batch_get_builds(ids=[build_id])["builds"][0]
         events = self.administrator.client("logs").get_log_events(
             logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"], startFromHead=True
         )["events"]
-        return "".join(event["message"] for event in events)
+        log = "".join(event["message"] for event in events)
+        return re.sub(r"# Functions: .*?# End of functions\.", "", log, flags=re.DOTALL)
 
     def state(self, stack: str) -> dict[str, Any] | None:
         """A stack's state, None where there is none yet."""

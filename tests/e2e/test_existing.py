@@ -74,7 +74,8 @@ def given(account: Account, estate: Estate, tmp_path_factory: pytest.TempPathFac
     # The role that exists may do what ours may: it is only not ours.
     _settings, (checked,), problems = check(settings, [stack], [REGION])
     assert problems == []
-    role = build_role(other.foundation | {"connection_arn": settings["connection_arn"]}, checked, "plan")
+    shared = other.foundation | {"connection_arn": settings["connection_arn"], "kms_key_arn": account.platform_key}
+    role = build_role(shared, checked, "plan", [checked])
     for name, policy in role["inline_policies"].items():
         iam.put_role_policy(RoleName=ROLE_NAME, PolicyName=name, PolicyDocument=json.dumps(policy))
     other.installer = new_person(administrator, "given-installer", installer_policy(other.foundation, [checked]))

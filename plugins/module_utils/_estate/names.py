@@ -50,7 +50,7 @@ def owner_tags(foundation: Foundation) -> dict[str, str]:
 
 
 def project(foundation: Foundation, stack: Stack, step: str) -> str:
-    """The build project of a step: plan, apply or destroy."""
+    """The build project of a step: plan, apply, destroy or review."""
     return f"{foundation['name']}-{stack['name']}-{step}"
 
 
@@ -64,8 +64,13 @@ def destroy_pipeline(foundation: Foundation, stack: Stack) -> str:
     return f"{foundation['name']}-{stack['name']}-destroy"
 
 
+def trigger_paths(stack: Stack) -> list[str]:
+    """The paths whose change deploys the stack, as patterns; empty where every change does."""
+    return [] if stack["path"] == "." else [f"{stack['path']}/**", *stack["trigger_paths"]]
+
+
 def role(foundation: Foundation, stack: Stack, purpose: str) -> str:
-    """The role for a purpose: plan, apply or pipeline."""
+    """The role for a purpose: plan, apply, pipeline or review."""
     return f"{foundation['name']}-{stack['name']}-{purpose}"
 
 

@@ -4,13 +4,14 @@
 
 # This code is private to the gitops.aws collection: it may change without notice.
 
-"""What people need: who installs the pipelines, and who runs them."""
+"""What people need: who installs the pipelines, who runs them, and who recovers their states."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
+from ansible_collections.gitops.aws.plugins.module_utils._estate.between import ARTIFACT_FOLDER
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import Statement, allow, document
 
@@ -249,7 +250,15 @@ def installer_policy(foundation: Foundation, stacks: list[Stack]) -> dict[str, A
                 "Projects",
                 [
                     f"codebuild:{action}"
-                    for action in ("BatchGetProjects", "CreateProject", "DeleteProject", "UpdateProject")
+                    for action in (
+                        "BatchGetProjects",
+                        "CreateProject",
+                        "CreateWebhook",
+                        "DeleteProject",
+                        "DeleteWebhook",
+                        "UpdateProject",
+                        "UpdateWebhook",
+                    )
                 ],
                 [names.arn(foundation, "codebuild", f"project/{name}-*")],
             ),
@@ -297,3 +306,46 @@ def operator_policy(foundation: Foundation) -> dict[str, Any]:
             allow("Logs", ["logs:GetLogEvents"], [group, f"{group}:log-stream:*"]),
         ]
     )
+
+
+def recovery_policy(foundation: Foundation) -> dict[str, Any]:
+    """What unlock.yml and restore_state.yml need: looking at builds, and the states with their locks.
+
+    Who has it reads every state of the estate, secrets and all, and can replace each by another version; no version is
+    ever deleted.
+    """
+    name, region = foundation["name"], foundation["region"]
+    state, artifacts = (names.bucket_arn(foundation, foundation[f"{part}_bucket"]) for part in ("state", "artifact"))
+    # The folders of artifacts are named by the beginning of the pipelines' names.
+    rescued = f"{artifacts}/{f'{name}-'[:ARTIFACT_FOLDER]}*/errored/*"
+    group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
+    named = foundation["kms_key_arn"]
+    via = {"kms:ViaService": [f"{service}.{region}.amazonaws.com" for service in ("dynamodb", "s3")]}
+    ours = {} if named else {f"aws:ResourceTag/{names.OWNER_TAG}": name}
+    keys = [named or names.arn(foundation, "kms", "key/*")]
+    statements = [
+        allow(
+            "Builds",
+            ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject"],
+            [names.arn(foundation, "codebuild", f"project/{name}-*")],
+        ),
+        allow("Logs", ["logs:GetLogEvents"], [group, f"{group}:log-stream:*"]),
+        allow("Buckets", ["s3:ListBucket"], [state, artifacts]),
+        allow("Versions", ["s3:ListBucketVersions"], [state]),
+        allow("States", ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], [f"{state}/*"]),
+        allow("LocksAndRescued", ["s3:DeleteObject"], [f"{state}/*.tflock", f"{state}/*.errored", rescued]),
+        allow("Rescued", ["s3:GetObject"], [rescued]),
+        allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], keys, {"StringEquals": {**ours, **via}}),
+    ]
+    if not named:
+        statements.append(allow("FindKey", ["kms:DescribeKey"], keys))
+    if "dynamodb" in foundation["locking"]:
+        statements.append(
+            allow(
+                "LockTable",
+                ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+                [names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")],
+                {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{foundation['state_bucket']}/*"]}},
+            )
+        )
+    return document(statements)

@@ -9,12 +9,23 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 
 STEPS = ("plan", "apply", "destroy")
+REVIEW = "review"  # the plan of a pull request
+ROLES = {"plan": "plan", "apply": "apply", "destroy": "apply", REVIEW: "review"}
+
+# Where CodeBuild itself can listen to pull requests: its name for the Git host, and the host's address.
+GIT_HOSTS = {
+    "GitHub": ("GITHUB", "https://github.com"),
+    "GitLab": ("GITLAB", "https://gitlab.com"),
+    "Bitbucket": ("BITBUCKET", "https://bitbucket.org"),
+}
+CONSOLES = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 # The builds' own AWS configuration, written into the working directory by the buildspec where it is needed.
 AWS_CONFIG = ".gitops-aws-config"
@@ -52,34 +63,92 @@ def backend_arguments(foundation: Foundation, stack: Stack) -> str:
     return " ".join(["-input=false", "-lockfile=readonly", *arguments])
 
 
-def aws_config(stack: Stack) -> str:
+def assumed_role(stack: Stack, step: str) -> str:
+    """The role of another account, or another team, that Terraform's providers act as in a step."""
+    role = stack["plan_assume_role_arn"] if step in ("plan", "review") else ""
+    return role or stack["assume_role_arn"] or ""
+
+
+def aws_config(stack: Stack, step: str) -> str:
     """The AWS configuration file of a build, '' where the role's own credentials are all it needs."""
     if stack["credentials"] == "role":
         return ""
     if stack["credentials"] == "parameter_store":
         return STATE_PROFILE
-    lines = ["[profile stack]", f"role_arn = {stack['assume_role_arn']}", "credential_source = EcsContainer"]
+    lines = ["[profile stack]", f"role_arn = {assumed_role(stack, step)}", "credential_source = EcsContainer"]
     if stack["assume_role_external_id"]:
         lines.append(f"external_id = {stack['assume_role_external_id']}")
     return STATE_PROFILE + "\n".join(lines) + "\n"
 
 
-def environment_variables(foundation: Foundation, stack: Stack) -> list[dict[str, str]]:
+def others_first(foundation: Foundation, stack: Stack, stacks: list[Stack]) -> str:
+    """The pipelines that this stack comes after, a line for each: its name and the paths that matter to it."""
+    before = [other for other in stacks if other["name"] in stack["after"]]
+    return "\n".join(
+        "|".join(
+            [names.pipeline(foundation, other), *(f":(glob){pattern}" for pattern in names.trigger_paths(other) or ["**"])]
+        )
+        for other in before
+    )
+
+
+def dependents(foundation: Foundation, stack: Stack, stacks: list[Stack]) -> list[str]:
+    """The pipelines of the stacks that come after this one."""
+    return [names.pipeline(foundation, other) for other in stacks if stack["name"] in other["after"]]
+
+
+def environment_variables(
+    foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]
+) -> list[dict[str, str]]:
     """What the buildspecs read, and Terraform's own variables. Nothing secret."""
     variables = {
+        "TERRAFORM": "tofu" if stack["engine"] == "opentofu" else "terraform",
         "STACK_NAME": stack["name"],
         "STACK_PATH": stack["path"],
+        "STACK_BRANCH": stack["branch"],
+        "STATE_BUCKET": foundation["state_bucket"],
+        "STATE_KEY": stack["state_key"],
         "TF_IN_AUTOMATION": "1",
         "TF_CLI_ARGS_init": backend_arguments(foundation, stack),
     }
-    if aws_config(stack):
-        variables["STACK_AWS_CONFIG"] = aws_config(stack)
+    optional = {
+        "STACK_AWS_CONFIG": aws_config(stack, step),
+        "AWS_REGION": stack["aws_region"] or "",
+        "AWS_DEFAULT_REGION": stack["aws_region"] or "",
+    }
+    if step in ("plan", "review"):
+        optional["STACK_CHECKS"] = " ".join(stack["checks"])
+        optional["STACK_POLICY_PATH"] = stack["policy_path"] if "conftest" in stack["checks"] else ""
+    if step == "plan":
+        optional["STACK_AFTER"] = others_first(foundation, stack, stacks)
+    if step in ("apply", "destroy"):
+        optional["ARTIFACT_BUCKET"] = foundation["artifact_bucket"]
+    if step in ("plan", "apply"):
+        optional["STACK_DEPENDENTS"] = " ".join(dependents(foundation, stack, stacks))
+    variables.update({name: value for name, value in optional.items() if value})
     if stack["credentials"] == "assume_role":
         variables["AWS_CONFIG_FILE"] = AWS_CONFIG
         variables["AWS_PROFILE"] = "stack"
     for name, value in stack["variables"].items():
         variables[f"TF_VAR_{name}"] = value if isinstance(value, str) else json.dumps(value)
     return [{"name": name, "value": variables[name]} for name in sorted(variables)]
+
+
+def with_parts(buildspec: str, parts: dict[str, str]) -> str:
+    """The buildspec with each line `#include NAME` replaced by that part's lines, indented alike.
+
+    Raises:
+        ValueError: there is no such part.
+    """
+
+    def part(found: re.Match[str]) -> str:
+        indent, name = found.groups()
+        if name not in parts:
+            raise ValueError(f"a buildspec includes {name}, which is not there. There are: {', '.join(sorted(parts))}")
+        text = with_parts(parts[name], parts).rstrip("\n")
+        return "\n".join(f"{indent}{line}" if line else "" for line in text.split("\n"))
+
+    return re.sub(r"^([ ]*)#include (\S+)$", part, buildspec, flags=re.MULTILINE)
 
 
 def with_credentials(buildspec: str, stack: Stack) -> str:
@@ -105,42 +174,85 @@ def stack_projects(stacks: list[Stack], foundation: Foundation, buildspecs: dict
     Args:
         stacks: checked stacks.
         foundation: what they share.
-        buildspecs: the text of the buildspec of each step. It is inlined, so that a commit cannot change what a
-            build does.
+        buildspecs: the text of the buildspec of each step, and the parts that they include, by file name. They are
+            inlined, so that a commit cannot change what a build does.
     """
+    texts = {step: with_parts(buildspecs[step], buildspecs) for step in (*STEPS, REVIEW)}
     result = []
     for stack in stacks:
-        variables = environment_variables(foundation, stack)
         for step in STEPS:
-            name = names.project(foundation, stack, step)
-            result.append(
-                {
-                    "name": name,
-                    "description": f"Terraform {step} of the stack {stack['name']}",
-                    "service_role": names.role_arn(foundation, stack, "plan" if step == "plan" else "apply"),
-                    "source": {"type": "CODEPIPELINE", "buildspec": with_credentials(buildspecs[step], stack)},
-                    "artifacts": {"type": "CODEPIPELINE"},
-                    "environment": {
-                        "type": "LINUX_CONTAINER",
-                        "image": stack["image"],
-                        "compute_type": stack["compute_type"],
-                        "privileged_mode": False,
-                        "environment_variables": variables,
-                    },
-                    "encryption_key": foundation["kms_key_arn"],
-                    "timeout_in_minutes": stack["timeout_in_minutes"],
-                    "concurrent_build_limit": 1,
-                    "logs_config": {
-                        "cloud_watch_logs": {
-                            "status": "ENABLED",
-                            "group_name": foundation["log_group"],
-                            "stream_name": name,
-                        }
-                    },
-                    "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
-                }
-            )
+            made = project(foundation, stack, step, stacks)
+            made["source"] = {"type": "CODEPIPELINE", "buildspec": with_credentials(texts[step], stack)}
+            made["artifacts"] = {"type": "CODEPIPELINE"}
+            result.append(made)
+        if stack["pull_requests"]:
+            made = project(foundation, stack, REVIEW, stacks)
+            result.append({**made, **review(foundation, stack, with_credentials(texts[REVIEW], stack))})
     return result
+
+
+def project(foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]) -> dict[str, Any]:
+    """A build project, without its source and artifacts."""
+    name = names.project(foundation, stack, step)
+    return {
+        "name": name,
+        "description": f"Terraform {'plan of pull requests' if step == REVIEW else step} of the stack {stack['name']}",
+        "service_role": names.role_arn(foundation, stack, ROLES[step]),
+        "environment": {
+            "type": "LINUX_CONTAINER",
+            "image": stack["image"],
+            "compute_type": stack["compute_type"],
+            "privileged_mode": False,
+            "environment_variables": environment_variables(foundation, stack, step, stacks),
+        },
+        "encryption_key": foundation["kms_key_arn"],
+        "timeout_in_minutes": stack["timeout_in_minutes"],
+        "concurrent_build_limit": 1,
+        "logs_config": {
+            "cloud_watch_logs": {"status": "ENABLED", "group_name": foundation["log_group"], "stream_name": name}
+        },
+        "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
+    }
+
+
+def review(foundation: Foundation, stack: Stack, buildspec: str) -> dict[str, Any]:
+    """Where a pull request's code comes from, and which pull requests those are. The result is the commit's status."""
+    kind, url = GIT_HOSTS[foundation.get("connection_provider", "GitHub")]
+    filters = {
+        "EVENT": "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED",
+        "BASE_REF": f"^refs/heads/{re.escape(stack['branch'])}$",
+    }
+    paths = [_regex(pattern) for pattern in names.trigger_paths(stack)]
+    if paths:
+        filters["FILE_PATH"] = f"^({'|'.join(paths)})$"
+    return {
+        "source": {
+            "type": kind,
+            "location": f"{url}/{stack['repository']}.git",
+            "git_clone_depth": 0,
+            "auth": {"type": "CODECONNECTIONS", "resource": foundation["connection_arn"]},
+            "report_build_status": True,
+            "buildspec": buildspec,
+        },
+        "artifacts": {"type": "NO_ARTIFACTS"},
+        "webhook": {
+            "filter_groups": [
+                {"filters": [{"type": name, "pattern": pattern} for name, pattern in filters.items()]},
+            ],
+            # A fork's is not started; the buildspec refuses it even where somebody started it by a comment.
+            "pull_request_build_policy": {"requires_comment_approval": "FORK_PULL_REQUESTS"},
+        },
+    }
+
+
+def _regex(pattern: str) -> str:
+    """A pattern of paths as the regular expression that CodeBuild's webhooks take."""
+    return re.sub(r"\\\*\\\*/?|\\\*|\\\?", lambda wild: {"\\*": "[^/]*", "\\?": "[^/]"}.get(wild[0], ".*"), re.escape(pattern))
+
+
+def reviews_not_wanted(stacks: list[Stack], foundation: Foundation) -> list[dict[str, str]]:
+    """The projects for pull requests of stacks that have none, by name: a webhook must not stay behind."""
+    return [{"name": names.project(foundation, stack, REVIEW)} for stack in stacks if not stack["pull_requests"]]
 
 
 def source_stage(foundation: Foundation, stack: Stack, detect_changes: bool) -> dict[str, Any]:
@@ -157,7 +269,8 @@ def source_stage(foundation: Foundation, stack: Stack, detect_changes: bool) -> 
                     "FullRepositoryId": stack["repository"],
                     "BranchName": stack["branch"],
                     "DetectChanges": detect_changes,
-                    "OutputArtifactFormat": "CODE_ZIP",
+                    # With its history, to see that the commit is on the branch; the builds clone it.
+                    "OutputArtifactFormat": "CODEBUILD_CLONE_REF",
                 },
                 "output_artifacts": [{"name": "source"}],
             }
@@ -165,19 +278,23 @@ def source_stage(foundation: Foundation, stack: Stack, detect_changes: bool) -> 
     }
 
 
-def build_stage(foundation: Foundation, stack: Stack, step: str, variables: dict[str, str]) -> dict[str, Any]:
+def build_action(
+    foundation: Foundation, stack: Stack, step: str, run_order: int, variables: dict[str, str]
+) -> dict[str, Any]:
     """One step of Terraform. Plan makes the artifact `plan`, the others take it."""
     plan = step == "plan"
-    stage = step.capitalize()
+    name = step.capitalize()
+    given = {**variables, "EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"}
     action: dict[str, Any] = {
-        "name": stage,
+        "name": name,
         "action_type_id": {"category": "Build", "provider": "CodeBuild"},
-        "namespace": stage,
+        "run_order": run_order,
+        "namespace": name,
         "configuration": {
             "ProjectName": names.project(foundation, stack, step),
             "PrimarySource": "source",
             "EnvironmentVariables": json.dumps(
-                [{"name": name, "value": value, "type": "PLAINTEXT"} for name, value in variables.items()],
+                [{"name": name, "value": value, "type": "PLAINTEXT"} for name, value in given.items()],
                 separators=(",", ":"),
             ),
         },
@@ -185,31 +302,54 @@ def build_stage(foundation: Foundation, stack: Stack, step: str, variables: dict
     }
     if plan:
         action["output_artifacts"] = [{"name": "plan"}]
-    return {"name": stage, "actions": [action]}
+    return action
 
 
-def approve_stage(stack: Stack, verb: str) -> dict[str, Any]:
-    """A person reads the counts and says yes or no."""
+def approve_action(foundation: Foundation, stack: Stack, verb: str) -> dict[str, Any]:
+    """A person reads what the plan would do, with the log a click away, and says yes or no."""
     message = (
-        f"{verb} stack {stack['name']}: #{{Plan.PLAN_SUMMARY}}. Plan #{{Plan.PLAN_ID}}, "
+        f"{verb} stack {stack['name']}: #{{Plan.PLAN_SUMMARY}}. #{{Plan.PLAN_EFFECTS}} Plan #{{Plan.PLAN_ID}}, "
         "commit #{Source.CommitId} on #{Source.BranchName}."
+    )
+    console = CONSOLES.get(foundation["partition"], CONSOLES["aws"])
+    region, project = foundation["region"], names.project(foundation, stack, "plan")
+    log = (
+        f"https://{region}.{console}/codesuite/codebuild/{foundation['account_id']}/projects/{project}/build/"
+        f"#{{Plan.PLAN_BUILD}}/?region={region}"
     )
     return {
         "name": "Approve",
+        "action_type_id": {"category": "Approval", "provider": "Manual"},
+        "run_order": 2,
+        "timeout_in_minutes": stack["approval_timeout_in_minutes"],
+        "configuration": {"CustomData": message, "ExternalEntityLink": log},
+    }
+
+
+def terraform_stage(
+    foundation: Foundation, stack: Stack, step: str, verb: str, approval: bool, variables: dict[str, str]
+) -> dict[str, Any]:
+    """Plan, approval and the step that uses the plan, one after the other.
+
+    They share a stage because a queue locks stages, not pipelines: the next execution must not plan before this one
+    has applied, or its plan would be stale.
+    """
+    given = {**variables, "APPROVAL": str(approval).lower()}
+    return {
+        "name": "Deploy" if step == "apply" else step.capitalize(),
         "actions": [
-            {
-                "name": "Approve",
-                "action_type_id": {"category": "Approval", "provider": "Manual"},
-                "configuration": {"CustomData": message},
-            }
+            build_action(foundation, stack, "plan", 1, given),
+            *([approve_action(foundation, stack, verb)] if approval else []),
+            build_action(foundation, stack, step, 3, {"MANIFEST_SHA256": "#{Plan.MANIFEST_SHA256}"}),
         ],
     }
 
 
 def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[str, Any]]:
-    """The two pipelines of every stack. QUEUED: no execution overtakes another or meets the other's lock."""
+    """The two pipelines of every stack. QUEUED: one execution after the other plans, waits and applies."""
     result = []
-    approved = {"PLAN_SHA256": "#{Plan.PLAN_SHA256}"}
+    imports = {"name": "imports", "description": "What to take into the state, see run.yml", "default_value": "none"}
+    confirm = {"name": "confirm", "description": "The stack's name, to show that it is meant"}
     for stack in stacks:
         common = {
             "role_arn": names.role_arn(foundation, stack, "pipeline"),
@@ -221,18 +361,17 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
             },
             "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
         }
-        approve = [approve_stage(stack, "Apply")] if stack["approval"] else []
+        apply = {"PLAN_MODE": "apply", "IMPORTS": "#{variables.imports}"}
+        destroy = {"PLAN_MODE": "destroy", "CONFIRM": "#{variables.confirm}"}
         result.append(
             {
                 "name": names.pipeline(foundation, stack),
                 "stages": [
                     source_stage(foundation, stack, detect_changes=stack["trigger"]),
-                    build_stage(foundation, stack, "plan", {"PLAN_MODE": "apply"}),
-                    *approve,
-                    build_stage(foundation, stack, "apply", approved),
+                    terraform_stage(foundation, stack, "apply", "Apply", stack["approval"], apply),
                 ],
                 "triggers": [push_trigger(stack)] if stack["trigger"] else [],
-                "variables": [],
+                "variables": [imports],
                 **common,
             }
         )
@@ -241,12 +380,10 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
                 "name": names.destroy_pipeline(foundation, stack),
                 "stages": [
                     source_stage(foundation, stack, detect_changes=False),
-                    build_stage(foundation, stack, "plan", {"PLAN_MODE": "destroy", "CONFIRM": "#{variables.confirm}"}),
-                    approve_stage(stack, "DESTROY everything in"),
-                    build_stage(foundation, stack, "destroy", approved),
+                    terraform_stage(foundation, stack, "destroy", "DESTROY everything in", True, destroy),
                 ],
                 "triggers": [],
-                "variables": [{"name": "confirm", "description": "The stack's name, to show that it is meant"}],
+                "variables": [confirm],
                 **common,
             }
         )
@@ -254,8 +391,8 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
 
 
 def push_trigger(stack: Stack) -> dict[str, Any]:
-    """A push to the stack's branch that touches its folder."""
+    """A push to the stack's branch that touches its folder, or what else the stack names."""
     push: dict[str, Any] = {"branches": {"includes": [stack["branch"]]}}
-    if stack["path"] != ".":
-        push["file_paths"] = {"includes": [f"{stack['path']}/**"]}
+    if names.trigger_paths(stack):
+        push["file_paths"] = {"includes": names.trigger_paths(stack)}
     return {"git_configuration": {"source_action_name": "Source", "push": [push]}}

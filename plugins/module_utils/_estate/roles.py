@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
+from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import assumed_role, dependents
 
 Statement = dict[str, Any]
 
@@ -132,34 +133,112 @@ def state(foundation: Foundation, stack: Stack, write: bool) -> list[Statement]:
     return result
 
 
-def credentials(foundation: Foundation, stack: Stack) -> list[Statement]:
+def credentials(foundation: Foundation, stack: Stack, step: str) -> list[Statement]:
     """What the credentials mode needs: the parameters (GetParameters, plural, is what CodeBuild calls), or the role."""
     if stack["credentials"] == "parameter_store":
         parameters = [stack["access_key_id_parameter"], stack["secret_access_key_parameter"]]
         resources = [names.arn(foundation, "ssm", f"parameter/{name.lstrip('/')}") for name in parameters]
         return [allow("Credentials", ["ssm:GetParameters"], resources)]
     if stack["credentials"] == "assume_role":
-        return [allow("Credentials", ["sts:AssumeRole"], [stack["assume_role_arn"]])]
+        return [allow("Credentials", ["sts:AssumeRole"], [assumed_role(stack, step)])]
     return []
 
 
-def build_role(foundation: Foundation, stack: Stack, purpose: str) -> dict[str, Any]:
+def clone(foundation: Foundation) -> Statement:
+    """The builds fetch the source themselves, with its history. The older action name is that of older connections."""
+    actions = ["codeconnections:UseConnection", "codestar-connections:UseConnection"]
+    return allow("Connection", actions, [foundation["connection_arn"]])
+
+
+def kept_aside(foundation: Foundation, stack: Stack) -> Statement:
+    """Beside the artifacts: marks of the plans that were used, and states that could not be written."""
+    state = f"{names.bucket_arn(foundation, foundation['state_bucket'])}/{stack['state_key']}.errored"
+    folders = artifact_folders(foundation, stack)
+    resources = [state, *(f"{folder}/{kind}/*" for folder in folders for kind in ("errored", "used"))]
+    return allow("KeepAside", ["s3:GetObject", "s3:PutObject"], resources)
+
+
+def order(foundation: Foundation, stack: Stack, stacks: list[Stack], plan: bool) -> list[Statement]:
+    """What the builds do with pipelines: end the own one where there is nothing to do, look at those before, start
+    those after."""
+
+    def pipelines(called: list[str]) -> list[str]:
+        return [names.arn(foundation, "codepipeline", name) for name in called]
+
+    own = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
+    before = [names.pipeline(foundation, other) for other in stacks if other["name"] in stack["after"]]
+    after = dependents(foundation, stack, stacks)
+    statements = []
+    if plan:
+        statements.append(allow("EndWithoutChanges", ["codepipeline:StopPipelineExecution"], pipelines(own)))
+    if plan and before:
+        statements.append(allow("LookAtOthers", ["codepipeline:ListPipelineExecutions"], pipelines(before)))
+    if after:
+        statements.append(allow("StartDependents", ["codepipeline:StartPipelineExecution"], pipelines(after)))
+    return statements
+
+
+def review_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
+    """The role of a pull request's plan: it reads, and writes nothing but its log, not even a lock."""
+    name = names.project(foundation, stack, "review")
+    bucket = names.bucket_arn(foundation, foundation["state_bucket"])
+    reading = [
+        allow("StateBucket", ["s3:ListBucket"], [bucket]),
+        allow("State", ["s3:GetObject"], [f"{bucket}/{stack['state_key']}"]),
+    ]
+    if "dynamodb" in foundation["locking"]:
+        table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
+        digest = f"{foundation['state_bucket']}/{stack['state_key']}-md5"
+        reading.append(allow("StateDigest", ["dynamodb:GetItem"], [table], keyed(digest)))
+    actions = [
+        f"{service}:{action}"
+        for service in ("codeconnections", "codestar-connections")
+        for action in ("GetConnection", "GetConnectionToken", "UseConnection")
+    ]
+    build = [
+        allow("Connection", actions, [foundation["connection_arn"]]),
+        logs(foundation, [name]),
+        allow("Key", ["kms:Decrypt", "kms:DescribeKey"], [foundation["kms_key_arn"]]),
+    ]
+    policies = {"build": document(build), "state": document(reading)}
+    if credentials(foundation, stack, "review"):
+        policies["credentials"] = document(credentials(foundation, stack, "review"))
+    if stack["plan_permissions"]:
+        policies["stack"] = document(stack["plan_permissions"])
+    return {
+        "name": names.role(foundation, stack, "review"),
+        "description": f"CodeBuild plans pull requests of the Terraform stack {stack['name']}",
+        "assume_role_policy": trust(foundation, "codebuild", [names.arn(foundation, "codebuild", f"project/{name}")]),
+        "inline_policies": policies,
+        "managed_policies": stack["plan_managed_policies"],
+    }
+
+
+def build_role(foundation: Foundation, stack: Stack, purpose: str, stacks: list[Stack]) -> dict[str, Any]:
     """The role of the plan project, or the one that the apply and destroy projects share."""
     apply = purpose == "apply"
     projects = [names.project(foundation, stack, step) for step in (["apply", "destroy"] if apply else ["plan"])]
     # The plan's build runs code of the commit: it may not replace the source that is applied, nor apply the plan.
     moved = (
-        artifacts(foundation, stack, ["source", "plan"], [])
+        [*artifacts(foundation, stack, ["source", "plan"], []), kept_aside(foundation, stack)]
         if apply
         else artifacts(foundation, stack, ["source"], ["plan"])
     )
     permissions = stack["plan_permissions"] + (stack["apply_permissions"] if apply else [])
     policies = {
-        "build": document([*moved, logs(foundation, projects), use_key(foundation)]),
+        "build": document(
+            [
+                *moved,
+                clone(foundation),
+                logs(foundation, projects),
+                use_key(foundation),
+                *order(foundation, stack, stacks, plan=not apply),
+            ]
+        ),
         "state": document(state(foundation, stack, write=apply)),
     }
-    if credentials(foundation, stack):
-        policies["credentials"] = document(credentials(foundation, stack))
+    if credentials(foundation, stack, purpose):
+        policies["credentials"] = document(credentials(foundation, stack, purpose))
     if permissions:
         policies["stack"] = document(permissions)
     managed = stack["plan_managed_policies"] + (stack["apply_managed_policies"] if apply else [])
@@ -179,12 +258,7 @@ def pipeline_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
     pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
     projects = [names.project(foundation, stack, step) for step in ("plan", "apply", "destroy")]
     statements = [
-        # Connections made before the service was renamed are authorised by the old action name.
-        allow(
-            "Connection",
-            ["codeconnections:UseConnection", "codestar-connections:UseConnection"],
-            [foundation["connection_arn"]],
-        ),
+        clone(foundation),
         *artifacts(foundation, stack, ["*"], ["*"]),
         upload_source(foundation, stack),
         use_key(foundation),
@@ -215,7 +289,9 @@ def stack_roles(stacks: list[Stack], foundation: Foundation) -> list[dict[str, A
         }
         for purpose in ("plan", "apply"):
             if not stack.get(f"{purpose}_role_arn"):
-                result.append({**build_role(foundation, stack, purpose), **common})
+                result.append({**build_role(foundation, stack, purpose, stacks), **common})
         if not stack.get("pipeline_role_arn"):
             result.append({**pipeline_role(foundation, stack), **common})
+        if stack["pull_requests"]:
+            result.append({**review_role(foundation, stack), **common})
     return result

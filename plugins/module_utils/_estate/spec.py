@@ -15,12 +15,25 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.gitops.aws.plugins.module_utils._estate.between import (
+    check_folders,
+    check_order,
+    check_shared,
+    path_of,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import GIT_HOSTS
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import Found, statement_problems
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_project import COMPUTE_TYPES
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.log_group import RETENTION_DAYS
 from ansible_collections.gitops.aws.plugins.module_utils._names import bucket_name_problem
 
-TERRAFORM_VERSION = "1.11.4"
+# By engine: the version that builds run unless told otherwise, the oldest that is supported, and the image. Terraform
+# 1.11 is the first with the lock file as a full replacement of the table; OpenTofu writes it encrypted since 1.10.2.
+ENGINES: dict[str, dict[str, Any]] = {
+    "terraform": {"version": "1.11.4", "oldest": (1, 11, 0), "image": "hashicorp/terraform"},
+    "opentofu": {"version": "1.10.6", "oldest": (1, 10, 2), "image": "ghcr.io/opentofu/opentofu"},
+}
+CHECKS = ["fmt", "validate", "tflint", "trivy", "checkov", "conftest"]
 
 SETTINGS: dict[str, Any] = {
     "name": {"type": "str", "default": "gitops"},
@@ -57,14 +70,23 @@ STACK: dict[str, Any] = {
     "branch": {"type": "str", "default": "main"},
     "path": {"type": "str", "default": "."},
     "approval": {"type": "bool", "default": True},
+    "approval_timeout_in_minutes": {"type": "int", "default": 10080},
     "trigger": {"type": "bool", "default": True},
+    "trigger_paths": {"type": "list", "elements": "str", "default": []},
+    "pull_requests": {"type": "bool", "default": False},
+    "after": {"type": "list", "elements": "str", "default": []},
+    "checks": {"type": "list", "elements": "str", "choices": CHECKS, "default": []},
+    "policy_path": {"type": "str", "default": "policy"},
     "credentials": {"type": "str", "choices": ["role", "assume_role", "parameter_store"], "default": "role"},
     "access_keys_csv": {"type": "path"},
     "access_key_id_parameter": {"type": "str"},
     "secret_access_key_parameter": {"type": "str", "no_log": False},
     "assume_role_arn": {"type": "str"},
     "assume_role_external_id": {"type": "str"},
-    "terraform_version": {"type": "str", "default": TERRAFORM_VERSION},
+    "plan_assume_role_arn": {"type": "str"},
+    "aws_region": {"type": "str"},
+    "engine": {"type": "str", "choices": list(ENGINES), "default": "terraform"},
+    "terraform_version": {"type": "str"},
     "image": {"type": "str"},
     "compute_type": {
         "type": "str",
@@ -91,15 +113,17 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 NAME_ALLOWED = "a-z, 0-9 and single hyphens, beginning with a letter"
 ROLE_NAME_LIMIT = 64  # IAM's, and the tightest of all names made from a stack's
 LONGEST_SUFFIX = "-pipeline"
-ARTIFACT_FOLDER = 20  # characters of a pipeline's name that CodePipeline keeps in the keys of its artifacts
 BUCKET_NAME_LIMIT = 63
-TIMEOUT = (5, 2160)  # minutes, CodeBuild's bounds
-OLDEST_TERRAFORM = (1, 11)  # the first with the lock file as a full replacement of the table
+TIMEOUTS = {  # minutes: CodeBuild's bounds, and for an approval those of CodePipeline and of the saved plan's life
+    "timeout_in_minutes": (5, 2160),
+    "approval_timeout_in_minutes": (5, 10080),
+}
 REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 BRANCH = re.compile(r"(?![/-])(?!.*(//|\.\.|@\{|\\|/\.|\.lock(/|$)))[^\s~^:?*\[\x00-\x1f\x7f]{1,255}(?<![/.])")
-PATH = re.compile(r"(?!/)(?!(.*/)?\.\.(/|$))[^*?\[\]{}\\\x00-\x1f\x7f]{0,250}")
+PATH = re.compile(r"(?!/)(?!(.*/)?\.\.(/|$))[^*?\[\]{}\\|\x00-\x1f\x7f]{0,250}")
+PATTERN = re.compile(r"(?![/:])(?!(.*/)?\.\.(/|$))[^\[\]{}\\|\x00-\x1f\x7f]{1,250}")
 STATE_KEY = re.compile(r"[\w.+=@-]+(/[\w.+=@-]+)*", re.ASCII)
-VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.\d{1,4}(-[\w.]+)?", re.ASCII)
+VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})(-[\w.]+)?", re.ASCII)
 TABLE = re.compile(r"[\w.-]{3,255}", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", re.ASCII)
@@ -187,6 +211,15 @@ def tag_problems(path: str, tags: dict[Any, Any]) -> Found:
     return found
 
 
+def region_problems(path: str, region: str, regions: list[str]) -> Found:
+    """A region that AWS does not have, with those that are called almost so."""
+    if region in regions:
+        return []
+    near = difflib.get_close_matches(region, regions, 3)
+    hint = f"; near it are {', '.join(near)}" if near else ""
+    return [f"{path}: {region!r} is no AWS region{hint}. Allowed is a name like eu-central-1"]
+
+
 def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
     """What is wrong with the settings of the estate. `regions` are those that botocore knows."""
     path = "settings"
@@ -198,12 +231,7 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
                 f"{path}.name: {settings['name']!r} has {len(settings['name'])} characters; at most {room} are "
                 "allowed, because the names of the buckets are made of it (or name both buckets)"
             )
-    if settings["region"] not in regions:
-        near = difflib.get_close_matches(settings["region"], regions, 3)
-        hint = f"; near it are {', '.join(near)}" if near else ""
-        found.append(
-            f"{path}.region: {settings['region']!r} is no AWS region{hint}. Allowed is a name like eu-central-1"
-        )
+    found += region_problems(f"{path}.region", settings["region"], regions)
     for key in ("state_bucket", "artifact_bucket"):
         problem = bucket_name_problem(settings[key]) if settings[key] else None
         if problem:
@@ -260,8 +288,30 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
     )
 
 
-def check_stack(stack: dict[str, Any], path: str, prefix: str) -> Found:
-    """What is wrong with one stack."""
+def pull_request_problems(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> Found:
+    """Where pull requests cannot be planned, or their code, which nobody has looked at, would get too much."""
+    found = []
+    if settings.get("connection_provider", "GitHub") not in GIT_HOSTS:
+        found.append(
+            f"{path}.pull_requests: CodeBuild cannot listen to {settings['connection_provider']} there; allowed are "
+            f"{', '.join(GIT_HOSTS)}"
+        )
+    if stack["credentials"] == "parameter_store":
+        found.append(
+            f"{path}.pull_requests: with credentials parameter_store a pull request's code could read the access key; "
+            "allowed are role and assume_role"
+        )
+    if stack["credentials"] == "assume_role" and not stack["plan_assume_role_arn"]:
+        found.append(
+            f"{path}.plan_assume_role_arn: must be given, a role that only reads: a pull request's code must not act as "
+            "assume_role_arn"
+        )
+    return found
+
+
+def check_stack(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> Found:
+    """What is wrong with one stack, with settings that may be wrong themselves."""
+    prefix = settings.get("name", "")
     found = must_match(f"{path}.name", stack["name"], NAME, NAME_ALLOWED)
     room = ROLE_NAME_LIMIT - len(f"{prefix}-{LONGEST_SUFFIX}")
     if len(stack["name"]) > room:
@@ -271,27 +321,33 @@ def check_stack(stack: dict[str, Any], path: str, prefix: str) -> Found:
         )
     found += must_match(f"{path}.repository", stack["repository"], REPOSITORY, "owner/name, as in acme/infrastructure")
     found += must_match(f"{path}.branch", stack["branch"], BRANCH, "a branch name as Git takes it")
-    allowed = "a folder inside the repository, relative to its root, without * ? [ ] { } \\"
-    found += must_match(f"{path}.path", stack["path"], PATH, allowed)
-    allowed = "a full version such as 1.11.4, {}.{}.0 or newer".format(*OLDEST_TERRAFORM)
-    version = VERSION.fullmatch(stack["terraform_version"])
-    if not version or (int(version[1]), int(version[2])) < OLDEST_TERRAFORM:
-        found.append(f"{path}.terraform_version: {stack['terraform_version']!r} is not allowed; allowed is {allowed}")
-    if not TIMEOUT[0] <= stack["timeout_in_minutes"] <= TIMEOUT[1]:
-        found.append(
-            f"{path}.timeout_in_minutes: {stack['timeout_in_minutes']} is not between {TIMEOUT[0]} and {TIMEOUT[1]}"
-        )
+    allowed = "a folder inside the repository, relative to its root, without * ? [ ] { } | \\"
+    for key in ("path", "policy_path"):
+        found += must_match(f"{path}.{key}", stack[key], PATH, allowed)
+    allowed = "a pattern of paths relative to the repository's root, such as modules/vpc/**; * and ** are wildcards"
+    for pattern in stack["trigger_paths"]:
+        found += must_match(f"{path}.trigger_paths", pattern, PATTERN, allowed)
+    found += check_version(stack, path)
+    for key, (least, most) in TIMEOUTS.items():
+        if not least <= stack[key] <= most:
+            found.append(f"{path}.{key}: {stack[key]} is not between {least} and {most}")
     allowed = (
         "an object's key such as network/terraform.tfstate, of a-z A-Z 0-9 and . _ - + = @, with single slashes inside"
     )
     found += must_match(f"{path}.state_key", stack["state_key"] or None, STATE_KEY, allowed)
-    for key in ("plan_role_arn", "apply_role_arn", "pipeline_role_arn", "assume_role_arn"):
+    for key in ("plan_role_arn", "apply_role_arn", "pipeline_role_arn", "assume_role_arn", "plan_assume_role_arn"):
         found += must_match(
             f"{path}.{key}", stack[key] or None, ROLE_ARN, "a role's ARN, arn:aws:iam::<account>:role/<name>"
         )
-    for key, mode in (("assume_role_arn", "assume_role"), ("access_keys_csv", "parameter_store")):
+    for key, mode in (
+        ("assume_role_arn", "assume_role"),
+        ("plan_assume_role_arn", "assume_role"),
+        ("access_keys_csv", "parameter_store"),
+    ):
         if stack[key] and stack["credentials"] != mode:
             found.append(f"{path}.{key}: is of no use, because credentials is {stack['credentials']}, not {mode}")
+    if stack["pull_requests"]:
+        found += pull_request_problems(stack, path, settings)
     if stack["credentials"] == "assume_role" and not stack["assume_role_arn"]:
         found.append(f"{path}.assume_role_arn: must be given, because credentials is assume_role")
     for key in ("plan_managed_policies", "apply_managed_policies"):
@@ -311,6 +367,17 @@ def check_stack(stack: dict[str, Any], path: str, prefix: str) -> Found:
     return found
 
 
+def check_version(stack: dict[str, Any], path: str) -> Found:
+    """The version of Terraform or OpenTofu: a whole one, since the plan's must be the apply's, and not too old."""
+    engine, given = ENGINES[stack["engine"]], stack["terraform_version"]
+    version = VERSION.fullmatch(given or engine["version"])
+    if version and tuple(int(part) for part in version.groups()[:3]) >= engine["oldest"]:
+        return []
+    oldest = ".".join(map(str, engine["oldest"]))
+    allowed = f"a full version of {stack['engine']} such as {engine['version']}, {oldest} or newer"
+    return [f"{path}.terraform_version: {given!r} is not allowed; allowed is {allowed}"]
+
+
 def check_parameters(stack: dict[str, Any], path: str) -> Found:
     """The names of the parameters with the stack's access key, given or made of names."""
     if stack["credentials"] != "parameter_store":
@@ -327,7 +394,10 @@ def fill_in(stack: dict[str, Any], prefix: str) -> None:
     """Defaults that depend on other values."""
     stack["path"] = posixpath.normpath(stack["path"] or ".")
     stack["state_key"] = stack["state_key"] or f"{stack['name']}/terraform.tfstate"
-    stack["image"] = stack["image"] or f"hashicorp/terraform:{stack['terraform_version']}"
+    stack["policy_path"] = posixpath.normpath(stack["policy_path"] or ".")
+    engine = ENGINES[stack["engine"]]
+    stack["terraform_version"] = stack["terraform_version"] or engine["version"]
+    stack["image"] = stack["image"] or f"{engine['image']}:{stack['terraform_version']}"
     for option, parameter in (
         ("access_key_id_parameter", "AWS_ACCESS_KEY_ID"),
         ("secret_access_key_parameter", "AWS_SECRET_ACCESS_KEY"),
@@ -357,69 +427,15 @@ def check(settings: Any, stacks: Any, regions: list[str]) -> tuple[dict[str, Any
         path = path_of(index, given)
         stack, wrong = typed(given, STACK, path)
         if not wrong:
-            wrong = check_stack(stack, path, complete.get("name", ""))
+            wrong = check_stack(stack, path, complete)
+            if stack["aws_region"]:
+                wrong += region_problems(f"{path}.aws_region", stack["aws_region"], regions)
             fill_in(stack, complete.get("name", ""))
             wrong += check_parameters(stack, path) if complete else []
         found += wrong
         result.append(stack)
-    return (
-        complete,
-        result,
-        list(dict.fromkeys(found + (check_shared(result) or check_folders(result, complete.get("name", ""))))),
-    )
-
-
-def path_of(index: int, stack: Any) -> str:
-    """Where a stack stands in the input, with its name to find it by."""
-    name = stack.get("name") if isinstance(stack, dict) else None
-    return f"stacks[{index}]" + (f" ({name})" if name else "")
-
-
-def check_folders(stacks: list[dict[str, Any]], prefix: str) -> Found:
-    """Stacks whose pipelines would share a folder in the artifact bucket, and so each other's plans."""
-    found = []
-    owners: dict[str, str] = {}
-    for index, stack in enumerate(stacks):
-        name = stack.get("name")
-        if not name:
-            continue  # it is wrong in itself, and was reported
-        for pipeline in (f"{prefix}-{name}", f"{prefix}-{name}-destroy"):
-            owner = owners.setdefault(pipeline[:ARTIFACT_FOLDER], name)
-            if owner != name:
-                found.append(
-                    f"{path_of(index, stack)}.name: {name!r} and {owner!r} begin alike: CodePipeline keeps artifacts "
-                    f"under the first {ARTIFACT_FOLDER} characters of a pipeline's name ({pipeline[:ARTIFACT_FOLDER]}),"
-                    f" and they must not share them. Allowed are names that differ in their first "
-                    f"{ARTIFACT_FOLDER - len(prefix) - 1} characters; a shorter settings.name leaves more"
-                )
-                break
-    return found
-
-
-def check_shared(stacks: list[dict[str, Any]]) -> Found:
-    """Names and states that two stacks share."""
-    found = []
-    names: dict[str, int] = {}
-    keys: dict[str, str] = {}
-    for index, stack in enumerate(stacks):
-        path, name, key = path_of(index, stack), stack.get("name"), stack.get("state_key")
-        if not name or not key:
-            continue  # it is wrong in itself, and was reported
-        if name in names:
-            found.append(f"{path}.name: {name!r} is also the name of stacks[{names[name]}]; names must differ")
-        elif key in keys:
-            found.append(
-                f"{path}.state_key: {key!r} is also the state of stack {keys[key]}; two stacks must not share a state"
-            )
-        names.setdefault(name, index)
-        keys.setdefault(key, name)
-    for name, index in names.items():
-        if name.endswith("-destroy") and name[: -len("-destroy")] in names:
-            found.append(
-                f"{path_of(index, stacks[index])}.name: {name!r} is not allowed beside the stack "
-                f"{name[: -len('-destroy')]!r}, whose second pipeline has this name"
-            )
-    return found
+    found += check_shared(result) or check_folders(result, complete.get("name", ""))
+    return complete, result, list(dict.fromkeys(found + check_order(result)))
 
 
 VARIABLES = ("gitops_parameters", "gitops_settings", "gitops_stacks")

@@ -43,16 +43,16 @@ def test_each_change_is_shown_once() -> None:
     progress = plugin.Progress()
     runs = look({"Source": [action("InProgress")]})
 
-    assert progress.lines(runs) == ["  Source: runs"]
+    assert progress.lines(runs) == ["  Source/Run: runs"]
     assert progress.lines(runs) == []
-    assert progress.lines(look({"Source": [action("Succeeded")]})) == ["  Source: ok"]
+    assert progress.lines(look({"Source": [action("Succeeded")]})) == ["  Source/Run: ok"]
 
 
 def test_log_lines_come_as_they_are_written() -> None:
     progress = plugin.Progress()
 
     assert progress.lines(look({"Plan": [action("InProgress", "b-1")]}, ("b-1", "Initializing"))) == [
-        "  Plan: runs",
+        "  Plan/Run: runs",
         "    | Initializing",
     ]
     assert progress.lines(look({"Plan": [action("InProgress", "b-1")]}, ("b-1", "1 to add"))) == ["    | 1 to add"]
@@ -67,11 +67,11 @@ def test_a_log_stands_between_the_start_and_the_end_of_its_build() -> None:
         "Apply": [action("InProgress", "b-2")],
     }
     assert progress.lines(look(stages, ("b-1", "planned"), ("b-2", "applying"))) == [
-        "  Source: ok",
-        "  Plan: runs",
+        "  Source/Run: ok",
+        "  Plan/Run: runs",
         "    | planned",
-        "  Plan: ok",
-        "  Apply: runs",
+        "  Plan/Run: ok",
+        "  Apply/Run: runs",
         "    | applying",
     ]
 
@@ -84,8 +84,8 @@ def test_who_must_approve_has_read_the_plan() -> None:
     stages = {"Plan": [action("Succeeded", "b-1")], "Approve": [action("InProgress")]}
     assert progress.lines(look(stages, ("b-1", "Plan: 1 to add"), waiting=waiting)) == [
         "    | Plan: 1 to add",
-        "  Plan: ok",
-        "  Approve: waits for approval: Apply network: 1 to add",
+        "  Plan/Run: ok",
+        "  Approve/Run: waits for approval: Apply network: 1 to add",
     ]
 
 
@@ -95,9 +95,9 @@ def test_two_approvals_of_one_stage_have_their_messages() -> None:
     seen["execution"].update(waiting_for_approvals=waiting, waiting_for_approval=waiting[0])
 
     assert plugin.Progress().lines(seen) == [
-        "  Approve: waits for approval: say yes to Ask",
-        "  Approve: waits for approval: say yes to Legal",
-        "  Approve: runs",
+        "  Approve/Ask: waits for approval: say yes to Ask",
+        "  Approve/Legal: waits for approval: say yes to Legal",
+        "  Approve/Build: runs",
     ]
 
 
@@ -106,7 +106,23 @@ def test_codebuild_s_own_lines_and_empty_ones_are_not_shown() -> None:
 
     lines = plugin.Progress().lines(look({"Plan": [action("InProgress", "b-1")]}, *log))
 
-    assert lines == ["  Plan: runs", "    |   kept", "    | [Container]kept"]
+    assert lines == ["  Plan/Run: runs", "    |   kept", "    | [Container]kept"]
+
+
+def test_a_stage_and_its_action_of_the_same_name_are_named_once() -> None:
+    assert plugin.Progress().lines(look({"Source": [action("Succeeded", name="Source")]})) == ["  Source: ok"]
+
+
+def test_functions_at_the_beginning_of_a_build_are_not_shown() -> None:
+    progress = plugin.Progress()
+    begin, end = "[Container] 2026/01/01 Running command # Functions: what builds share.", "# End of functions."
+    other = [("b-2", "of another build")]
+
+    first = progress.lines(look({"Plan": [action("InProgress", "b-1")]}, ("b-1", begin), ("b-1", "sha256() {"), *other))
+    later = progress.lines(look({"Plan": [action("InProgress", "b-1")]}, ("b-1", "}"), ("b-1", end), ("b-1", "shown")))
+
+    assert first == ["  Plan/Run: runs"]
+    assert later == ["    | shown"]
 
 
 def test_why_something_failed() -> None:
@@ -119,11 +135,11 @@ def test_why_something_failed() -> None:
         )
     )
 
-    assert lines == ["  Plan: FAILED: Access denied", "  Apply: FAILED", "  Apply: abandoned"]
+    assert lines == ["  Plan/Run: FAILED: Access denied", "  Apply/Run: FAILED", "  Apply/b: abandoned"]
 
 
 def test_a_word_of_aws_that_we_do_not_know() -> None:
-    assert plugin.Progress().lines(look({"Plan": [action("Dreaming")]})) == ["  Plan: Dreaming"]
+    assert plugin.Progress().lines(look({"Plan": [action("Dreaming")]})) == ["  Plan/Run: Dreaming"]
 
 
 # The plugin
@@ -141,7 +157,7 @@ def test_it_looks_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     run = Run(monkeypatch, [first, last], {})
 
-    assert run.shown == ["  Plan: runs", "    | one", "    | two", "  Plan: ok"]
+    assert run.shown == ["  Plan/Run: runs", "    | one", "    | two", "  Plan/Run: ok"]
     assert run.asked[0] == {"pipeline": "gitops-network", "wait": False}
     assert run.asked[1] == {
         "pipeline": "gitops-network",

@@ -20,9 +20,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
 def clients() -> dict[str, Any]:
     """Clients that never call. Made once: most of these tests' time."""
     keys = {"region_name": "eu-central-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return {
-        service: boto3.client(service, **keys) for service in ("codepipeline", "codebuild", "codeconnections", "logs")
-    }
+    services = ("codepipeline", "codebuild", "codeconnections", "dynamodb", "logs", "s3")
+    return {service: boto3.client(service, **keys) for service in services}
 
 
 @pytest.fixture

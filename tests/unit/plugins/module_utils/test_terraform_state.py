@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import Unreadable, parse
+from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import (
+    Unreadable,
+    instance_ids,
+    parse,
+    same_but_serial,
+    with_serial,
+)
 
 SECRET = "hunter2"
 
@@ -196,3 +202,78 @@ STATE = st.fixed_dictionaries(
 def test_whatever_lies_in_the_bucket(content: bytes) -> None:
     with contextlib.suppress(Unreadable):  # and nothing else
         assert set(parse(content)) == {"serial", "lineage", "terraform_version", "resources", "outputs"}
+
+
+# Ids
+
+
+def test_ids_of_what_is_managed_by_address() -> None:
+    instances: list[dict[str, Any]] = [
+        {"index_key": 0, "attributes": {"id": "one"}},
+        {"index_key": 0, "attributes": {"id": "old"}, "deposed": "a1b2c3d4"},
+        {"index_key": 1, "attributes": {"arn": "no id"}},
+        {"index_key": 2, "attributes": {"id": 5}},
+        {"index_key": 3},
+    ]
+
+    content = json.dumps(state(resources=[resource(instances), resource(mode="data")])).encode()
+
+    name = "aws_subnet.private"
+    assert instance_ids(content) == {f"{name}[0]": {"one", "old"}, **{f"{name}[{n}]": {""} for n in (1, 2, 3)}}
+
+
+@given(st.binary() | (JSON | STATE).map(lambda content: json.dumps(content).encode()))
+def test_ids_whatever_lies_in_the_bucket(content: bytes) -> None:
+    with contextlib.suppress(Unreadable):  # and nothing else
+        assert {address.removesuffix(" (deposed)") for address in parse(content)["resources"]} == set(
+            instance_ids(content)
+        )
+
+
+# Another serial
+
+WRITTEN = STATE.filter(lambda content: "serial" in content)
+STYLES: list[dict[str, Any]] = [{}, {"indent": 2}, {"separators": (" , ", "\t:\r\n")}, {"ensure_ascii": False}]
+
+
+@given(WRITTEN, st.sampled_from(STYLES), st.integers(0, 10**12))
+def test_nothing_but_the_serial_is_another(content: dict[str, Any], style: dict[str, Any], serial: int) -> None:
+    before = json.dumps(content, **style)
+
+    after = with_serial(before.encode("utf-8", "surrogatepass"), serial).decode("utf-8", "surrogatepass")
+
+    expected = json.dumps({**content, "serial": "HERE"}, **style).replace('"HERE"', str(serial), 1)
+    assert after == expected
+    assert same_but_serial(before.encode("utf-8", "surrogatepass"), after.encode("utf-8", "surrogatepass"))
+
+
+def test_the_serial_of_the_state_and_no_other() -> None:
+    text = '{"a": {"serial": 1}, "serials": 5, "serial": 2, "b": "\\"serial\\": 3", "c": [{"serial": 4}]}'
+
+    assert with_serial(text.encode(), 77) == text.replace('"serial": 2', '"serial": 77').encode()
+
+
+def test_numbers_stay_as_they_are_written() -> None:
+    text = '{"serial": 1, "price": 1.10, "big": 123456789012345678901234567890.5, "e": 1E+2}'
+
+    assert with_serial(text.encode(), 2).decode() == text.replace('"serial": 1', '"serial": 2')
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"a": 1}', '{"a": 2}'),
+        ('{"a": 1}', '{"a": "1"}'),
+        ('{"a": 1.5}', '{"a": "1.5"}'),
+        ('{"a": 0.1}', '{"a": 0.1000000000000000055511151231257827}'),
+        ('{"a": null}', "{}"),
+        ('{"a": [1, 2]}', '{"a": [2, 1]}'),
+        ('{"a": {"serial": 1}}', '{"a": {"serial": 2}}'),
+    ],
+)
+def test_states_that_differ(one: str, other: str) -> None:
+    assert not same_but_serial(one.encode(), other.encode())
+
+
+def test_states_that_are_written_differently_and_say_the_same() -> None:
+    assert same_but_serial(b'{"a": 1, "b": [true], "serial": 1}', b'{"serial":2,"b":[true],\n"a":1}')

@@ -15,7 +15,14 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 
-from ansible_collections.gitops.aws.plugins.module_utils import _approvals, _builds, _executions
+from ansible_collections.gitops.aws.plugins.module_utils import (
+    _approvals,
+    _builds,
+    _executions,
+    _lock_holders,
+    _state_restore,
+    _state_versions,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import stage_transition
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -23,6 +30,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "codepipeline_approval": _approvals.ARGUMENTS,
     "codepipeline_execution": _executions.ARGUMENTS,
     "codepipeline_stage_transition": stage_transition.ARGUMENTS,
+    "terraform_lock": _lock_holders.ARGUMENTS,
+    "terraform_locks_info": _lock_holders.INFO_ARGUMENTS,
+    "terraform_state": _state_restore.ARGUMENTS,
+    "terraform_state_versions_info": _state_versions.ARGUMENTS,
 }
 
 

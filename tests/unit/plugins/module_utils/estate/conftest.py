@@ -50,8 +50,9 @@ def foundation() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def buildspecs() -> dict[str, str]:
-    """The buildspecs that the collection brings, by step."""
-    return {
+    """The buildspecs that the collection brings, by step, and their parts by name."""
+    texts = {
         step: (ROOT / "buildspecs" / f"buildspec_{step}.yml").read_text(encoding="utf-8")
-        for step in ("plan", "apply", "destroy")
+        for step in ("plan", "apply", "destroy", "review")
     }
+    return texts | {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "buildspecs" / "parts").iterdir()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ PARAMETERS = {
     "AWS_ACCESS_KEY_ID": "/gitops/network/AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY": "/gitops/network/AWS_SECRET_ACCESS_KEY",
 }
+REGION = "eu-central-1"
 TARGET = "arn:aws:iam::444455556666:role/terraform"
 
 
@@ -47,15 +49,25 @@ def projects(foundation: Make, stack: Make, buildspecs: dict[str, str]) -> Calla
     return make
 
 
-def stages(pipeline: dict[str, Any]) -> list[str]:
-    return [stage["name"] for stage in pipeline["stages"]]
+def steps(pipeline: dict[str, Any]) -> list[list[str]]:
+    """The stages, each with its actions in the order in which they run."""
+    return [
+        [stage["name"], *(each["name"] for each in sorted(stage["actions"], key=lambda each: each.get("run_order", 1)))]
+        for stage in pipeline["stages"]
+    ]
 
 
-def action(pipeline: dict[str, Any], stage: str) -> dict[str, Any]:
-    (found,) = [each["actions"] for each in pipeline["stages"] if each["name"] == stage]
-    assert len(found) == 1
-    result: dict[str, Any] = found[0]
+def action(pipeline: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [each for stage in pipeline["stages"] for each in stage["actions"] if each["name"] == name]
+    result: dict[str, Any] = found
     return result
+
+
+def given(action: dict[str, Any]) -> dict[str, str]:
+    """The variables that an action gives to its build."""
+    listed = json.loads(action["configuration"]["EnvironmentVariables"])
+    assert {each["type"] for each in listed} == {"PLAINTEXT"}
+    return {each["name"]: each["value"] for each in listed}
 
 
 def variables(project: dict[str, Any]) -> dict[str, str]:
@@ -69,15 +81,20 @@ def test_plan_then_somebody_says_yes_then_apply(made: Any) -> None:
     apply, destroy = made()
 
     assert (apply["name"], destroy["name"]) == ("gitops-network", "gitops-network-destroy")
-    assert stages(apply) == ["Source", "Plan", "Approve", "Apply"]
-    assert stages(destroy) == ["Source", "Plan", "Approve", "Destroy"]
+    # In one stage: a queue locks stages, and the next execution must not plan before this one has applied.
+    assert steps(apply) == [["Source", "Source"], ["Deploy", "Plan", "Approve", "Apply"]]
+    assert steps(destroy) == [["Source", "Source"], ["Destroy", "Plan", "Approve", "Destroy"]]
+    for pipeline in (apply, destroy):
+        orders = [each["run_order"] for each in pipeline["stages"][1]["actions"]]
+        assert orders == sorted(set(orders))
 
 
 def test_a_stack_may_do_without_approval_but_not_when_it_is_destroyed(made: Any) -> None:
     apply, destroy = made(approval=False)
 
-    assert stages(apply) == ["Source", "Plan", "Apply"]
-    assert stages(destroy) == ["Source", "Plan", "Approve", "Destroy"]
+    assert steps(apply) == [["Source", "Source"], ["Deploy", "Plan", "Apply"]]
+    assert steps(destroy) == [["Source", "Source"], ["Destroy", "Plan", "Approve", "Destroy"]]
+    assert [given(action(each, "Plan"))["APPROVAL"] for each in (apply, destroy)] == ["false", "true"]
 
 
 def test_no_execution_overtakes_another(made: Any) -> None:
@@ -134,8 +151,10 @@ def test_artifacts_are_made_before_they_are_used_and_once(made: Any, approval: b
 def test_what_is_applied_is_what_was_planned(made: Any) -> None:
     for pipeline, last in zip(made(), ("Apply", "Destroy"), strict=True):
         assert action(pipeline, "Plan")["namespace"] == "Plan"
-        (variable,) = json.loads(action(pipeline, last)["configuration"]["EnvironmentVariables"])
-        assert variable == {"name": "PLAN_SHA256", "value": "#{Plan.PLAN_SHA256}", "type": "PLAINTEXT"}
+        assert given(action(pipeline, last)) == {
+            "MANIFEST_SHA256": "#{Plan.MANIFEST_SHA256}",
+            "EXECUTION_ID": "#{codepipeline.PipelineExecutionId}",
+        }
         assert {artifact["name"] for artifact in action(pipeline, last)["input_artifacts"]} == {"source", "plan"}
         assert action(pipeline, last)["configuration"]["PrimarySource"] == "source"
 
@@ -143,27 +162,37 @@ def test_what_is_applied_is_what_was_planned(made: Any) -> None:
 def test_who_destroys_must_say_the_stack_s_name(made: Any) -> None:
     apply, destroy = made()
 
-    assert apply["variables"] == []
     assert [(variable["name"], "default_value" in variable) for variable in destroy["variables"]] == [
         ("confirm", False)
     ]
-    given = json.loads(action(destroy, "Plan")["configuration"]["EnvironmentVariables"])
-    assert {variable["name"]: variable["value"] for variable in given} == {
-        "PLAN_MODE": "destroy",
-        "CONFIRM": "#{variables.confirm}",
-    }
-    given = json.loads(action(apply, "Plan")["configuration"]["EnvironmentVariables"])
-    assert {variable["name"]: variable["value"] for variable in given} == {"PLAN_MODE": "apply"}
+    assert given(action(destroy, "Plan"))["PLAN_MODE"] == "destroy"
+    assert given(action(destroy, "Plan"))["CONFIRM"] == "#{variables.confirm}"
+    assert given(action(apply, "Plan"))["PLAN_MODE"] == "apply"
+    assert "CONFIRM" not in given(action(apply, "Plan"))
+
+
+def test_who_starts_a_pipeline_may_say_what_to_import(made: Any) -> None:
+    apply, destroy = made()
+
+    assert [(variable["name"], variable["default_value"]) for variable in apply["variables"]] == [("imports", "none")]
+    assert given(action(apply, "Plan"))["IMPORTS"] == "#{variables.imports}"
+    assert "IMPORTS" not in given(action(destroy, "Plan"))
 
 
 def test_the_message_to_who_approves(made: Any) -> None:
     apply, destroy = made()
 
     text = (
-        "stack network: #{Plan.PLAN_SUMMARY}. Plan #{Plan.PLAN_ID}, commit #{Source.CommitId} on #{Source.BranchName}."
+        "stack network: #{Plan.PLAN_SUMMARY}. #{Plan.PLAN_EFFECTS} Plan #{Plan.PLAN_ID}, "
+        "commit #{Source.CommitId} on #{Source.BranchName}."
     )
     assert action(apply, "Approve")["configuration"]["CustomData"] == f"Apply {text}"
     assert action(destroy, "Approve")["configuration"]["CustomData"] == f"DESTROY everything in {text}"
+    log = action(apply, "Approve")["configuration"]["ExternalEntityLink"]
+    assert log == (
+        "https://eu-central-1.console.aws.amazon.com/codesuite/codebuild/111122223333/projects/gitops-network-plan/build/"
+        "#{Plan.PLAN_BUILD}/?region=eu-central-1"
+    )
 
 
 def test_variables_that_the_pipelines_use_are_exported(made: Any, buildspecs: dict[str, str]) -> None:
@@ -176,9 +205,9 @@ def test_variables_that_the_pipelines_use_are_exported(made: Any, buildspecs: di
 
 def test_variables_are_of_actions_that_ran_before(made: Any) -> None:
     for pipeline in made():
-        known = {"variables"}
+        known = {"codepipeline", "variables"}
         for stage in pipeline["stages"]:
-            for each in stage["actions"]:
+            for each in sorted(stage["actions"], key=lambda each: each.get("run_order", 1)):
                 used = {text.split(".")[0] for text in json.dumps(each["configuration"]).split("#{")[1:]}
                 assert used <= known
                 known |= {each["namespace"]} if "namespace" in each else set()
@@ -232,17 +261,123 @@ def test_own_roles_image_and_size(projects: Any, foundation: Make) -> None:
     assert found["plan"]["encryption_key"] == foundation()["kms_key_arn"]
 
 
-def test_buildspecs_are_inlined(projects: Any, buildspecs: dict[str, str]) -> None:
+def test_buildspecs_are_inlined_with_their_parts(projects: Any, buildspecs: dict[str, str]) -> None:
     for step, project in projects().items():
-        assert project["source"] == {"type": "CODEPIPELINE", "buildspec": buildspecs[step]}
+        assert project["source"]["type"] == "CODEPIPELINE"
+        text = project["source"]["buildspec"]
+        assert "#include" not in text
+        commands = yaml.safe_load(text)["phases"]["pre_build"]["commands"]
+        assert commands[0] == buildspecs["functions.sh"]
+        assert commands[1].startswith(buildspecs["plan.sh" if step == "plan" else "apply.sh"].partition("#include")[0])
+    plan = yaml.safe_load(projects()["plan"]["source"]["buildspec"])["phases"]["pre_build"]["commands"][1]
+    assert buildspecs["plan_facts.tf"].rstrip("\n") in plan
+
+
+def test_a_part_that_is_not_there(foundation: Make, stack: Make, buildspecs: dict[str, str]) -> None:
+    without = {name: text for name, text in buildspecs.items() if name != "apply.sh"}
+    with pytest.raises(ValueError, match=r"includes apply\.sh, which is not there\. There are: apply, destroy, "):
+        pipelines.stack_projects([stack()], foundation(), without)
 
 
 def test_what_the_buildspecs_read(projects: Any) -> None:
     found = variables(projects(path="stacks/network")["plan"])
 
-    assert set(found) == {"STACK_NAME", "STACK_PATH", "TF_IN_AUTOMATION", "TF_CLI_ARGS_init"}
-    assert (found["STACK_NAME"], found["STACK_PATH"]) == ("network", "stacks/network")
-    assert found["TF_IN_AUTOMATION"] == "1"
+    assert {name: value for name, value in found.items() if name != "TF_CLI_ARGS_init"} == {
+        "TERRAFORM": "terraform",
+        "STACK_NAME": "network",
+        "STACK_PATH": "stacks/network",
+        "STACK_BRANCH": "main",
+        "STATE_BUCKET": "gitops-111122223333-eu-central-1-state",
+        "STATE_KEY": "network/terraform.tfstate",
+        "TF_IN_AUTOMATION": "1",
+    }
+    for step in ("apply", "destroy"):
+        assert variables(projects()[step])["ARTIFACT_BUCKET"] == "gitops-111122223333-eu-central-1-artifacts"
+
+
+def test_opentofu(projects: Any) -> None:
+    found = projects(engine="opentofu")
+
+    assert {variables(project)["TERRAFORM"] for project in found.values()} == {"tofu"}
+    assert {project["environment"]["image"] for project in found.values()} == {"ghcr.io/opentofu/opentofu:1.10.6"}
+
+
+def test_checks_are_those_of_the_plan(projects: Any) -> None:
+    found = projects(checks=["fmt", "conftest"], policy_path="policies/terraform", pull_requests=True)
+
+    for step, project in found.items():
+        names = {"STACK_CHECKS", "STACK_POLICY_PATH"} & set(variables(project))
+        assert bool(names) is (step in ("plan", "review"))
+    assert variables(found["plan"])["STACK_CHECKS"] == "fmt conftest"
+    assert variables(found["review"])["STACK_POLICY_PATH"] == "policies/terraform"
+
+
+def test_the_region_of_the_resources_is_not_that_of_the_state(projects: Any) -> None:
+    found = projects(aws_region=REGION)["apply"]
+
+    assert variables(found)["AWS_REGION"] == variables(found)["AWS_DEFAULT_REGION"] == REGION
+    assert backend(found)["region"] == REGION
+
+
+# Pull requests
+
+
+def test_pull_requests_are_planned_by_a_project_of_their_own(projects: Any, foundation: Make) -> None:
+    assert "review" not in projects()
+    found = projects(pull_requests=True, path="stacks/a.b", trigger_paths=["modules/*/main.tf"], branch="release/1.x")
+
+    review = found["review"]
+    assert review["service_role"].endswith(":role/gitops-network-review")
+    assert review["artifacts"] == {"type": "NO_ARTIFACTS"}
+    assert review["source"]["type"] == "GITHUB"
+    assert review["source"]["location"] == "https://github.com/acme/infrastructure.git"
+    assert review["source"]["auth"] == {"type": "CODECONNECTIONS", "resource": foundation()["connection_arn"]}
+    assert review["source"]["report_build_status"] is True
+    (group,) = review["webhook"]["filter_groups"]
+    filters = {each["type"]: each["pattern"] for each in group["filters"]}
+    assert filters["EVENT"] == "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED"
+    assert re.search(filters["BASE_REF"], "refs/heads/release/1.x")
+    assert not re.search(filters["BASE_REF"], "refs/heads/release/1yx")
+    assert not re.search(filters["BASE_REF"], "refs/heads/release/1.x-2")
+    for path, meant in (
+        ("stacks/a.b/x/main.tf", True),
+        ("stacks/aab/main.tf", False),
+        ("other/stacks/a.b/main.tf", False),
+        ("modules/vpc/main.tf", True),
+        ("modules/vpc/deep/main.tf", False),
+    ):
+        assert bool(re.search(filters["FILE_PATH"], path)) is meant, path
+    assert review["webhook"]["pull_request_build_policy"] == {"requires_comment_approval": "FORK_PULL_REQUESTS"}
+    assert "terraform apply" not in review["source"]["buildspec"]
+
+
+def test_projects_for_pull_requests_that_are_not_wanted_are_named(foundation: Make, stack: Make) -> None:
+    stacks = [stack(), stack(name="dns", pull_requests=True)]
+
+    assert pipelines.reviews_not_wanted(stacks, foundation()) == [{"name": "gitops-network-review"}]
+
+
+# The order of stacks
+
+
+def test_a_stack_after_others_knows_their_pipelines_and_paths(
+    foundation: Make, stack: Make, buildspecs: dict[str, str]
+) -> None:
+    stacks = [
+        stack(path="network", trigger_paths=["modules/vpc/**"]),
+        stack(name="all"),
+        {**stack(name="app"), "after": ["network", "all"]},
+    ]
+    found = {each["name"]: variables(each) for each in pipelines.stack_projects(stacks, foundation(), buildspecs)}
+
+    assert found["gitops-app-plan"]["STACK_AFTER"].splitlines() == [
+        "gitops-network|:(glob)network/**|:(glob)modules/vpc/**",
+        "gitops-all|:(glob)**",
+    ]
+    dependents = {name: value["STACK_DEPENDENTS"] for name, value in found.items() if "STACK_DEPENDENTS" in value}
+    assert dependents == dict.fromkeys(
+        ("gitops-network-plan", "gitops-network-apply", "gitops-all-plan", "gitops-all-apply"), "gitops-app"
+    )
 
 
 def test_terraform_s_variables(projects: Any) -> None:
@@ -336,9 +471,9 @@ def test_the_role_of_another_account(projects: Any) -> None:
     assert "external_id" not in without["STACK_AWS_CONFIG"]
 
 
-def test_the_configuration_file_is_that_which_the_buildspecs_write(buildspecs: dict[str, str]) -> None:
-    for text in buildspecs.values():
-        assert f'"$STACK_AWS_CONFIG" > {pipelines.AWS_CONFIG}' in text
+def test_the_configuration_file_is_that_which_the_buildspecs_write(projects: Any) -> None:
+    for project in projects(pull_requests=True).values():
+        assert f'"$STACK_AWS_CONFIG" > {pipelines.AWS_CONFIG}' in project["source"]["buildspec"]
 
 
 # Keys from Parameter Store
@@ -348,7 +483,7 @@ def test_the_configuration_file_is_that_which_the_buildspecs_write(buildspecs: d
 def test_parameter_store_goes_into_each_buildspec(projects: Any, buildspecs: dict[str, str], step: str) -> None:
     text = projects(credentials="parameter_store")[step]["source"]["buildspec"]
 
-    result, original = yaml.safe_load(text), yaml.safe_load(buildspecs[step])
+    result, original = yaml.safe_load(text), yaml.safe_load(pipelines.with_parts(buildspecs[step], buildspecs))
     assert result["env"].pop("parameter-store") == PARAMETERS
     assert result["env"] == original.get("env", {})
     assert {**result, "env": None} == {**original, "env": None}
@@ -390,11 +525,15 @@ def test_nothing_secret_is_read_without_need(projects: Any, values: dict[str, An
         assert "parameter-store" not in project["source"]["buildspec"]
 
 
-def test_the_image_s_shell_understands_every_command(buildspecs: dict[str, str]) -> None:
+# What the builds run
+
+
+def test_no_build_needs_what_the_image_has_not_or_shows_what_is_secret(projects: Any) -> None:
     """hashicorp/terraform has busybox: no bash, no jq, no aws; and nothing secret may reach a log."""
-    for text in buildspecs.values():
-        for phase in yaml.safe_load(text)["phases"].values():
+    for project in projects(pull_requests=True).values():
+        for phase in yaml.safe_load(project["source"]["buildspec"])["phases"].values():
             for command in phase["commands"]:
-                words = shlex.split(command.replace("$(", " ").replace(")", " ").replace("{", " "), comments=False)
-                assert not {"bash", "jq", "aws", "python", "python3", "env", "printenv", "[["} & set(words)
-                assert "set -x" not in command
+                lines = [line for line in command.splitlines() if not line.lstrip().startswith("#")]
+                words = set(re.findall(r"[\w.-]+|\[\[", "\n".join(lines)))
+                assert not {"bash", "jq", "curl", "python", "python3", "printenv"} & words
+                assert not re.search(r"set -[a-z]*x|(^|[;|&({]\s*)(env|aws)( |$)", command, re.MULTILINE)

@@ -229,6 +229,98 @@ def test_without_need_no_credentials(roles: Any) -> None:
             )
 
 
+# What plans, and what comes before and after
+
+
+def test_builds_fetch_their_source_through_the_connection_and_no_other(roles: Any, foundation: Make) -> None:
+    connection = foundation()["connection_arn"]
+
+    for role in roles(pull_requests=True).values():
+        assert may(role, "codeconnections:UseConnection", connection)
+        assert not may(role, "codeconnections:UseConnection", connection.replace("4dfa", "5dfa"))
+
+
+def test_what_is_kept_aside_is_the_apply_s(roles: Any) -> None:
+    kept = (
+        f"{STATE}/{STATE_KEY}.errored",
+        f"{ARTIFACTS}/gitops-network/used/abc",
+        f"{ARTIFACTS}/gitops-network-destr/used/abc",
+        f"{ARTIFACTS}/gitops-network/errored/network.tfstate",
+    )
+    made = roles(pull_requests=True)
+
+    for resource in kept:
+        assert may(made["apply"], "s3:PutObject", resource)
+        assert may(made["apply"], "s3:GetObject", resource)
+        for role in ("plan", "review"):
+            assert not may(made[role], "s3:PutObject", resource)
+
+
+def test_a_plan_ends_its_own_pipelines_only(roles: Any) -> None:
+    pipeline = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:gitops-"
+    made = roles(pull_requests=True)
+
+    for name, right in (("network", True), ("network-destroy", True), ("dns", False)):
+        assert may(made["plan"], "codepipeline:StopPipelineExecution", f"{pipeline}{name}") is right
+    for role in made.values():
+        actions = {action for statement in statements(role) for action in statement["Action"]}
+        assert not {action for action in actions if action.startswith("codepipeline:")} - {
+            "codepipeline:StopPipelineExecution"
+        }
+    assert not may(made["apply"], "codepipeline:StopPipelineExecution", f"{pipeline}network")
+
+
+def test_the_order_of_stacks(foundation: Make, stack: Make) -> None:
+    stacks = [stack(), {**stack(name="app"), "after": ["network"]}]
+    made = {role["name"]: role for role in stack_roles(stacks, foundation())}
+    network, app = (f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:gitops-{name}" for name in ("network", "app"))
+
+    assert may(made["gitops-app-plan"], "codepipeline:ListPipelineExecutions", network)
+    for role in ("plan", "apply"):
+        assert may(made[f"gitops-network-{role}"], "codepipeline:StartPipelineExecution", app)
+        assert not may(made[f"gitops-app-{role}"], "codepipeline:StartPipelineExecution", network)
+    assert not may(made["gitops-network-plan"], "codepipeline:ListPipelineExecutions", app)
+
+
+def test_a_review_reads_and_writes_nothing_but_its_log(roles: Any, foundation: Make) -> None:
+    read = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+    write = {"Effect": "Allow", "Action": "ec2:CreateVpc", "Resource": "*"}
+    assert "review" not in roles()
+    role = roles(pull_requests=True, plan_permissions=[read], apply_permissions=[write])["review"]
+
+    assert role["inline_policies"].pop("stack")["Statement"] == [read]
+    assert may(role, "s3:GetObject", f"{STATE}/{STATE_KEY}")
+    actions = {action for statement in statements(role) for action in statement["Action"]}
+    assert actions == {
+        "codeconnections:GetConnection",
+        "codeconnections:GetConnectionToken",
+        "codeconnections:UseConnection",
+        "codestar-connections:GetConnection",
+        "codestar-connections:GetConnectionToken",
+        "codestar-connections:UseConnection",
+        "dynamodb:GetItem",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+    }
+    (trusted,) = role["assume_role_policy"]["Statement"]
+    assert trusted["Condition"]["ArnEquals"]["aws:SourceArn"] == [
+        f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/gitops-network-review"
+    ]
+
+
+def test_plans_may_act_as_another_role_than_the_apply(roles: Any) -> None:
+    reader, writer = (f"arn:aws:iam::444455556666:role/{name}" for name in ("reader", "writer"))
+    made = roles(credentials="assume_role", assume_role_arn=writer, plan_assume_role_arn=reader, pull_requests=True)
+
+    for role, target in (("plan", reader), ("review", reader), ("apply", writer)):
+        (statement,) = made[role]["inline_policies"]["credentials"]["Statement"]
+        assert statement["Resource"] == [target]
+
+
 # What the user adds
 
 

@@ -50,7 +50,7 @@ def test_the_least_input_is_enough_and_gets_every_default() -> None:
     assert stacks[0]["approval"] is True
     assert stacks[0]["credentials"] == "role"
     assert stacks[0]["state_key"] == "network/terraform.tfstate"
-    assert stacks[0]["image"] == f"hashicorp/terraform:{spec.TERRAFORM_VERSION}"
+    assert stacks[0]["image"] == "hashicorp/terraform:1.11.4"
     assert stacks[0]["access_key_id_parameter"] == "/gitops/network/AWS_ACCESS_KEY_ID"
     assert stacks[0]["secret_access_key_parameter"] == "/gitops/network/AWS_SECRET_ACCESS_KEY"
 
@@ -340,8 +340,10 @@ def test_an_empty_setting_is_none(key: str) -> None:
         ("path", "network/..", "a folder inside the repository"),
         ("path", "stacks/*", "a folder inside the repository"),
         ("path", "p" * 251, "a folder inside the repository"),
-        ("terraform_version", "1.11", "a full version such as 1.11.4"),
-        ("terraform_version", "latest", "a full version such as 1.11.4"),
+        ("path", "a|b", "a folder inside the repository"),
+        ("policy_path", "../policies", "a folder inside the repository"),
+        ("terraform_version", "1.11", "a full version of terraform such as 1.11.4"),
+        ("terraform_version", "latest", "a full version of terraform such as 1.11.4"),
         ("terraform_version", "1.9.8", "1.11.0 or newer"),
         ("terraform_version", "0.12.0", "1.11.0 or newer"),
         ("state_key", "/network.tfstate", "an object's key"),
@@ -431,6 +433,93 @@ def test_a_timeout_that_codebuild_refuses(minutes: int) -> None:
     assert of_stack(timeout_in_minutes=minutes) == [
         f"stacks[0] (network).timeout_in_minutes: {minutes} is not between 5 and 2160"
     ]
+
+
+@pytest.mark.parametrize("minutes", [4, 10081])
+def test_an_approval_must_not_outlive_the_plan(minutes: int) -> None:
+    assert of_stack(approval_timeout_in_minutes=minutes) == [
+        f"stacks[0] (network).approval_timeout_in_minutes: {minutes} is not between 5 and 10080"
+    ]
+
+
+@pytest.mark.parametrize("version", ["1.10.1", "1.9.0", "1.10"])
+def test_an_opentofu_that_does_not_encrypt_its_lock_file(version: str) -> None:
+    assert of_stack(engine="opentofu", terraform_version="1.10.2") == []
+    (found,) = of_stack(engine="opentofu", terraform_version=version)
+    assert found.endswith("allowed is a full version of opentofu such as 1.10.6, 1.10.2 or newer")
+
+
+@pytest.mark.parametrize("pattern", ["/shared/**", "../x", "", "a|b", ":(top)x", "a[b]", "a{b,c}"])
+def test_paths_that_are_no_patterns(pattern: str) -> None:
+    assert of_stack(trigger_paths=["modules/**", pattern])[0].startswith(
+        f"stacks[0] (network).trigger_paths: {pattern!r} is not allowed; allowed is a pattern of paths"
+    )
+
+
+def test_the_region_of_a_stack_s_resources() -> None:
+    (found,) = of_stack(aws_region="eu-cental-1")
+    assert found.startswith("stacks[0] (network).aws_region: 'eu-cental-1' is no AWS region; near it are eu-central-1")
+
+
+# Pull requests
+
+
+@pytest.mark.parametrize("provider", ["AzureDevOps"])
+def test_a_git_host_whose_pull_requests_codebuild_cannot_hear(provider: str) -> None:
+    settings = {**SETTINGS, "connection_provider": provider}
+    (found,) = spec.check(settings, [{**STACK, "pull_requests": True}], REGIONS)[2]
+    assert f"CodeBuild cannot listen to {provider} there; allowed are GitHub, GitLab, Bitbucket" in found
+
+
+def test_code_that_nobody_has_looked_at_gets_no_key() -> None:
+    (found,) = of_stack(pull_requests=True, credentials="parameter_store")
+    assert "a pull request's code could read the access key" in found
+
+
+def test_code_that_nobody_has_looked_at_acts_as_a_role_of_its_own() -> None:
+    writer, reader = (f"arn:aws:iam::111122223333:role/{name}" for name in ("writer", "reader"))
+    values = {"pull_requests": True, "credentials": "assume_role", "assume_role_arn": writer}
+    (found,) = of_stack(**values)
+    assert found.startswith("stacks[0] (network).plan_assume_role_arn: must be given, a role that only reads")
+    assert of_stack(**values, plan_assume_role_arn=reader) == []
+
+
+# The order of stacks
+
+
+def of_order(**after: list[str]) -> list[str]:
+    """What is wrong with stacks that come after others, all of one repository."""
+    stacks = [{**STACK, "name": name, "path": name, "after": others} for name, others in after.items()]
+    return spec.check(SETTINGS, stacks, REGIONS)[2]
+
+
+def test_stacks_in_order() -> None:
+    assert of_order(network=[], dns=["network"], app=["network", "dns"]) == []
+
+
+def test_a_stack_after_one_that_is_not_there() -> None:
+    assert of_order(network=[], app=["netwrk"]) == [
+        "stacks[1] (app).after: there is no stack 'netwrk'. Allowed are: app, network"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "circle"),
+    [
+        ({"a": ["a"]}, "a comes after a"),
+        ({"a": ["b"], "b": ["a"]}, "a comes after b comes after a"),
+        ({"a": ["c", "b"], "b": ["d"], "c": [], "d": ["a"]}, "a comes after b comes after d comes after a"),
+    ],
+)
+def test_a_circle(after: dict[str, list[str]], circle: str) -> None:
+    assert f"stacks[0] (a).after: {circle}, which is a circle" in of_order(**after)
+
+
+@pytest.mark.parametrize("other", [{"repository": "acme/other"}, {"branch": "next"}])
+def test_a_stack_after_one_of_another_history(other: dict[str, str]) -> None:
+    stacks = [{**STACK, **other}, {**STACK, "name": "app", "after": ["network"]}]
+    (found,) = spec.check(SETTINGS, stacks, REGIONS)[2]
+    assert found.startswith("stacks[1] (app).after: 'network' is of another repository or branch")
 
 
 def test_a_stack_name_that_makes_the_names_of_its_roles_too_long() -> None:

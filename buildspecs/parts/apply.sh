@@ -1,0 +1,76 @@
+# Functions: what only apply and destroy do.
+
+# A value of the manifest.
+planned() { sed -n "s/^$1=//p" "$SAVED/manifest"; }
+
+nothing_applied() {
+  refuse "Nothing is applied: $1. Fix: start the pipeline again, which makes a new plan, and approve that."
+}
+
+# Whether plan and manifest are those that were approved.
+same_manifest() {
+  [ "$(sha256 < "$SAVED/manifest")" = "$MANIFEST_SHA256" ] ||
+    nothing_applied "the manifest is not the one that was approved (SHA-256 $MANIFEST_SHA256)" || return 1
+  [ "$(sha256 < "$SAVED/tfplan")" = "$(planned plan_sha256)" ] ||
+    nothing_applied "the saved plan is not the one that was approved (SHA-256 $(planned plan_sha256))"
+}
+
+# Whether the plan has not been used, and everything is still as it was planned. Marks it as used.
+same_as_planned() {
+  not_used || return 1
+  { other_facts && state_facts; } > "$WORK/now" || return 1
+  while IFS='=' read -r name now; do
+    was=$(planned "$name")
+    [ "$now" = "$was" ] ||
+      nothing_applied "$(meaning "$name") has changed since the plan was made: it was '$was', it is '$now'" || return 1
+  done < "$WORK/now"
+  [ "$(planned changes)" = no ] || (cd "$WORK/used" && "$TERRAFORM" state push mark)
+}
+
+meaning() {
+  case $1 in
+    commit) echo 'the commit' ;;
+    execution) echo 'the execution of the pipeline' ;;
+    provider_lock_sha256) echo 'the provider lock file (SHA-256 of .terraform.lock.hcl)' ;;
+    terraform_version) echo 'the version of Terraform' ;;
+    state_lineage) echo 'the lineage of the state' ;;
+    state_serial) echo 'the serial of the state' ;;
+    state_version_id) echo 'the version of the state object in S3' ;;
+    state_sha256) echo 'the content of the state (SHA-256)' ;;
+  esac
+}
+
+# The mark of a used plan is beside the artifacts, which live as long. Two builds of this project never run at once.
+not_used() {
+  aside "$WORK/used" "$ARTIFACT_BUCKET" "$(artifact_folder)/used/$MANIFEST_SHA256" || return 1
+  used=$(cd "$WORK/used" && "$TERRAFORM" state pull) || return 1
+  used=$(printf %s "$used" | tr -d '\n' | sed -n 's/.*"build": *{ *"value": *"\([^"]*\)".*/\1/p')
+  [ -z "$used" ] || nothing_applied "this plan was used already, by the build $used" || return 1
+  used=$(printf '"build": {"value": "%s", "type": "string"}' "$CODEBUILD_BUILD_ID")
+  printf '{"version": 4, "terraform_version": "1.11.0", "serial": 1, "lineage": "%s", "outputs": {%s},"resources":[]}' \
+    "$MANIFEST_SHA256" "$used" > "$WORK/used/mark"
+}
+
+apply_plan() {
+  [ "$(planned changes)" = yes ] || { echo 'The plan has no changes: nothing is to be done.' && return; }
+  "$TERRAFORM" apply -no-color -input=false -lock-timeout=60s "$SAVED/tfplan"
+}
+
+# The state that Terraform could not write is in a file of this container. It is kept, encrypted, where it can be.
+rescue_state() {
+  file=$CODEBUILD_SRC_DIR/$STACK_PATH/errored.tfstate
+  [ -f "$file" ] || return 0
+  for place in "$STATE_BUCKET $STATE_KEY.errored" "$ARTIFACT_BUCKET $(artifact_folder)/errored/$STACK_NAME.tfstate"; do
+    rm -rf "$WORK/errored"
+    if aside "$WORK/errored" "${place% *}" "${place#* }" &&
+      (cd "$WORK/errored" && "$TERRAFORM" state push -force "$file"); then
+      printf '\nThe state could not be written, and is kept in s3://%s/%s. Put it back:\n' "${place% *}" "${place#* }"
+      printf '  ansible-playbook gitops.aws.restore_state -e @your.yml -e stack=%s -e rescued=true -e confirm=%s\n\n' \
+        "$STACK_NAME" "$STACK_NAME"
+      return
+    fi
+  done
+  refuse "The state could not be written anywhere. What this build made is named above, with its ids: import it."
+}
+
+# End of functions.

@@ -1,0 +1,142 @@
+# Functions: what the buildspecs share; each has it inlined. POSIX sh, and what the official image has: busybox, git and
+# Terraform.
+
+# The message and failure: the command that calls it ends its phase.
+refuse() {
+  printf '\n%s\n\n' "$*"
+  return 1
+}
+
+# The SHA-256 of standard input, in hexadecimal.
+sha256() { sha256sum | cut -d ' ' -f 1; }
+
+# The value of an expression of Terraform's language, evaluated in a directory. It is how JSON is read here.
+evaluate() (
+  cd "$1" || return 1
+  value=$({ printf 'base64encode(%s)' "$2" | tr '\n' ' ' && echo; } | "$TERRAFORM" console) || return 1
+  printf "%s\n" "$value" | tail -n 1 | tr -d '"' | base64 -d
+)
+
+# HMAC-SHA256 of standard input, in hexadecimal. The key is in hexadecimal, too, of 64 bytes at most.
+hmac() {
+  pads=$(printf '%s\n' "$1" | awk '{
+    digits = "0123456789abcdef"
+    for (i = 1; i < 129; i += 2) {
+      high = index(digits, i > length($0) ? "0" : substr($0, i, 1))
+      low = index(digits, i > length($0) ? "0" : substr($0, i + 1, 1))
+      inner = inner substr("32107654ba98fedc", high, 1) substr("67452301efcdab89", low, 1)
+      outer = outer substr("54761032dcfe98ba", high, 1) substr("cdef89ab45670123", low, 1)
+    }
+    print inner, outer
+  }')
+  inner=$({ printf %s "${pads% *}" | xxd -r -p; cat; } | sha256)
+  printf %s "${pads#* }$inner" | xxd -r -p | sha256
+}
+
+# A call of an AWS API as the build's role, signed with Signature Version 4; the answer on standard output.
+#   aws_call codepipeline CodePipeline_20150709.StopPipelineExecution '{...}'
+#   aws_call s3 '' '' /bucket/key          with the answer's headers on standard error
+aws_call() (
+  service=$1 target=$2 body=$3 path=${4:-/}
+  region=$(printf %s "$CODEBUILD_BUILD_ARN" | cut -d : -f 4)
+  case $region in cn-*) suffix=amazonaws.com.cn ;; *) suffix=amazonaws.com ;; esac
+  endpoint=${AWS_ENDPOINT_URL:-https://$service.$region.$suffix}
+  host=${endpoint#*://}
+  held=http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
+  held=$(wget -q -O - "${AWS_CONTAINER_CREDENTIALS_FULL_URI:-$held}")
+  credential() { printf %s "$held" | tr -d '\n' | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
+  time=$(date -u +%Y%m%dT%H%M%SZ)
+  scope=${time%T*}/$region/$service/aws4_request
+  digest=$(printf %s "$body" | sha256)
+  token=$(credential Token)
+  signed="host;x-amz-content-sha256;x-amz-date;x-amz-security-token${target:+;x-amz-target}"
+  method=${target:+POST}
+  request=$(printf '%s\n' "${method:-GET}" "$path" '' "host:$host" "x-amz-content-sha256:$digest" "x-amz-date:$time" \
+    "x-amz-security-token:$token" ${target:+"x-amz-target:$target"} '' "$signed" "$digest")
+  key=$(printf 'AWS4%s' "$(credential SecretAccessKey)" | xxd -p | tr -d '\n')
+  for part in "${time%T*}" "$region" "$service" aws4_request; do key=$(printf %s "$part" | hmac "$key"); done
+  request=$(printf %s "$request" | sha256)
+  signature=$(printf '%s\n%s\n%s\n%s' AWS4-HMAC-SHA256 "$time" "$scope" "$request" | hmac "$key")
+  scope=$(credential AccessKeyId)/$scope
+  set -- --header "X-Amz-Content-Sha256: $digest" --header "X-Amz-Date: $time" --header "X-Amz-Security-Token: $token" \
+    --header "Authorization: AWS4-HMAC-SHA256 Credential=$scope,SignedHeaders=$signed,Signature=$signature"
+  if [ -n "$target" ]; then
+    set -- "$@" --header "X-Amz-Target: $target" --header 'Content-Type: application/x-amz-json-1.1' --post-data "$body"
+  else
+    set -- "$@" -S
+  fi
+  wget -q -O - "$@" "$endpoint$path"
+)
+
+# The pipeline that the build belongs to, and the folder of its artifacts, which CodePipeline names so.
+pipeline() { printf %s "${CODEBUILD_INITIATOR#codepipeline/}"; }
+artifact_folder() { printf %.20s "$(pipeline)"; }
+
+# Ends the pipeline's execution after this build, for a reason.
+stop_pipeline() {
+  body=$(printf '{"pipelineName":"%s","pipelineExecutionId":"%s","abandon":false,"reason":"%s"}' \
+    "$(pipeline)" "$EXECUTION_ID" "$1")
+  aws_call codepipeline CodePipeline_20150709.StopPipelineExecution "$body" > /dev/null
+}
+
+# git in the repository that is built, whoever owns its files.
+source_git() { git -c "safe.directory=$CODEBUILD_SRC_DIR" -C "$CODEBUILD_SRC_DIR" "$@"; }
+
+# Whether the commit is on the stack's branch.
+on_branch() {
+  head=$(source_git rev-parse HEAD)
+  source_git merge-base --is-ancestor HEAD "refs/remotes/origin/$STACK_BRANCH" ||
+    refuse "Refused: the commit $head is not on the branch $STACK_BRANCH of the stack $STACK_NAME. Fix: merge it there."
+}
+
+# The folder of the stack, ready for Terraform.
+enter_stack() {
+  cd "$CODEBUILD_SRC_DIR/$STACK_PATH" ||
+    refuse "The repository has no folder '$STACK_PATH' at this commit. Fix: the path of the stack." || return 1
+  [ -z "$STACK_AWS_CONFIG" ] || printf %s "$STACK_AWS_CONFIG" > .gitops-aws-config
+  "$TERRAFORM" init -no-color
+}
+
+# What the state is now, a `name=value` on each line; the values are empty while there is no state.
+state_facts() {
+  "$TERRAFORM" state pull > "$WORK/state.json" || return 1
+  path=/$STATE_BUCKET/$(printf %s "$STATE_KEY" | sed 's/+/%2B/g; s/=/%3D/g; s/@/%40/g')
+  if [ -s "$WORK/state.json" ]; then
+    for name in lineage serial; do
+      printf 'state_%s=%s\n' "$name" "$(evaluate "$WORK" "jsondecode(file(\"state.json\")).$name")"
+    done
+    printf 'state_version_id=%s\n' "$(aws_call s3 '' '' "$path" 2>&1 > /dev/null | tr -d '\r' |
+      sed -n 's/^ *[Xx]-[Aa]mz-[Vv]ersion-[Ii]d: *//p')"
+    printf 'state_sha256=%s\n' "$(sha256 < "$WORK/state.json")"
+  else
+    printf 'state_%s=\n' lineage serial version_id sha256
+  fi
+  rm "$WORK/state.json"
+}
+
+# What else a plan depends on.
+other_facts() {
+  printf 'commit=%s\n' "$(source_git rev-parse HEAD)"
+  printf 'execution=%s\n' "$EXECUTION_ID"
+  printf 'provider_lock_sha256=%s\n' "$([ ! -f .terraform.lock.hcl ] || sha256 < .terraform.lock.hcl)"
+  printf 'terraform_version=%s\n' "$("$TERRAFORM" version | head -n 1)"
+}
+
+# A folder in which Terraform's backend is another object than the stack's state. It has no lock.
+aside() (
+  mkdir -p "$1" && { [ ! -f .gitops-aws-config ] || cp .gitops-aws-config "$1"; } && cd "$1" || return 1
+  printf 'terraform {\n  backend "s3" {}\n}\n' > main.tf
+  "$TERRAFORM" init -no-color -reconfigure "-backend-config=bucket=$2" "-backend-config=key=$3" \
+    -backend-config=dynamodb_table= -backend-config=use_lockfile=false > init.log 2>&1 || { cat init.log; return 1; }
+)
+
+# Starts the pipelines of the stacks that come after this one.
+start_dependents() {
+  for name in $STACK_DEPENDENTS; do
+    aws_call codepipeline CodePipeline_20150709.StartPipelineExecution "{\"name\":\"$name\"}" > /dev/null ||
+      refuse "$name, which comes after this stack, could not be started. Fix: start it." || return 1
+    echo "Started $name, which comes after this stack."
+  done
+}
+
+# End of functions.

@@ -1,0 +1,154 @@
+# Functions: what only the plan does.
+
+# The newest execution of a pipeline that has a commit in it: settled, or not.
+#   has_applied PIPELINE COMMIT
+has_applied() {
+  mkdir -p "$WORK/after" && aws_call codepipeline CodePipeline_20150709.ListPipelineExecutions \
+    "{\"pipelineName\":\"$1\",\"maxResults\":50}" > "$WORK/after/executions.json" &&
+    evaluate "$WORK/after" 'join("", [
+      for each in jsondecode(file("executions.json")).pipelineExecutionSummaries : format("%s|%s|%s\n",
+        each.status, try(each.sourceRevisions[0].revisionId, ""), try(each.stopTrigger.reason, ""))
+    ])' > "$WORK/after/list" || return 1
+  while IFS='|' read -r status revision reason; do
+    source_git merge-base --is-ancestor "$2" "$revision" 2> /dev/null || continue
+    case $status:$reason in Succeeded:* | Stopped:'No changes'*) return 0 ;; *) return 1 ;; esac
+  done < "$WORK/after/list"
+  return 1
+}
+
+# Ends the execution where a stack that this one comes after has yet to apply what this commit has for it. When it has,
+# it starts this pipeline again.
+wait_for_others() {
+  while IFS='|' read -r name paths; do
+    [ -n "$name" ] || continue
+    # shellcheck disable=SC2086 # the paths are to be split
+    needed=$(set -f && IFS='|' && set -- $paths && source_git log -1 --format=%H HEAD -- "$@") || return 1
+    if [ -n "$needed" ] && ! has_applied "$name" "$needed"; then
+      WAITS="Waits for $name to apply commit $(printf %.12s "$needed"), whose end starts this pipeline again."
+      printf '\n%s\n' "$WAITS"
+      PLAN_SUMMARY="no plan" PLAN_EFFECTS=$WAITS PLAN_ID=none MANIFEST_SHA256=none
+      printf '%s\n' "$WAITS" | tee "$SAVED/manifest" > "$SAVED/tfplan"
+      stop_pipeline "$WAITS" ||
+        refuse "The execution could not be ended. Fix: give this build's role codepipeline:StopPipelineExecution."
+      return
+    fi
+  done << END
+$STACK_AFTER
+END
+}
+
+# Whether the commit is on a branch of the repository itself: whoever may not push there runs nothing here.
+not_a_fork() {
+  [ -n "$(source_git branch --remotes --contains HEAD)" ] ||
+    refuse "Refused: this commit is on no branch of the repository, but in a fork. Nothing of it was run."
+}
+
+# Whether a program that a check needs is in the image.
+have() {
+  command -v "$1" > /dev/null ||
+    refuse "The check $1 is asked for, and this image has no $1. Fix: an image that has it, or no such check."
+}
+
+failed() { refuse "The check $1 has failed: nothing is planned any further. What it found is above."; }
+
+# The checks of the code.
+check_code() {
+  for check in $STACK_CHECKS; do
+    case $check in
+      fmt) "$TERRAFORM" fmt -check -diff -recursive -no-color ;;
+      validate) "$TERRAFORM" validate -no-color ;;
+      tflint) have tflint && { [ ! -f .tflint.hcl ] || tflint --init; } && tflint --no-color ;;
+      trivy) have trivy && trivy config --quiet --exit-code 1 . ;;
+      *) continue ;;
+    esac || failed "$check" || return 1
+  done
+}
+
+# Resources that are there already, to be taken into the state: a JSON object of addresses and ids, in base64. They
+# become import blocks, and nothing else, whatever the values are.
+write_imports() {
+  [ "${IMPORTS:-none}" != none ] || return 0
+  mkdir -p "$WORK/imports" && printf %s "$IMPORTS" | base64 -d > "$WORK/imports/imports.json"
+  cat > "$WORK/imports/main.tf" << 'END'
+locals {
+  imports = jsondecode(file("${path.module}/imports.json"))
+  address = "^[\\pL_][\\pL\\pN_.-]*(?:\\[(?:[0-9]+|\"[^\"\\\\$%]*\")\\][\\pL\\pN_.-]*)*$"
+  blocks = join("", [
+    for address, id in local.imports : format("import {\n  to = %s\n  id = %s\n}\n",
+      regex(local.address, address), replace(replace(jsonencode(tostring(id)), "$${", "$$${"), "%%{", "%%%{")
+    )
+  ])
+}
+END
+  if ! evaluate "$WORK/imports" local.blocks > gitops_imports.tf || [ ! -s gitops_imports.tf ]; then
+    refuse "The pipeline variable imports must be a JSON object of addresses and ids, in base64. Fix: see run.yml."
+  fi
+}
+
+# The plan, and what it would do as JSON, which holds every value in clear text: describe_plan removes it.
+make_plan() {
+  "$TERRAFORM" plan -no-color -input=false -detailed-exitcode -out="$SAVED/tfplan" "$@"
+  case $? in 0) CHANGES=no ;; 2) CHANGES=yes ;; *) return 1 ;; esac
+  mkdir -p "$WORK/facts" && "$TERRAFORM" show -json "$SAVED/tfplan" > "$WORK/facts/plan.json"
+}
+
+# The plan of a stack's pipeline, with what it depends on.
+plan_stack() {
+  write_imports && state_facts > "$WORK/manifest" || return 1
+  case $PLAN_MODE in
+    destroy) make_plan -lock-timeout=60s -destroy ;;
+    *) make_plan -lock-timeout=60s ;;
+  esac
+}
+
+# The checks of the plan.
+check_plan() {
+  for check in $STACK_CHECKS; do
+    case $check in
+      checkov)
+        have checkov &&
+          checkov --quiet --compact --skip-download --framework terraform_plan --file "$WORK/facts/plan.json"
+        ;;
+      conftest)
+        have conftest &&
+          conftest test --no-color --policy "$CODEBUILD_SRC_DIR/$STACK_POLICY_PATH" "$WORK/facts/plan.json"
+        ;;
+      *) continue ;;
+    esac || failed "$check" || return 1
+  done
+}
+
+# The plan in words.
+describe_plan() {
+  cat > "$WORK/facts/main.tf" << 'END'
+#include plan_facts.tf
+END
+  { PLAN_SUMMARY=$(evaluate "$WORK/facts" local.summary) && PLAN_EFFECTS=$(evaluate "$WORK/facts" local.effects); } ||
+    PLAN_SUMMARY='a plan that could not be put in words' PLAN_EFFECTS='Read the log.'
+  rm "$WORK/facts/plan.json"
+  [ "$CHANGES" = yes ] || PLAN_SUMMARY='no changes'
+}
+
+# The manifest: the SHA-256 of the plan, and all that it depends on. Its own SHA-256 goes through the approval.
+write_manifest() {
+  {
+    cat "$WORK/manifest"
+    other_facts
+    printf 'mode=%s\nchanges=%s\nplan_sha256=%s\n' "$PLAN_MODE" "$CHANGES" "$(sha256 < "$SAVED/tfplan")"
+  } | sort > "$SAVED/manifest"
+  MANIFEST_SHA256=$(sha256 < "$SAVED/manifest")
+  PLAN_ID=$(printf %.12s "$MANIFEST_SHA256")
+  printf '\nPlan %s: %s. %s\n' "$PLAN_ID" "$PLAN_SUMMARY" "$PLAN_EFFECTS"
+}
+
+# A plan without changes ends the execution where somebody would be asked.
+end_without_changes() {
+  [ "$CHANGES" = no ] && [ "$APPROVAL" = true ] || return 0
+  commit=$(source_git rev-parse --short HEAD)
+  echo 'Nothing is to be done, and nobody is asked: the execution ends here.'
+  [ "$PLAN_MODE" = destroy ] || start_dependents
+  stop_pipeline "No changes: what is there is what commit $commit says." ||
+    echo 'The execution could not be ended (codepipeline:StopPipelineExecution), and so waits for approval.'
+}
+
+# End of functions.
