@@ -35,7 +35,7 @@ def _given(args: dict[str, Any], option: str, default: int) -> int:
 
 
 class Log:
-    """What is shown of the logs of builds: not CodeBuild's own lines, and not the functions that a build begins with."""
+    """What is shown of the logs of builds: not CodeBuild's own lines, nor the functions that a build begins with."""
 
     def __init__(self) -> None:
         self._in_functions: set[str] = set()

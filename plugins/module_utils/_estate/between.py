@@ -77,7 +77,9 @@ def check_order(stacks: list[dict[str, Any]]) -> Found:
         for name in stack.get("after", []):
             other = known.get(name)
             if other is None:
-                found.append(f"{path}: there is no stack {name!r}. Allowed are: {', '.join(sorted(filter(None, known)))}")
+                found.append(
+                    f"{path}: there is no stack {name!r}. Allowed are: {', '.join(sorted(filter(None, known)))}"
+                )
             elif any(stack.get(key) != other.get(key) for key in ("repository", "branch")):
                 found.append(
                     f"{path}: {name!r} is of another repository or branch, so that no commit says which of the two "

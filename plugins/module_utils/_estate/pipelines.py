@@ -25,7 +25,11 @@ GIT_HOSTS = {
     "GitLab": ("GITLAB", "https://gitlab.com"),
     "Bitbucket": ("BITBUCKET", "https://bitbucket.org"),
 }
-CONSOLES = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
 
 # The builds' own AWS configuration, written into the working directory by the buildspec where it is needed.
 AWS_CONFIG = ".gitops-aws-config"
@@ -86,7 +90,10 @@ def others_first(foundation: Foundation, stack: Stack, stacks: list[Stack]) -> s
     before = [other for other in stacks if other["name"] in stack["after"]]
     return "\n".join(
         "|".join(
-            [names.pipeline(foundation, other), *(f":(glob){pattern}" for pattern in names.trigger_paths(other) or ["**"])]
+            [
+                names.pipeline(foundation, other),
+                *(f":(glob){pattern}" for pattern in names.trigger_paths(other) or ["**"]),
+            ]
         )
         for other in before
     )
@@ -97,9 +104,7 @@ def dependents(foundation: Foundation, stack: Stack, stacks: list[Stack]) -> lis
     return [names.pipeline(foundation, other) for other in stacks if stack["name"] in other["after"]]
 
 
-def environment_variables(
-    foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]
-) -> list[dict[str, str]]:
+def environment_variables(foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]) -> list[dict[str, str]]:
     """What the buildspecs read, and Terraform's own variables. Nothing secret."""
     variables = {
         "TERRAFORM": "tofu" if stack["engine"] == "opentofu" else "terraform",
@@ -247,7 +252,9 @@ def review(foundation: Foundation, stack: Stack, buildspec: str) -> dict[str, An
 
 def _regex(pattern: str) -> str:
     """A pattern of paths as the regular expression that CodeBuild's webhooks take."""
-    return re.sub(r"\\\*\\\*/?|\\\*|\\\?", lambda wild: {"\\*": "[^/]*", "\\?": "[^/]"}.get(wild[0], ".*"), re.escape(pattern))
+    return re.sub(
+        r"\\\*\\\*/?|\\\*|\\\?", lambda wild: {"\\*": "[^/]*", "\\?": "[^/]"}.get(wild[0], ".*"), re.escape(pattern)
+    )
 
 
 def reviews_not_wanted(stacks: list[Stack], foundation: Foundation) -> list[dict[str, str]]:

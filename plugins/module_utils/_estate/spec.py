@@ -303,8 +303,8 @@ def pull_request_problems(stack: dict[str, Any], path: str, settings: dict[str, 
         )
     if stack["credentials"] == "assume_role" and not stack["plan_assume_role_arn"]:
         found.append(
-            f"{path}.plan_assume_role_arn: must be given, a role that only reads: a pull request's code must not act as "
-            "assume_role_arn"
+            f"{path}.plan_assume_role_arn: must be given, a role that only reads: a pull request's code must not "
+            "act as assume_role_arn"
         )
     return found
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from tests.e2e.estate import Execution
 from tests.e2e.runs.conftest import Runs
 
-
 CHECKOV = "checkov==3.2.500"
 
 
