@@ -66,7 +66,7 @@ molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 		python -m local_aws down --data .work/molecule >/dev/null; exit $$code
 
 e2e: setup ## The whole way, from an empty account to a VPC and back
-	@pytest tests/e2e
+	@pytest --numprocesses 2 --dist loadgroup tests/e2e
 
 format: setup ## Format Python and Terraform
 	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf && terraform fmt -recursive tests && terraform fmt -recursive buildspecs

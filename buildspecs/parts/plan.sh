@@ -1,8 +1,8 @@
 # Functions: what only the plan does.
 
-# The newest execution of a pipeline that has a commit in it: settled, or not.
-#   has_applied PIPELINE COMMIT
-has_applied() {
+# How the newest execution of a pipeline with a commit in it fared: applied, running, failed, or none where none has it.
+#   fate_of PIPELINE COMMIT
+fate_of() {
   mkdir -p "$WORK/after" && aws_call codepipeline CodePipeline_20150709.ListPipelineExecutions \
     "{\"pipelineName\":\"$1\",\"maxResults\":50}" > "$WORK/after/executions.json" &&
     evaluate "$WORK/after" 'join("", [
@@ -11,27 +11,39 @@ has_applied() {
     ])' > "$WORK/after/list" || return 1
   while IFS='|' read -r status revision reason; do
     source_git merge-base --is-ancestor "$2" "$revision" 2> /dev/null || continue
-    case $status:$reason in Succeeded:* | Stopped:'No changes'*) return 0 ;; *) return 1 ;; esac
+    case $status:$reason in
+      Succeeded:* | Stopped:'No changes'*) echo applied ;;
+      InProgress:* | Stopping:*) echo running ;;
+      *) echo failed ;;
+    esac
+    return 0
   done < "$WORK/after/list"
-  return 1
+  echo none
 }
 
 # Ends the execution where a stack that this one comes after has yet to apply what this commit has for it. When it has,
-# it starts this pipeline again.
+# it starts this pipeline again, by its last build: so what runs is given two minutes to end.
 wait_for_others() {
   while IFS='|' read -r name paths; do
     [ -n "$name" ] || continue
     # shellcheck disable=SC2086 # the paths are to be split
     needed=$(set -f && IFS='|' && set -- $paths && source_git log -1 --format=%H HEAD -- "$@") || return 1
-    if [ -n "$needed" ] && ! has_applied "$name" "$needed"; then
-      WAITS="Waits for $name to apply commit $(printf %.12s "$needed"), whose end starts this pipeline again."
-      printf '\n%s\n' "$WAITS"
-      PLAN_SUMMARY="no plan" PLAN_EFFECTS=$WAITS PLAN_ID=none MANIFEST_SHA256=none
-      printf '%s\n' "$WAITS" | tee "$SAVED/manifest" > "$SAVED/tfplan"
-      stop_pipeline "$WAITS" ||
-        refuse "The execution could not be ended. Fix: give this build's role codepipeline:StopPipelineExecution."
-      return
-    fi
+    [ -n "$needed" ] || continue
+    looks=0
+    while fate=$(fate_of "$name" "$needed") && [ "$fate" = running ] && [ "$looks" -lt 24 ]; do
+      looks=$((looks + 1)) && sleep 5
+    done
+    case $fate in
+      applied) continue ;;
+      '') refuse "$name cannot be looked at. Fix: give this build's role codepipeline:ListPipelineExecutions." ;;
+    esac || return 1
+    WAITS="Waits for $name to apply commit $(printf %.12s "$needed") ($fate), whose end starts this pipeline again."
+    printf '\n%s\n' "$WAITS"
+    PLAN_SUMMARY="no plan" PLAN_EFFECTS=$WAITS PLAN_ID=none MANIFEST_SHA256=none
+    printf '%s\n' "$WAITS" | tee "$SAVED/manifest" > "$SAVED/tfplan"
+    stop_pipeline "$WAITS" ||
+      refuse "The execution could not be ended. Fix: give this build's role codepipeline:StopPipelineExecution."
+    return
   done << END
 $STACK_AFTER
 END

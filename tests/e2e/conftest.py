@@ -38,8 +38,11 @@ PARAMETER_ACTIONS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the estate down comes last, whatever is selected."""
+    """What takes the estate down comes last, whatever is selected. The two estates can be tested side by side."""
     items.sort(key=lambda item: item.path.name == "test_teardown.py")
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group("runs" if item.path.parent.name == "runs" else "estate"))
 
 
 def parameter_policy(name: str) -> dict[str, Any]:

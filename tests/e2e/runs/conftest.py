@@ -49,7 +49,7 @@ STACKS: list[dict[str, Any]] = [
     {"name": "unwritten", **own_parameter("unwritten")},
     {"name": "restored", "approval": False},
     {"name": "secretive", **own_parameter("secretive")},
-    {"name": "base", "approval": False},
+    {"name": "base"},
     {"name": "app", "approval": False, "after": ["base"]},
     {"name": "checked", "checks": ["fmt", "validate", "tflint"], "trigger_paths": ["shared/**"]},
     {"name": "scanned", "checks": ["checkov"], "image": "acme/terraform-checkov:1", **own_parameter("scanned")},
@@ -81,7 +81,7 @@ class Runs:
     def say(self, stack: str, word: str) -> None:
         """Gives the variable `content` of the root module `value` another default."""
         main = self.repository.clone / stack / "main.tf"
-        text, count = re.subn(r'(default = )"\w+"', rf'\1"{word}"', main.read_text(encoding="utf-8"))
+        text, count = re.subn(r'(default = )"[\w-]+"', rf'\1"{word}"', main.read_text(encoding="utf-8"))
         assert count == 1
         main.write_text(text, encoding="utf-8")
 

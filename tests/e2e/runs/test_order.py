@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
 
 import pytest
 from local_estate import execution_of_push
@@ -24,28 +24,34 @@ def both(runs: Runs) -> tuple[str, str]:
     return base, app
 
 
-def test_the_one_that_comes_after_waits_and_is_started_again(runs: Runs, both: tuple[str, str]) -> None:
+def test_the_one_that_comes_after_is_applied_after(runs: Runs, both: tuple[str, str]) -> None:
+    """The first has to be approved, so that the second cannot wait for it in its build."""
     estate = runs.estate
-    first = runs.ended("base", both[0], "Succeeded")
+    runs.waiting("base", both[0])
     early = runs.ended("app", both[1], "Stopped")
-    assert "Apply" not in early.actions
+    assert set(early.actions) == {"Source", "Plan"}
     assert early.actions["Plan"].variables["PLAN_EFFECTS"].startswith("Waits for gitops-base to apply commit ")
+    estate.approve("gitops-base")
+    first = runs.ended("base", both[0], "Succeeded")
     assert "Started gitops-app, which comes after this stack." in estate.log(first.actions["Apply"].build_id)
 
-    (later,) = (each for each in estate.executions("gitops-app")[:1] if each != both[1])
-    ended = runs.ended("app", later, "Succeeded")
-
+    (later, *earlier) = estate.executions("gitops-app")
+    assert earlier[0] == both[1]
+    runs.ended("app", later, "Succeeded")
     assert estate.state("app") is not None
-    pipelines = estate.administrator.client("codepipeline")
 
-    def time_of(stack: str, execution: str, which: str) -> datetime:
-        details = pipelines.list_action_executions(
-            pipelineName=f"gitops-{stack}", filter={"pipelineExecutionId": execution}
-        )["actionExecutionDetails"]
-        found: datetime = next(detail[which] for detail in details if detail["actionName"] == "Apply")
-        return found
 
-    assert time_of("base", both[0], "lastUpdateTime") <= time_of("app", ended.id, "startTime")
+def test_a_run_without_changes_lets_the_later_one_go_on(runs: Runs, both: tuple[str, str]) -> None:
+    runs.ended("base", both[0], "Succeeded")
+    (runs.repository.clone / "base" / "note.txt").write_text("Nothing for Terraform\n")
+    runs.say("app", "with-base")
+    commit = runs.repository.push("A note there, a change here")
+    assert runs.estate.operator
+    base, app = (execution_of_push(runs.estate.operator, f"gitops-{stack}", commit) for stack in ("base", "app"))
+
+    runs.ended("base", base, "Stopped")
+    runs.ended("app", app, "Succeeded")
+    assert '"with-base"' in json.dumps(runs.estate.state("app"))
 
 
 def test_a_push_to_the_later_one_alone_does_not_wait(runs: Runs, both: tuple[str, str]) -> None:

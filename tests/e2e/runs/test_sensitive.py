@@ -102,8 +102,9 @@ def test_it_is_in_the_state_and_in_the_plan_and_nowhere_else(places: dict[str, s
     assert [name for name in holding if "/terraform.tfstate " in name] != []
     assert [name for name in holding if "/plan/" in name] != []
     for part, text in (
-        ("log gitops-secretive-apply", "(sensitive value)"),
-        ("log gitops-secretive-destroy", "Destroy complete!"),
+        ("log gitops-secretive-plan", "(sensitive value)"),
+        ("log gitops-secretive-apply", "Apply complete!"),
+        ("log gitops-secretive-destroy", "1 destroyed."),
         ("events", "CodePipeline Action Execution State Change"),
         ("events", "CodeBuild Build State Change"),
         ("gitops-secretive actions", "Apply stack secretive: 1 to add"),
