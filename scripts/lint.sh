@@ -22,7 +22,7 @@ lint mypy mypy --no-error-summary local_aws scripts tests
 lint mypy-plugins mypy --no-error-summary --package ansible_collections.gitops.aws.plugins
 lint yamllint yamllint --strict .
 lint shellcheck shellcheck scripts/*.sh .ci/run
-lint shellcheck-builds shellcheck --shell=dash buildspecs/parts/*.sh
+lint shellcheck-builds shellcheck buildspecs/parts/*.sh
 lint terraform-fmt terraform fmt -check -diff -recursive tf tests buildspecs
 lint changelog antsibull-changelog lint
 lint ansible-lint ansible-lint --offline -q

@@ -1,4 +1,5 @@
 # Functions: what only apply and destroy do.
+# shellcheck shell=dash
 
 # A value of the manifest.
 planned() { sed -n "s/^$1=//p" "$SAVED/manifest"; }
@@ -9,6 +10,15 @@ nothing_applied() {
 
 # Whether plan and manifest are those that were approved.
 same_manifest() {
+  of_execution ListActionExecutions \
+    "$(printf '{"pipelineName":"%s","filter":{"pipelineExecutionId":"%s"}}' "$(pipeline)" "$EXECUTION_ID")" || return 1
+  # Newest first: of a stage that was run again, the last plan is the one that was approved.
+  MANIFEST_SHA256=$(evaluate "$WORK/execution" 'try([
+    for each in jsondecode(file("answer.json")).actionExecutionDetails : each.output.outputVariables.MANIFEST_SHA256
+    if each.actionName == "Plan" && each.status == "Succeeded"
+  ][0], "")') || return 1
+  [ "${#MANIFEST_SHA256}" -eq 64 ] && [ -z "$(printf %s "$MANIFEST_SHA256" | tr -d 0-9a-f)" ] ||
+    nothing_applied "this execution of the pipeline has no plan with a manifest" || return 1
   [ "$(sha256 < "$SAVED/manifest")" = "$MANIFEST_SHA256" ] ||
     nothing_applied "the manifest is not the one that was approved (SHA-256 $MANIFEST_SHA256)" || return 1
   [ "$(sha256 < "$SAVED/tfplan")" = "$(planned plan_sha256)" ] ||
@@ -32,6 +42,7 @@ meaning() {
     commit) echo 'the commit' ;;
     execution) echo 'the execution of the pipeline' ;;
     provider_lock_sha256) echo 'the provider lock file (SHA-256 of .terraform.lock.hcl)' ;;
+    modules_sha256) echo 'the files of the modules (SHA-256)' ;;
     terraform_version) echo 'the version of Terraform' ;;
     state_lineage) echo 'the lineage of the state' ;;
     state_serial) echo 'the serial of the state' ;;
@@ -44,8 +55,13 @@ meaning() {
 not_used() {
   aside "$WORK/used" "$ARTIFACT_BUCKET" "$(artifact_folder)/used/$MANIFEST_SHA256" || return 1
   used=$(cd "$WORK/used" && "$TERRAFORM" state pull) || return 1
-  used=$(printf %s "$used" | tr -d '\n' | sed -n 's/.*"build": *{ *"value": *"\([^"]*\)".*/\1/p')
-  [ -z "$used" ] || nothing_applied "this plan was used already, by the build $used" || return 1
+  case $used in
+    '' | *'"lineage": ""'*) ;; # there is none
+    *)
+      used=$(printf %s "$used" | tr -d '\n' | sed -n 's/.*"value": *"\([^"]*\)".*/\1/p')
+      nothing_applied "this plan was used already, by the build $used" || return 1
+      ;;
+  esac
   used=$(printf '"build": {"value": "%s", "type": "string"}' "$CODEBUILD_BUILD_ID")
   printf '{"version": 4, "terraform_version": "1.11.0", "serial": 1, "lineage": "%s", "outputs": {%s},"resources":[]}' \
     "$MANIFEST_SHA256" "$used" > "$WORK/used/mark"
@@ -53,13 +69,14 @@ not_used() {
 
 apply_plan() {
   [ "$(planned changes)" = yes ] || { echo 'The plan has no changes: nothing is to be done.' && return; }
+  APPLYING=yes
   "$TERRAFORM" apply -no-color -input=false -lock-timeout=60s "$SAVED/tfplan"
 }
 
 # The state that Terraform could not write is in a file of this container. It is kept, encrypted, where it can be.
 rescue_state() {
   file=$CODEBUILD_SRC_DIR/$STACK_PATH/errored.tfstate
-  [ -f "$file" ] || return 0
+  [ -n "$APPLYING" ] && [ -f "$file" ] || return 0
   for place in "$STATE_BUCKET $STATE_KEY.errored" "$ARTIFACT_BUCKET $(artifact_folder)/errored/$STACK_NAME.tfstate"; do
     rm -rf "$WORK/errored"
     if aside "$WORK/errored" "${place% *}" "${place#* }" &&

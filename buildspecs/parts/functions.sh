@@ -1,5 +1,6 @@
 # Functions: what the buildspecs share; each has it inlined. POSIX sh, and what the official image has: busybox, git and
 # Terraform.
+# shellcheck shell=dash
 
 # The message and failure: the command that calls it ends its phase.
 refuse() {
@@ -82,11 +83,33 @@ stop_pipeline() {
 # git in the repository that is built, whoever owns its files.
 source_git() { git -c "safe.directory=$CODEBUILD_SRC_DIR" -C "$CODEBUILD_SRC_DIR" "$@"; }
 
-# Whether the commit is on the stack's branch.
+# Whether the commit is, or was, the head of the stack's branch. What a merge has brought in was not: it may have been
+# reverted before anybody has looked.
 on_branch() {
-  head=$(source_git rev-parse HEAD)
-  source_git merge-base --is-ancestor HEAD "refs/remotes/origin/$STACK_BRANCH" ||
+  head=$(source_git rev-parse HEAD) || return 1
+  branch=refs/remotes/origin/$STACK_BRANCH
+  source_git rev-parse --quiet --verify "$branch" > /dev/null ||
+    source_git fetch --quiet origin "+refs/heads/$STACK_BRANCH:$branch" || return 1
+  source_git rev-list --first-parent "$branch" | grep -qx "$head" ||
     refuse "Refused: the commit $head is not on the branch $STACK_BRANCH of the stack $STACK_NAME. Fix: merge it there."
+}
+
+# What an operation of CodePipeline says of this execution, as JSON in WORK/execution. Variables are read so, and not
+# handed over by the pipeline: it puts them into JSON as they are, so that one with quotes in it could set any variable.
+of_execution() {
+  mkdir -p "$WORK/execution"
+  aws_call codepipeline "CodePipeline_20150709.$1" "$2" > "$WORK/execution/answer.json" ||
+    refuse "This execution cannot be read. Fix: give this build's role codepipeline:$1 on its pipeline."
+}
+
+# A variable that the execution was started with.
+execution_variable() {
+  of_execution GetPipelineExecution \
+    "$(printf '{"pipelineName":"%s","pipelineExecutionId":"%s"}' "$(pipeline)" "$EXECUTION_ID")" >&2 &&
+    evaluate "$WORK/execution" "join(\"\", [
+      for each in try(jsondecode(file(\"answer.json\")).pipelineExecution.variables, []) : each.resolvedValue
+      if each.name == \"$1\"
+    ])"
 }
 
 # The folder of the stack, ready for Terraform.
@@ -94,24 +117,30 @@ enter_stack() {
   cd "$CODEBUILD_SRC_DIR/$STACK_PATH" ||
     refuse "The repository has no folder '$STACK_PATH' at this commit. Fix: the path of the stack." || return 1
   [ -z "$STACK_AWS_CONFIG" ] || printf %s "$STACK_AWS_CONFIG" > .gitops-aws-config
-  "$TERRAFORM" init -no-color
+  rm -f errored.tfstate
+  "$TERRAFORM" init -no-color || return 1
+  # Without the block Terraform takes no part of the backend's configuration, and keeps the state in this container.
+  grep -q '"type": *"s3"' .terraform/terraform.tfstate 2> /dev/null ||
+    refuse "The code has no S3 backend, so that its state would be lost. Fix: terraform { backend \"s3\" {} }"
 }
 
 # What the state is now, a `name=value` on each line; the values are empty while there is no state.
 state_facts() {
   "$TERRAFORM" state pull > "$WORK/state.json" || return 1
-  path=/$STATE_BUCKET/$(printf %s "$STATE_KEY" | sed 's/+/%2B/g; s/=/%3D/g; s/@/%40/g')
-  if [ -s "$WORK/state.json" ]; then
-    for name in lineage serial; do
-      printf 'state_%s=%s\n' "$name" "$(evaluate "$WORK" "jsondecode(file(\"state.json\")).$name")"
-    done
-    printf 'state_version_id=%s\n' "$(aws_call s3 '' '' "$path" 2>&1 > /dev/null | tr -d '\r' |
-      sed -n 's/^ *[Xx]-[Aa]mz-[Vv]ersion-[Ii]d: *//p')"
-    printf 'state_sha256=%s\n' "$(sha256 < "$WORK/state.json")"
-  else
-    printf 'state_%s=\n' lineage serial version_id sha256
+  lineage='' serial='' version='' digest=''
+  # Of a state that is not there yet, Terraform makes an empty one, or nothing.
+  if [ -s "$WORK/state.json" ] && ! grep -q '"lineage": ""' "$WORK/state.json"; then
+    path=/$STATE_BUCKET/$(printf %s "$STATE_KEY" | sed 's/+/%2B/g; s/=/%3D/g; s/@/%40/g')
+    lineage=$(evaluate "$WORK" 'jsondecode(file("state.json")).lineage') || return 1
+    serial=$(evaluate "$WORK" 'jsondecode(file("state.json")).serial') || return 1
+    version=$(aws_call s3 '' '' "$path" 2>&1 > /dev/null) || return 1
+    version=$(printf %s "$version" | tr -d '\r' | sed -n 's/^ *[Xx]-[Aa]mz-[Vv]ersion-[Ii]d: *//p')
+    version=${version:-none} # of a bucket without versions
+    digest=$(sha256 < "$WORK/state.json")
+    [ -n "$lineage" ] && [ -n "$serial" ] && [ -n "$digest" ] || return 1
   fi
   rm "$WORK/state.json"
+  printf 'state_%s=%s\n' lineage "$lineage" serial "$serial" version_id "$version" sha256 "$digest"
 }
 
 # What else a plan depends on.
@@ -119,6 +148,9 @@ other_facts() {
   printf 'commit=%s\n' "$(source_git rev-parse HEAD)"
   printf 'execution=%s\n' "$EXECUTION_ID"
   printf 'provider_lock_sha256=%s\n' "$([ ! -f .terraform.lock.hcl ] || sha256 < .terraform.lock.hcl)"
+  # The plan holds the code of modules, but not the files that it names: they are fetched once more for the apply.
+  printf 'modules_sha256=%s\n' "$([ ! -d .terraform/modules ] ||
+    find .terraform/modules -name .git -prune -o -type f -exec sha256sum {} + | sort | sha256)"
   printf 'terraform_version=%s\n' "$("$TERRAFORM" version | head -n 1)"
 }
 
@@ -133,9 +165,12 @@ aside() (
 # Starts the pipelines of the stacks that come after this one.
 start_dependents() {
   for name in $STACK_DEPENDENTS; do
-    aws_call codepipeline CodePipeline_20150709.StartPipelineExecution "{\"name\":\"$name\"}" > /dev/null ||
-      refuse "$name, which comes after this stack, could not be started. Fix: start it." || return 1
-    echo "Started $name, which comes after this stack."
+    # What is applied is applied: the others are tried, and this build has not failed.
+    if aws_call codepipeline CodePipeline_20150709.StartPipelineExecution "{\"name\":\"$name\"}" > /dev/null; then
+      echo "Started $name, which comes after this stack."
+    else
+      echo "$name, which comes after this stack, could not be started. Fix: start it."
+    fi
   done
 }
 

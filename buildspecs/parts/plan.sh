@@ -1,4 +1,5 @@
 # Functions: what only the plan does.
+# shellcheck shell=dash
 
 # How the newest execution of a pipeline with a commit in it fared: applied, running, failed, or none where none has it.
 #   fate_of PIPELINE COMMIT
@@ -37,7 +38,10 @@ wait_for_others() {
       applied) continue ;;
       '') refuse "$name cannot be looked at. Fix: give this build's role codepipeline:ListPipelineExecutions." ;;
     esac || return 1
-    WAITS="Waits for $name to apply commit $(printf %.12s "$needed") ($fate), whose end starts this pipeline again."
+    [ "$IMPORTS" = none ] ||
+      refuse "$name has yet to apply commit $needed. Fix: run it first, then this pipeline with the same imports." ||
+      return 1
+    WAITS="Waits for $name to apply commit $(printf %.12s "$needed") ($fate): when it has, it starts this pipeline."
     printf '\n%s\n' "$WAITS"
     PLAN_SUMMARY="no plan" PLAN_EFFECTS=$WAITS PLAN_ID=none MANIFEST_SHA256=none
     printf '%s\n' "$WAITS" | tee "$SAVED/manifest" > "$SAVED/tfplan"
@@ -51,7 +55,10 @@ END
 
 # Whether the commit is on a branch of the repository itself: whoever may not push there runs nothing here.
 not_a_fork() {
-  [ -n "$(source_git branch --remotes --contains HEAD)" ] ||
+  other='/origin/\(pr\|pull\|HEAD\)\(/\|$\)' # where the heads of pull requests may be kept
+  source_git for-each-ref --format='%(refname)' refs/remotes/origin | grep -qv "$other" ||
+    source_git fetch --quiet origin '+refs/heads/*:refs/remotes/origin/*' || return 1
+  source_git for-each-ref --contains HEAD --format='%(refname)' refs/remotes/origin | grep -qv "$other" ||
     refuse "Refused: this commit is on no branch of the repository, but in a fork. Nothing of it was run."
 }
 
@@ -76,10 +83,24 @@ check_code() {
   done
 }
 
+# Whether who started the destruction has typed the stack's name.
+confirmed() {
+  IMPORTS=none
+  confirm=$(execution_variable confirm) || return 1
+  [ "$confirm" = "$STACK_NAME" ] ||
+    refuse "Nothing is destroyed: the pipeline variable confirm is '$confirm', it must be '$STACK_NAME'."
+}
+
+# The imports that who started the pipeline asks for.
+imports_given() {
+  IMPORTS=$(execution_variable imports) || return 1
+  IMPORTS=${IMPORTS:-none}
+}
+
 # Resources that are there already, to be taken into the state: a JSON object of addresses and ids, in base64. They
 # become import blocks, and nothing else, whatever the values are.
 write_imports() {
-  [ "${IMPORTS:-none}" != none ] || return 0
+  [ "$IMPORTS" != none ] || return 0
   mkdir -p "$WORK/imports" && printf %s "$IMPORTS" | base64 -d > "$WORK/imports/imports.json"
   cat > "$WORK/imports/main.tf" << 'END'
 locals {
@@ -139,6 +160,9 @@ END
     PLAN_SUMMARY='a plan that could not be put in words' PLAN_EFFECTS='Read the log.'
   rm "$WORK/facts/plan.json"
   [ "$CHANGES" = yes ] || PLAN_SUMMARY='no changes'
+  # The approval's message holds 1,000 characters, and this is not all that is in it.
+  room=$((850 - ${#STACK_NAME} - ${#STACK_BRANCH} - ${#PLAN_SUMMARY}))
+  [ "${#PLAN_EFFECTS}" -le "$room" ] || PLAN_EFFECTS=$(printf "%.${room}s" "$PLAN_EFFECTS")'... The log says all.'
 }
 
 # The manifest: the SHA-256 of the plan, and all that it depends on. Its own SHA-256 goes through the approval.

@@ -37,6 +37,7 @@ PARAMETER_ACTIONS = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the marks next
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes the estate down comes last, whatever is selected. The two estates can be tested side by side."""
     items.sort(key=lambda item: item.path.name == "test_teardown.py")

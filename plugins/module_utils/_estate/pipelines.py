@@ -212,7 +212,8 @@ def project(foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]
         },
         "encryption_key": foundation["kms_key_arn"],
         "timeout_in_minutes": stack["timeout_in_minutes"],
-        "concurrent_build_limit": 1,
+        # Over the limit CodeBuild refuses a build. Plans of pull requests take no lock, and none must be left out.
+        **({} if step == REVIEW else {"concurrent_build_limit": 1}),
         "logs_config": {
             "cloud_watch_logs": {"status": "ENABLED", "group_name": foundation["log_group"], "stream_name": name}
         },
@@ -291,6 +292,7 @@ def build_action(
     """One step of Terraform. Plan makes the artifact `plan`, the others take it."""
     plan = step == "plan"
     name = step.capitalize()
+    # No variable that a person or a build sets: CodePipeline would put its quotes into this JSON as they are.
     given = {**variables, "EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"}
     action: dict[str, Any] = {
         "name": name,
@@ -333,21 +335,19 @@ def approve_action(foundation: Foundation, stack: Stack, verb: str) -> dict[str,
     }
 
 
-def terraform_stage(
-    foundation: Foundation, stack: Stack, step: str, verb: str, approval: bool, variables: dict[str, str]
-) -> dict[str, Any]:
+def terraform_stage(foundation: Foundation, stack: Stack, step: str, verb: str, approval: bool) -> dict[str, Any]:
     """Plan, approval and the step that uses the plan, one after the other.
 
     They share a stage because a queue locks stages, not pipelines: the next execution must not plan before this one
     has applied, or its plan would be stale.
     """
-    given = {**variables, "APPROVAL": str(approval).lower()}
+    given = {"PLAN_MODE": step, "APPROVAL": str(approval).lower()}
     return {
         "name": "Deploy" if step == "apply" else step.capitalize(),
         "actions": [
             build_action(foundation, stack, "plan", 1, given),
             *([approve_action(foundation, stack, verb)] if approval else []),
-            build_action(foundation, stack, step, 3, {"MANIFEST_SHA256": "#{Plan.MANIFEST_SHA256}"}),
+            build_action(foundation, stack, step, 3, {}),
         ],
     }
 
@@ -368,14 +368,12 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
             },
             "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
         }
-        apply = {"PLAN_MODE": "apply", "IMPORTS": "#{variables.imports}"}
-        destroy = {"PLAN_MODE": "destroy", "CONFIRM": "#{variables.confirm}"}
         result.append(
             {
                 "name": names.pipeline(foundation, stack),
                 "stages": [
                     source_stage(foundation, stack, detect_changes=stack["trigger"]),
-                    terraform_stage(foundation, stack, "apply", "Apply", stack["approval"], apply),
+                    terraform_stage(foundation, stack, "apply", "Apply", stack["approval"]),
                 ],
                 "triggers": [push_trigger(stack)] if stack["trigger"] else [],
                 "variables": [imports],
@@ -387,7 +385,7 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
                 "name": names.destroy_pipeline(foundation, stack),
                 "stages": [
                     source_stage(foundation, stack, detect_changes=False),
-                    terraform_stage(foundation, stack, "destroy", "DESTROY everything in", True, destroy),
+                    terraform_stage(foundation, stack, "destroy", "DESTROY everything in", True),
                 ],
                 "triggers": [],
                 "variables": [confirm],

@@ -159,8 +159,8 @@ def kept_aside(foundation: Foundation, stack: Stack) -> Statement:
 
 
 def order(foundation: Foundation, stack: Stack, stacks: list[Stack], plan: bool) -> list[Statement]:
-    """What the builds do with pipelines: end the own one where there is nothing to do, look at those before, start
-    those after."""
+    """What the builds do with pipelines: read the own execution, end it where there is nothing to do, look at those
+    before, start those after."""
 
     def pipelines(called: list[str]) -> list[str]:
         return [names.arn(foundation, "codepipeline", name) for name in called]
@@ -169,6 +169,8 @@ def order(foundation: Foundation, stack: Stack, stacks: list[Stack], plan: bool)
     before = [names.pipeline(foundation, other) for other in stacks if other["name"] in stack["after"]]
     after = dependents(foundation, stack, stacks)
     statements = []
+    reading = ["codepipeline:GetPipelineExecution"] if plan else ["codepipeline:ListActionExecutions"]
+    statements.append(allow("OwnExecution", reading, pipelines(own)))
     if plan:
         statements.append(allow("EndWithoutChanges", ["codepipeline:StopPipelineExecution"], pipelines(own)))
     if plan and before:

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ FACTS = {
     "commit": "a" * 40,
     "execution": "execution-1",
     "provider_lock_sha256": "b" * 64,
+    "modules_sha256": "d" * 64,
     "terraform_version": "Terraform v1.11.4",
     "state_lineage": "lineage",
     "state_serial": "3",
@@ -27,6 +30,7 @@ WORDS = {
     "commit": "the commit",
     "execution": "the execution of the pipeline",
     "provider_lock_sha256": "the provider lock file",
+    "modules_sha256": "the files of the modules",
     "terraform_version": "the version of Terraform",
     "state_lineage": "the lineage of the state",
     "state_serial": "the serial of the state",
@@ -73,6 +77,173 @@ def test_what_was_not_there_must_not_be_there_now(shell: Shell, tmp_path: Path, 
     assert compare(shell, tmp_path, {**FACTS, name: ""}).returncode != 0
 
 
+# The actions of the execution, without AWS.
+APPROVED = """
+of_execution() { mkdir -p "$WORK/execution" && printf '%s' "$ANSWER" > "$WORK/execution/answer.json"; }
+same_manifest
+"""
+
+
+def action(name: str, status: str, **variables: str) -> dict[str, Any]:
+    return {"actionName": name, "status": status, "output": {"outputVariables": variables}}
+
+
+def answer(*manifests: str) -> str:
+    """What CodePipeline says of an execution with these plans, the newest first."""
+    plans = [action("Plan", "Succeeded", MANIFEST_SHA256=manifest) for manifest in manifests]
+    others = [{"actionName": "Apply", "status": "InProgress"}, action("Plan", "Failed"), action("Approve", "Succeeded")]
+    return json.dumps({"actionExecutionDetails": [*others, *plans]})
+
+
+@pytest.mark.parametrize("manifest", ["none", "", 'a","value":"b', "a" * 63, "A" * 64, "a" * 64 + "\n" + "b"])
+def test_what_is_no_manifest_approves_nothing(shell: Shell, tmp_path: Path, manifest: str) -> None:
+    for name in ("manifest", "tfplan"):
+        (tmp_path / "saved" / name).write_text("none\n")
+
+    done = shell(APPROVED, ANSWER=answer(manifest))
+
+    assert done.returncode != 0
+    assert "this execution of the pipeline has no plan with a manifest" in done.stdout
+
+
+def test_without_a_plan_nothing_is_approved(shell: Shell) -> None:
+    assert "has no plan with a manifest" in shell(APPROVED, ANSWER=answer()).stdout
+
+
+def test_of_a_stage_that_ran_again_the_last_plan_counts(shell: Shell, tmp_path: Path) -> None:
+    manifest = f"plan_sha256={hashlib.sha256(b'plan').hexdigest()}\n"
+    (tmp_path / "saved" / "manifest").write_text(manifest)
+    (tmp_path / "saved" / "tfplan").write_bytes(b"plan")
+    own = hashlib.sha256(manifest.encode()).hexdigest()
+
+    assert shell(APPROVED, ANSWER=answer(own, "e" * 64)).returncode == 0
+    assert shell(APPROVED, ANSWER=answer("e" * 64, own)).returncode != 0
+
+
+# The mark of a used plan: Terraform's answer about it, without S3.
+MARKED = """
+aside() { mkdir -p "$1"; }
+artifact_folder() { :; }
+terraform_pull() { printf '%s' "$PULLED"; }
+TERRAFORM=terraform_pull
+not_used
+"""
+
+
+@pytest.mark.parametrize("pulled", ["", '{\n  "version": 4,\n  "serial": 0,\n  "lineage": "",\n  "outputs": {}\n}'])
+def test_a_plan_without_a_mark_was_not_used(shell: Shell, pulled: str) -> None:
+    assert shell(MARKED, PULLED=pulled).returncode == 0
+
+
+@pytest.mark.parametrize("output", ['{"value": "b:0", "type": "string"}', '{"type": "string", "value": "b:0"}', "{}"])
+def test_a_plan_with_any_mark_was_used(shell: Shell, output: str) -> None:
+    done = shell(MARKED, PULLED=f'{{"version": 4, "lineage": "abc", "outputs": {{"build": {output}}}}}')
+
+    assert done.returncode != 0
+    assert "this plan was used already" in done.stdout
+
+
+# What is told of the state.
+
+
+def state_facts(shell: Shell, state: str, call: str) -> subprocess.CompletedProcess[str]:
+    """The facts where `state pull` prints this, and the call of S3 does that."""
+    stub = f"""
+pull() {{ case $1 in state) printf '%s' "$STATE" ;; *) terraform "$@" ;; esac; }}
+TERRAFORM=pull
+aws_call() {{ {call}; }}
+state_facts"""
+    return shell(stub, STATE=state, STATE_BUCKET="bucket", STATE_KEY="key")
+
+
+STATE = '{"version": 4, "lineage": "abc", "serial": 3}'
+
+
+def test_facts_of_a_state(shell: Shell) -> None:
+    done = state_facts(shell, STATE, "printf '  x-amz-version-id: v1\\r\\n' >&2")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    digest = hashlib.sha256(STATE.encode()).hexdigest()
+    assert done.stdout.split() == [
+        "state_lineage=abc",
+        "state_serial=3",
+        "state_version_id=v1",
+        f"state_sha256={digest}",
+    ]
+    assert "state_version_id=none" in state_facts(shell, STATE, ":").stdout
+
+
+@pytest.mark.parametrize("state", ["", '{"version": 4, "serial": 0, "lineage": ""}'])
+def test_facts_where_there_is_no_state(shell: Shell, state: str) -> None:
+    done = state_facts(shell, state, "false")
+
+    assert done.returncode == 0
+    assert done.stdout.split() == [f"state_{name}=" for name in ("lineage", "serial", "version_id", "sha256")]
+
+
+@pytest.mark.parametrize(("state", "call"), [(STATE, "false"), ("{", ":"), ('{"lineage": "abc"}', ":"), ("[]", ":")])
+def test_a_state_that_cannot_be_told_of_is_no_missing_state(shell: Shell, state: str, call: str) -> None:
+    assert state_facts(shell, state, call).returncode != 0
+
+
+@pytest.mark.parametrize(("applying", "rescued"), [("", False), ("yes", True)])
+def test_only_an_apply_leaves_a_state_to_rescue(shell: Shell, tmp_path: Path, applying: str, rescued: bool) -> None:
+    """A file of that name may be in the repository."""
+    (tmp_path / "source" / "errored.tfstate").write_text("{}")
+
+    done = shell(
+        f'aside() {{ mkdir -p "$1"; }}\nTERRAFORM=true\nAPPLYING={applying}\nrescue_state',
+        STACK_PATH=".",
+        STATE_BUCKET="bucket",
+        STATE_KEY="key",
+        STACK_NAME="network",
+    )
+
+    assert done.returncode == 0
+    assert ("is kept in s3://bucket/key.errored" in done.stdout) is rescued
+
+
+# The folder of the stack.
+
+
+@pytest.mark.parametrize(
+    ("code", "right"),
+    [
+        ('terraform {\n  backend "local" {}\n}\n', False),
+        ("# no backend\n", False),
+        ('terraform {\n  backend "s3" {}\n}\n', True),
+    ],
+)
+def test_code_without_the_backend_is_refused(shell: Shell, tmp_path: Path, code: str, right: bool) -> None:
+    (tmp_path / "source" / "main.tf").write_text(code)
+    (tmp_path / "source" / "errored.tfstate").write_text("{}")
+    state = '{"version": 3, "backend": {"type": "s3"}}'
+    init = (
+        f"init() {{ mkdir -p .terraform && printf '%s' '{state}' > .terraform/terraform.tfstate; }}\nTERRAFORM=init\n"
+    )
+
+    done = shell(f"{init if right else ''}enter_stack", STACK_PATH=".")
+
+    assert (done.returncode == 0) is right
+    assert ("The code has no S3 backend" in done.stdout) is not right
+    assert not (tmp_path / "source" / "errored.tfstate").exists()
+
+
+def test_files_of_modules_count(shell: Shell, tmp_path: Path) -> None:
+    modules = tmp_path / "source" / ".terraform" / "modules" / "a b"
+    (modules / ".git").mkdir(parents=True)
+    (modules / "run.sh").write_text("echo one")
+    (modules / ".git" / "HEAD").write_text("one")
+    facts = "source_git() { :; }\nEXECUTION_ID=e\nother_facts | grep modules"
+    first = shell(facts).stdout
+    (modules / ".git" / "HEAD").write_text("two")
+    assert shell(facts).stdout == first
+    (modules / "run.sh").write_text("echo two")
+
+    assert len(first.strip()) == len("modules_sha256=") + 64
+    assert shell(facts).stdout != first
+
+
 @pytest.mark.parametrize(("plan", "message"), [(b"plan", ""), (b"other", "the saved plan is not the one"), (None, "")])
 def test_plan_and_manifest_are_those_that_were_approved(
     shell: Shell, tmp_path: Path, plan: bytes | None, message: str
@@ -83,8 +254,8 @@ def test_plan_and_manifest_are_those_that_were_approved(
     if plan is not None:
         (saved / "tfplan").write_bytes(plan)
 
-    done = shell("same_manifest", MANIFEST_SHA256=hashlib.sha256(manifest.encode()).hexdigest())
-    other = shell("same_manifest", MANIFEST_SHA256="e" * 64)
+    done = shell(APPROVED, ANSWER=answer(hashlib.sha256(manifest.encode()).hexdigest()))
+    other = shell(APPROVED, ANSWER=answer("e" * 64))
 
     assert (done.returncode == 0) is (plan == b"plan")
     assert message in done.stdout

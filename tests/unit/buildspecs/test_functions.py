@@ -154,7 +154,8 @@ def git(directory: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def commits(tmp_path: Path) -> dict[str, str]:
-    """A clone with two commits on main, one on another branch and one on none, as a build finds it: by name."""
+    """Commits as a build finds them, by name: two on main and one that a merge brought there; one each on another
+    branch, on that of a pull request, and on none."""
     origin, clone = tmp_path / "origin", tmp_path / "source"
     origin.mkdir()
     git(origin, "init", "--quiet")
@@ -162,6 +163,12 @@ def commits(tmp_path: Path) -> dict[str, str]:
     for name in ("old", "new"):
         git(origin, "commit", "--quiet", "--allow-empty", "--message", name)
         found[name] = git(origin, "rev-parse", "HEAD")
+    git(origin, "checkout", "--quiet", "-b", "merged", found["old"])
+    git(origin, "commit", "--quiet", "--allow-empty", "--message", "brought in by a merge")
+    found["merged"] = git(origin, "rev-parse", "HEAD")
+    git(origin, "checkout", "--quiet", "main")
+    git(origin, "merge", "--quiet", "--no-ff", "--message", "merge", "merged")
+    git(origin, "branch", "--delete", "--quiet", "merged")
     git(origin, "checkout", "--quiet", "-b", "other", found["old"])
     git(origin, "commit", "--quiet", "--allow-empty", "--message", "other")
     found["other"] = git(origin, "rev-parse", "HEAD")
@@ -169,10 +176,15 @@ def commits(tmp_path: Path) -> dict[str, str]:
     git(clone, "checkout", "--quiet", "--detach", found["new"])
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "fork")
     found["fork"] = git(clone, "rev-parse", "HEAD")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "of a fork, as CodeBuild may keep it")
+    found["request"] = git(clone, "rev-parse", "HEAD")
+    git(clone, "update-ref", "refs/remotes/origin/pr/7", "HEAD")
     return found
 
 
-@pytest.mark.parametrize(("name", "right"), [("new", True), ("old", True), ("other", False), ("fork", False)])
+@pytest.mark.parametrize(
+    ("name", "right"), [("new", True), ("old", True), ("merged", False), ("other", False), ("fork", False)]
+)
 def test_a_commit_must_be_on_the_branch(
     shell: Shell, tmp_path: Path, commits: dict[str, str], name: str, right: bool
 ) -> None:
@@ -189,7 +201,7 @@ def test_a_branch_that_is_gone_has_no_commits(shell: Shell, commits: dict[str, s
     assert shell("on_branch", STACK_BRANCH="gone", STACK_NAME="network").returncode != 0
 
 
-@pytest.mark.parametrize(("name", "right"), [("new", True), ("other", True), ("fork", False)])
+@pytest.mark.parametrize(("name", "right"), [("new", True), ("other", True), ("fork", False), ("request", False)])
 def test_what_is_on_no_branch_is_of_a_fork(
     shell: Shell, tmp_path: Path, commits: dict[str, str], name: str, right: bool
 ) -> None:

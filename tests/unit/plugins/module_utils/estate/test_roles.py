@@ -264,9 +264,13 @@ def test_a_plan_ends_its_own_pipelines_only(roles: Any) -> None:
         assert may(made["plan"], "codepipeline:StopPipelineExecution", f"{pipeline}{name}") is right
     for role in made.values():
         actions = {action for statement in statements(role) for action in statement["Action"]}
-        assert not {action for action in actions if action.startswith("codepipeline:")} - {
-            "codepipeline:StopPipelineExecution"
+        assert {action for action in actions if action.startswith("codepipeline:")} <= {
+            "codepipeline:GetPipelineExecution",
+            "codepipeline:ListActionExecutions",
+            "codepipeline:StopPipelineExecution",
         }
+    assert may(made["plan"], "codepipeline:GetPipelineExecution", f"{pipeline}network")
+    assert may(made["apply"], "codepipeline:ListActionExecutions", f"{pipeline}network-destroy")
     assert not may(made["apply"], "codepipeline:StopPipelineExecution", f"{pipeline}network")
 
 
