@@ -128,16 +128,18 @@ enter_stack() {
 state_facts() {
   "$TERRAFORM" state pull > "$WORK/state.json" || return 1
   lineage='' serial='' version='' digest=''
-  # Of a state that is not there yet, Terraform makes an empty one, or nothing.
-  if [ -s "$WORK/state.json" ] && ! grep -q '"lineage": ""' "$WORK/state.json"; then
-    path=/$STATE_BUCKET/$(printf %s "$STATE_KEY" | sed 's/+/%2B/g; s/=/%3D/g; s/@/%40/g')
+  # Of a state that is not there yet, Terraform makes one without a lineage, or nothing.
+  if [ -s "$WORK/state.json" ]; then
     lineage=$(evaluate "$WORK" 'jsondecode(file("state.json")).lineage') || return 1
+  fi
+  if [ -n "$lineage" ]; then
+    path=/$STATE_BUCKET/$(printf %s "$STATE_KEY" | sed 's/+/%2B/g; s/=/%3D/g; s/@/%40/g')
     serial=$(evaluate "$WORK" 'jsondecode(file("state.json")).serial') || return 1
     version=$(aws_call s3 '' '' "$path" 2>&1 > /dev/null) || return 1
     version=$(printf %s "$version" | tr -d '\r' | sed -n 's/^ *[Xx]-[Aa]mz-[Vv]ersion-[Ii]d: *//p')
     version=${version:-none} # of a bucket without versions
     digest=$(sha256 < "$WORK/state.json")
-    [ -n "$lineage" ] && [ -n "$serial" ] && [ -n "$digest" ] || return 1
+    [ -n "$serial" ] && [ -n "$digest" ] || return 1
   fi
   rm "$WORK/state.json"
   printf 'state_%s=%s\n' lineage "$lineage" serial "$serial" version_id "$version" sha256 "$digest"

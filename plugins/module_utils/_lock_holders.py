@@ -6,7 +6,8 @@
 
 """Which builds hold Terraform's locks, what those that died have left behind, and which locks may be released.
 
-Terraform writes user and host into a lock, not the build. A build is known by its time: it ran when the lock was taken.
+Terraform writes user and host into a lock, not the build. A build is known by its time, its step and its end: it ran
+when the lock was taken, does what the lock is for, and still runs or died without releasing it.
 """
 
 from __future__ import annotations
@@ -52,16 +53,38 @@ ARGUMENTS: dict[str, Any] = {
 # Of AWS: a build runs 36 hours at most, after 8 in the queue. One that was started earlier cannot have run then.
 LONGEST_BUILD = timedelta(hours=36 + 8)
 
+FAILED = "FAILED"  # CodeBuild's word where a command failed; others are for builds that were ended from outside
 WAITING = ("SUBMITTED", "QUEUED")  # phases in which a build does not run yet
 
 # Terraform's words. A build whose log has the first one with the id of a lock was kept out by it.
 KEPT_OUT, NOT_RELEASED = "Error acquiring the state lock", "Error releasing the state lock"
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# What no build takes a lock for, by the end of its project's name. Terraform's words, and our steps.
+NEVER = {"-plan": "OperationTypeApply", "-apply": "OperationTypePlan", "-destroy": "OperationTypePlan"}
+
+# Terraform's words when it ends and leaves its lock.
+LEFT = (NOT_RELEASED, "TERRAFORM CRASH", "Two interrupts received")
+
 _INDEX = r'(?:\[(?:\d+|"(?:[^"\\]|\\.)*")\])?'
-_ADDRESS = rf"(?P<address>(?:module\.[\w-]+{_INDEX}\.)*[\w-]+\.[\w-]+{_INDEX})"
+_MODULES = rf"(?:module\.[\w-]+{_INDEX}\.)*"
+_ADDRESS = rf"(?P<address>{_MODULES}[\w-]+\.[\w-]+{_INDEX})"
 _BEGUN = re.compile(rf"{_ADDRESS}: Creating\.\.\.")
 _CREATED = re.compile(rf"{_ADDRESS}: Creation complete after \S+(?: \[id=(?P<id>.*)\])?")
+
+# Lines of a Terraform that holds its lock, and lines that it writes when it is done. What comes before an apply that
+# makes its own plan is among the latter: it is followed by the former.
+_AT_WORK = re.compile(
+    rf"{_MODULES}(?:data\.)?[\w-]+\.[\w-]+{_INDEX}: (?:(?:Refreshing state|Reading|Preparing import|Importing|Creating|"
+    r"Modifying|Destroying|Still [a-z]+)\.\.\.|[A-Z][a-z]+ complete\b).*"
+)
+_DONE = re.compile(
+    r"(?:[\u2500-\u257f] *)?Error: .+|(?:Apply|Destroy) complete!.*|Plan: \d.*|No changes\. .*|Changes to Outputs:|"
+    r"Saved the plan to: .*"
+)
+
+# What CodeBuild says of a command that a signal ended (SIGKILL, SIGABRT, SIGSEGV), and of a container that died.
+_KILLED = re.compile(r"exit status 13[479]\b|container found dead")
 
 
 @dataclass
@@ -72,7 +95,7 @@ class Holder:
         lock: as it was read.
         state: running, stale or foreign.
         reason: of the state, in words.
-        builds: that ran when the lock was taken and may hold it, as BatchGetBuilds answers them.
+        builds: those that may hold it, as BatchGetBuilds answers them.
         orphans: resources that those builds made and the state does not have; the keys are in orphans() below.
         unfinished: addresses whose making those builds began and did not end.
         unread: why nothing is known of what was left behind, '' where it is.
@@ -157,6 +180,41 @@ def kept_out(log: list[str], lock_id: str) -> bool:
     return lock_id in text and KEPT_OUT in text and NOT_RELEASED not in text
 
 
+def fits(build: dict[str, Any], operation: str) -> bool:
+    """Whether the step of a build takes locks for an operation; any may where either is unknown."""
+    return not any(build["projectName"].endswith(end) and operation == never for end, never in NEVER.items())
+
+
+def left_lock(build: dict[str, Any], log: list[str]) -> bool:
+    """Whether a build that is over, and has not succeeded, may have left its lock.
+
+    Who failed and was not killed was there to release it, unless its log says otherwise.
+    """
+    if build["buildStatus"] != FAILED:
+        return True
+    plain = [_COLOUR.sub("", line).strip() for line in log]
+    if any(words in line for words in LEFT for line in plain):
+        return True
+    last = next((line for line in reversed(plain) if _AT_WORK.fullmatch(line) or _DONE.fullmatch(line)), None)
+    return _was_killed(build) if last is None else not _DONE.fullmatch(last)
+
+
+def _was_killed(build: dict[str, Any]) -> bool:
+    contexts = [context for phase in build.get("phases", []) for context in phase.get("contexts", [])]
+    return any(_KILLED.search(context.get("message", "")) for context in contexts)
+
+
+def excuse(lock: Lock, build: dict[str, Any], log: list[str]) -> str:
+    """Why a build that ran when a lock was taken does not hold it, in words; '' where it may."""
+    if not fits(build, lock.operation):
+        return f"never takes a lock for {lock.operation.removeprefix('OperationType').lower()}"
+    if kept_out(log, lock.id):
+        return "was kept out by it"
+    if is_over(build) and not left_lock(build, log):
+        return "ended by all signs without leaving one"
+    return ""
+
+
 def created_in(log: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
     """What Terraform made by its log: (address, id) of each resource; and the addresses it began with and no more."""
     made: list[tuple[str, str]] = []
@@ -190,7 +248,7 @@ def judge(lock: Lock, builds: list[dict[str, Any]], logs: dict[str, list[str]], 
     Args:
         lock: as it was read.
         builds: of the projects.
-        logs: of those that are over, by build id.
+        logs: of those that are over and whose step fits, by build id.
         projects: whose builds may hold it.
     """
     time = time_of(lock.created)
@@ -200,7 +258,8 @@ def judge(lock: Lock, builds: list[dict[str, Any]], logs: dict[str, list[str]], 
         return Holder(lock, "foreign", "it does not say when it was taken, so that nobody can say by which build")
     if not projects:
         return Holder(lock, "foreign", "no build project is named that may hold it")
-    then = [build for build in candidates(lock, builds) if not kept_out(logs.get(build["id"], []), lock.id)]
+    excuses = [(build, excuse(lock, build, logs.get(build["id"], []))) for build in candidates(lock, builds)]
+    then = [build for build, why in excuses if not why]
     running = [build for build in then if not is_over(build)]
     if running:
         names = " and ".join(build["id"] for build in running)
@@ -208,6 +267,9 @@ def judge(lock: Lock, builds: list[dict[str, Any]], logs: dict[str, list[str]], 
     if then:
         names = " and ".join(f"{build['id']} ({build['buildStatus']})" for build in then)
         return Holder(lock, "stale", f"the build that ran when it was taken is over: {names}", then)
+    others = [f"{build['id']} ({build['buildStatus']}) {why}" for build, why in excuses]
+    if others:
+        return Holder(lock, "foreign", f"none of the builds that ran when it was taken holds it: {', '.join(others)}")
     return Holder(lock, "foreign", f"no build of {', '.join(projects)} can have taken it: another Terraform did")
 
 
@@ -236,7 +298,8 @@ def look(aws: Aws, bucket: str, table: str | None, states: list[dict[str, Any]])
 
     def holder(lock: Lock) -> Holder:
         own = [build for project in projects[lock.key] for build in builds.get(project, [])]
-        logs = {build["id"]: _log(aws, build) for build in candidates(lock, own) if is_over(build)}
+        over = [build for build in candidates(lock, own) if is_over(build) and fits(build, lock.operation)]
+        logs = {build["id"]: _log(aws, build) for build in over}
         found = judge(lock, own, logs, projects[lock.key])
         if found.state == "stale":
             _leftovers(aws, bucket, found, logs)

@@ -24,7 +24,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, explain
 from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import input_shape
-from ansible_collections.gitops.aws.plugins.module_utils._state_versions import RESCUED
+from ansible_collections.gitops.aws.plugins.module_utils._state_versions import ERRORED, RESCUED
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import (
     ABSENT,
     CHANGED,
@@ -220,13 +220,22 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _compare(aws: Aws, params: dict[str, Any]) -> Change | None:
-    """What there is to do; None where a rescued state was put back before, and is gone for that."""
+    """What there is to do; None where a rescued state was put back before, and is gone for that.
+
+    Beside the state nothing expires. Elsewhere a rescued state that is gone may have been lost.
+    """
     bucket, key = params["bucket"], params["key"]
     place = params["rescued"] or {"bucket": bucket, "key": key}
     chosen = _read(aws, place["bucket"], place["key"], params["version_id"])
     if chosen.content is None:
         if params["rescued"] and chosen.deleted:
-            return None
+            if place == {"bucket": bucket, "key": key + ERRORED}:
+                return None
+            raise Refused(
+                f"there is no rescued state at s3://{place['bucket']}/{place['key']} any more: it was put back before, "
+                "or it has expired. Nothing was changed. Fix: plan, and adopt with imports what exists and is missing "
+                "in the state"
+            )
         raise Refused(
             f"there is no {'rescued state' if params['rescued'] else 'version ' + params['version_id']} at "
             f"s3://{place['bucket']}/{place['key']}. Nothing was changed. Fix: choose one that "

@@ -11,8 +11,8 @@ module: terraform_lock
 short_description: Release the lock that a dead Terraform left on its state
 version_added: "0.1.0"
 description:
-  - Releases the lock on a state in S3, in DynamoDB and as lock file, when the build that took it is over.
-  - Refuses while that build still runs, and when no build can have taken the lock, and says who holds it. With
+  - Releases the lock on a state in S3, in DynamoDB and as lock file, when the build that took it died.
+  - Refuses while that build still runs, and when no build can hold the lock, and says who holds it. With
     O(lock_id) the lock of this id is released all the same, and no other.
   - Exactly the lock that was looked at is removed. When another process takes one in between, that one stays.
   - M(gitops.aws.terraform_locks_info) says how a build is told to hold a lock.

@@ -16,7 +16,10 @@ description:
     for a state is written only now and then. Both are returned.
   - Terraform does not write into a lock which build took it, and so it is found by time. A build may hold a lock when
     it had left the queue and was not over at the time that the lock says. One that succeeded, or whose log says that
-    this lock kept it out, does not.
+    this lock kept it out, does not. Nor does one with the status C(FAILED), unless its log or CodeBuild shows that
+    Terraform could not release its lock or was killed.
+  - A build of a project whose name ends in C(-plan) never holds a lock for C(OperationTypeApply), and one of a project
+    whose name ends in C(-apply) or C(-destroy) none for C(OperationTypePlan).
   - Terraform with both kinds of lock writes the same lock into both. Where they differ, two processes hold one each,
     and two locks are returned.
 author:
@@ -129,8 +132,8 @@ locks:
     state:
       description:
         - V(running), where a build that ran when the lock was taken still runs.
-        - V(stale), where all such builds are over. It did not succeed, or it would have released the lock.
-        - V(foreign), where no build of the projects can have taken it. Somebody else's Terraform did.
+        - V(stale), where all such builds are over, and died without releasing it.
+        - V(foreign), where no build of the projects can hold it. Somebody else's Terraform took it.
       type: str
     reason:
       description: Why it is taken for that.
@@ -140,7 +143,8 @@ locks:
       type: bool
     builds:
       description:
-        - The builds that may hold it. They ran when it was taken, have not succeeded, and were not kept out by it.
+        - The builds that may hold it. They ran when it was taken, their step fits its operation, they were not kept
+          out by it, and they run still or have left it.
       type: list
       elements: dict
       contains:

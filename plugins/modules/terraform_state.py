@@ -39,6 +39,8 @@ options:
   rescued:
     description:
       - Where the state is that was saved aside. It is deleted there afterwards. Either this or O(version_id) is needed.
+      - Where it was deleted before, and is O(key) with C(.errored) in O(bucket), it was put back, and nothing is done.
+        In any other place it may also have expired, and the module fails.
     type: dict
     suboptions:
       bucket:
@@ -94,7 +96,9 @@ attributes:
     description: Shows serial, lineage, version of Terraform and addresses of resources, and no values.
   idempotent:
     support: full
-    description: A second run finds the state as it is to be, whatever its serial, and a rescued one put back.
+    description:
+      - A second run finds the state as it is to be, whatever its serial, and a rescued one put back.
+      - A rescued one in another place than beside the state is refused the second time, see O(rescued).
 seealso:
   - module: gitops.aws.terraform_state_versions_info
   - module: gitops.aws.terraform_lock

@@ -18,13 +18,19 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import St
 ANYTHING = "*"  # only where AWS knows no resource-level permission, or gives the resource its name itself
 
 
+def via_services(foundation: Foundation, *services: str) -> dict[str, list[str]]:
+    """The condition that a key is used through these services of the region."""
+    suffix = "amazonaws.com.cn" if foundation["partition"] == "aws-cn" else "amazonaws.com"
+    return {"kms:ViaService": [f"{service}.{foundation['region']}.{suffix}" for service in services]}
+
+
 def key_statements(foundation: Foundation) -> list[Statement]:
     """Making and keeping the estate's key, and using it through the services that encrypt with it.
 
     A key's id is AWS's choice, so that the key is known by its tag; one that the user names is only used.
     """
-    region, name = foundation["region"], foundation["name"]
-    via = {"kms:ViaService": [f"{service}.{region}.amazonaws.com" for service in ("dynamodb", "s3", "ssm")]}
+    name = foundation["name"]
+    via = via_services(foundation, "dynamodb", "s3", "ssm")
     use = [
         "kms:Decrypt",
         "kms:Encrypt",
@@ -314,13 +320,13 @@ def recovery_policy(foundation: Foundation) -> dict[str, Any]:
     Who has it reads every state of the estate, secrets and all, and can replace each by another version; no version is
     ever deleted.
     """
-    name, region = foundation["name"], foundation["region"]
+    name = foundation["name"]
     state, artifacts = (names.bucket_arn(foundation, foundation[f"{part}_bucket"]) for part in ("state", "artifact"))
     # The folders of artifacts are named by the beginning of the pipelines' names.
     rescued = f"{artifacts}/{f'{name}-'[:ARTIFACT_FOLDER]}*/errored/*"
     group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
     named = foundation["kms_key_arn"]
-    via = {"kms:ViaService": [f"{service}.{region}.amazonaws.com" for service in ("dynamodb", "s3")]}
+    via = via_services(foundation, "dynamodb", "s3")
     ours = {} if named else {f"aws:ResourceTag/{names.OWNER_TAG}": name}
     keys = [named or names.arn(foundation, "kms", "key/*")]
     statements = [

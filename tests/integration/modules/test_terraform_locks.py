@@ -178,7 +178,9 @@ def test_build_that_the_lock_kept_out_does_not_hold_it(
 
     assert lock["state"] == "foreign"
     assert lock["builds"] == []
-    assert lock["reason"] == f"no build of {project} can have taken it: another Terraform did"
+    assert lock["reason"] == (
+        f"none of the builds that ran when it was taken holds it: {build_id} (FAILED) was kept out by it"
+    )
     assert lock_id in refused(account, place, **options(place, key, project))
 
 
@@ -197,6 +199,43 @@ def test_build_that_succeeded_in_that_time_does_not_hold_it(
 
     assert early["state"] == "running"
     assert late["state"] == "foreign"
+
+
+def test_build_that_failed_without_terraform_does_not_hold_it(
+    account: Account, place: Place, workshop: Workshop, key: str
+) -> None:
+    project = workshop.project(buildspec("sleep 3", "false"))
+    build_id = start(account, project)
+    codebuild = account.client("codebuild")
+    eventually(lambda: codebuild.batch_get_builds(ids=[build_id])["builds"][0]["currentPhase"] == "BUILD")
+    lock_id = place.lock(key, BOTH, Created=now())
+    eventually(ended(account, build_id))
+
+    (lock,) = look(account, place, (key, [project]))
+
+    assert lock["state"] == "foreign"
+    assert f"{build_id} (FAILED) ended by all signs without leaving one" in lock["reason"]
+    assert lock_id in refused(account, place, **options(place, key, project))
+
+
+def test_lock_of_a_killed_terraform_in_a_build_that_failed(
+    account: Account, place: Place, workshop: Workshop, key: str
+) -> None:
+    *before, apply = apply_commands(place, key, BOTH, seconds=60)
+    # The provider of terraform_data is Terraform itself: it alone is killed, as by the kernel when memory runs out.
+    killed = f"{apply} & sleep 5; kill -KILL $!; wait $!"
+    project = workshop.project(buildspec(*before, killed))
+    build_id = start(account, project)
+    eventually(ended(account, build_id), 60)
+
+    (lock,) = look(account, place, (key, [project]))
+    released = account.run("terraform_lock", **options(place, key, project))
+
+    assert lock["state"] == "stale"
+    assert [(build["id"], build["status"]) for build in lock["builds"]] == [(build_id, "FAILED")]
+    assert lock["unfinished"] == ["terraform_data.slow"]
+    assert [one["id"] for one in released["released"]] == [lock["id"]]
+    assert place.is_locked(key) == []
 
 
 def test_build_of_another_time_does_not_hold_it(account: Account, place: Place, workshop: Workshop, key: str) -> None:

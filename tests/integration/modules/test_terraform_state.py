@@ -387,6 +387,19 @@ def test_no_rescued_state(account: Account, applied_twice: Root) -> None:
     assert f"there is no rescued state at s3://{applied_twice.place.bucket}/none" in message
 
 
+def test_a_rescued_state_that_may_have_expired(account: Account, place: Place, root: Root) -> None:
+    """As by the lifecycle of the artifact bucket, which leaves a delete marker, too."""
+    root.apply("first")
+    place.put("folder/errored/network.tfstate", place.state(root.key))
+    account.client("s3").delete_object(Bucket=place.bucket, Key="folder/errored/network.tfstate")
+    rescued = {"bucket": place.bucket, "key": "folder/errored/network.tfstate"}
+
+    message = refused(account, **root.options(rescued=rescued))
+
+    assert f"s3://{place.bucket}/folder/errored/network.tfstate any more" in message
+    assert "it was put back before, or it has expired. Nothing was changed" in message
+
+
 def test_the_first_state_of_all_is_rescued(account: Account, place: Place, root: Root) -> None:
     root.apply("first")
     place.put("first", place.state(root.key))

@@ -318,7 +318,7 @@ def test_other_providers_and_secondary_sources(
     connections = {}
     for provider in ("GitLab", "Bitbucket"):
         name = unique(provider.lower())
-        made = local_aws.client("codestar-connections", region="us-west-2").create_connection(
+        made = local_aws.client("codestar-connections", region="us-west-1").create_connection(
             ConnectionName=name, ProviderType=provider
         )
         connections[provider] = made["ConnectionArn"]

@@ -86,8 +86,8 @@ def judged(*builds: dict[str, Any], log: tuple[str, ...] = (), projects: Any = N
     return holders.judge(lock(**values), list(builds), logs, PROJECTS if projects is None else projects)
 
 
-@pytest.mark.parametrize("status", ["STOPPED", "FAILED", "TIMED_OUT", "FAULT"])
-def test_the_lock_of_a_build_that_is_over(status: str) -> None:
+@pytest.mark.parametrize("status", ["STOPPED", "TIMED_OUT", "FAULT"])
+def test_the_lock_of_a_build_that_died(status: str) -> None:
     found = judged(build(status))
 
     assert found.state == "stale"
@@ -135,6 +135,116 @@ def test_the_lock_of_somebody_else(found: holders.Holder) -> None:
 )
 def test_a_build_may_hold_what_did_not_keep_it_out(log: tuple[str, ...]) -> None:
     assert judged(build(), log=log).state == "stale"
+
+
+# Whether a build took it, and left it
+
+APPLYING = ("aws_vpc.this: Refreshing state... [id=vpc-1]", "aws_vpc.this: Modifying... [id=vpc-1]")
+PLANNING = ('\x1b[0mmodule.net["a"].data.aws_ami.this[0]: Reading...', "aws_vpc.this: Refreshing state... [id=vpc-1]")
+
+
+def of(step: str, status: str = "STOPPED", **values: Any) -> dict[str, Any]:
+    return build(status, id=f"gitops-network-{step}:1", projectName=f"gitops-network-{step}", **values)
+
+
+def killed_by(message: str) -> list[dict[str, Any]]:
+    """The phases of a build in which a command was killed."""
+    contexts = [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": message}]
+    return [{"phaseType": "BUILD", "startTime": at(-9), "contexts": contexts}]
+
+
+def test_a_plan_that_failed_at_a_check_does_not_hold_somebody_s_apply() -> None:
+    log = ("The check fmt has failed: nothing is planned any further. What it found is above.",)
+
+    found = judged(of("plan", "FAILED"), log=log)
+
+    assert found.state == "foreign"
+    assert found.builds == []
+    assert found.reason == (
+        "none of the builds that ran when it was taken holds it: "
+        "gitops-network-plan:1 (FAILED) never takes a lock for apply"
+    )
+
+
+@pytest.mark.parametrize("status", ["STOPPED", "IN_PROGRESS"])
+@pytest.mark.parametrize(
+    ("step", "operation", "may"),
+    [
+        ("plan", "OperationTypePlan", True),
+        ("plan", "OperationTypeApply", False),
+        ("apply", "OperationTypeApply", True),
+        ("apply", "OperationTypePlan", False),
+        ("destroy", "OperationTypeApply", True),
+        ("destroy", "OperationTypePlan", False),
+        ("plan", "state-push", True),
+        ("apply", "", True),
+        ("other", "OperationTypePlan", True),
+        ("other", "OperationTypeApply", True),
+    ],
+)
+def test_the_step_of_a_build_fits_what_the_lock_is_for(status: str, step: str, operation: str, may: bool) -> None:
+    found = judged(of(step, status, end=None if status == "IN_PROGRESS" else 10), operation=operation)
+
+    assert (found.state != "foreign") is may
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        (*APPLYING, "Error: creating VPC: UnauthorizedOperation", "", "The rest."),
+        (*APPLYING, "\x1b[31m\u2502\x1b[0m \x1b[1mError: \x1b[0mcreating VPC"),
+        (*APPLYING, "Apply complete! Resources: 0 added, 1 changed, 0 destroyed.", "something else failed"),
+        (*PLANNING, "Plan: 1 to add, 0 to change, 0 to destroy.", "The check checkov has failed"),
+        (*PLANNING, "No changes. Your infrastructure matches the configuration.", "could not be started"),
+        (*PLANNING, "Changes to Outputs:", "The check checkov has failed"),
+        ("some test has failed",),
+        (),
+    ],
+    ids=["error", "coloured", "applied", "planned", "no changes", "outputs", "before", "no log"],
+)
+def test_terraform_that_ended_by_itself_left_no_lock(log: tuple[str, ...]) -> None:
+    found = judged(build("FAILED"), log=log)
+
+    assert found.state == "foreign"
+    assert "gitops-network-apply:1 (FAILED) ended by all signs without leaving one" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("log", "phases"),
+    [
+        (APPLYING, []),
+        (PLANNING, []),
+        ((*APPLYING, "aws_vpc.this: Modifications complete after 1s [id=vpc-1]"), []),
+        (("Plan: 2 to add, 0 to change, 0 to destroy.", "aws_vpc.this: Creating..."), []),
+        (("aws_vpc.this: Still creating... [10s elapsed]",), []),
+        ((*APPLYING, "!!!!!!!!!!!!!!!!!!!!!!!!!!! TERRAFORM CRASH !!!!!!!!!!!!!!!!!!!!!!!!!!!!", "Error: x"), []),
+        ((*APPLYING, "Two interrupts received. Exiting immediately.", "Error: operation canceled"), []),
+        ((*APPLYING, "Error: x", "Error: Error releasing the state lock"), []),
+        ((), killed_by("Error while executing command: apply_plan. Reason: exit status 137")),
+        ((), killed_by("Build container found dead before completing the build. It was out of memory")),
+    ],
+)
+def test_a_build_that_failed_and_left_a_lock(log: tuple[str, ...], phases: list[dict[str, Any]]) -> None:
+    found = judged({**build("FAILED"), **({"phases": phases} if phases else {})}, log=log)
+
+    assert found.state == "stale"
+    assert found.reason == "the build that ran when it was taken is over: gitops-network-apply:1 (FAILED)"
+
+
+@pytest.mark.parametrize("message", ["exit status 1", "exit status 137"])
+def test_a_build_that_was_killed_or_failed_after_terraform_s_end(message: str) -> None:
+    phases = killed_by(f"Error while executing command: start_dependents. Reason: {message}")
+
+    found = judged(build("FAILED", phases=phases), log=(*APPLYING, "Apply complete! Resources: 0 added."))
+
+    assert found.state == "foreign"
+
+
+def test_a_build_that_ended_does_not_hide_the_one_that_died() -> None:
+    found = judged(of("plan", "FAILED"), of("apply"))
+
+    assert found.state == "stale"
+    assert [one["id"] for one in found.builds] == ["gitops-network-apply:1"]
 
 
 # What was made

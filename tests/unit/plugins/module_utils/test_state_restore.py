@@ -109,3 +109,46 @@ def test_encryption_is_said_where_a_key_is_given() -> None:
         "SSEKMSKeyId": "arn",
     }
     assert restore.encryption(PARAMS) == {}
+
+
+# A rescued state that is not there any more
+
+
+def gone(stubs: Any, marker: bool = True) -> None:
+    """S3's answer for a deleted object."""
+    headers = {"x-amz-delete-marker": "true"} if marker else {}
+    stubs["s3"].add_client_error(
+        "get_object", "NoSuchKey", http_status_code=404, response_meta={"HTTPHeaders": headers}
+    )
+
+
+def test_what_is_deleted_beside_the_state_was_put_back(aws: Any, stubs: Any) -> None:
+    gone(stubs)
+
+    found = restore.act(aws(), {**PARAMS, "version_id": None, "rescued": {"bucket": "bucket", "key": "key.errored"}})
+
+    assert found == {"changed": False, "actions": [], "msg": "There is nothing to put back: it was done before"}
+
+
+@pytest.mark.parametrize(
+    "place", [("artifacts", "gitops/errored/x.tfstate"), ("artifacts", "key.errored"), ("bucket", "aside")]
+)
+def test_what_is_deleted_elsewhere_may_have_expired(aws: Any, stubs: Any, place: tuple[str, str]) -> None:
+    gone(stubs)
+    bucket, key = place
+
+    with pytest.raises(Refused) as refused:
+        restore.act(aws(), {**PARAMS, "version_id": None, "rescued": {"bucket": bucket, "key": key}})
+
+    message = str(refused.value)
+    assert f"s3://{bucket}/{key}" in message
+    assert "it was put back before, or it has expired" in message
+    assert "Nothing was changed" in message
+    assert "imports" in message
+
+
+def test_what_was_never_saved_is_not_put_back(aws: Any, stubs: Any) -> None:
+    gone(stubs, marker=False)
+
+    with pytest.raises(Refused, match=r"there is no rescued state at s3://bucket/key\.errored\. "):
+        restore.act(aws(), {**PARAMS, "version_id": None, "rescued": {"bucket": "bucket", "key": "key.errored"}})

@@ -152,6 +152,25 @@ def test_who_installs_manages_the_key_of_the_estate_only(foundation: Make) -> No
     assert statements["GrantKey"]["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
 
 
+@pytest.mark.parametrize(
+    ("partition", "region", "suffix"),
+    [
+        ("aws", "eu-central-1", "amazonaws.com"),
+        ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+        ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+    ],
+)
+@pytest.mark.parametrize("key", ["made", "named"])
+def test_who_installs_uses_the_key_through_the_services_of_the_partition(
+    foundation: Make, key: str, partition: str, region: str, suffix: str
+) -> None:
+    shared = {**foundation(), "partition": partition, "region": region}
+    document = installer_policy({**shared, "kms_key_arn": ""} if key == "made" else shared, [])
+
+    via = by_sid(document)["UseKey"]["Condition"]["StringEquals"]["kms:ViaService"]
+    assert via == [f"{service}.{region}.{suffix}" for service in ("dynamodb", "s3", "ssm")]
+
+
 def test_who_installs_only_uses_a_key_that_is_named(foundation: Make) -> None:
     arn = "arn:aws:kms:eu-central-1:111122223333:key/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55"
     policy = installer_policy({**foundation(), "kms_key_arn": arn}, [])

@@ -89,6 +89,15 @@ def test_the_key_is_used_through_the_services_only(foundation: Make) -> None:
     assert "FindKey" not in by_sid(named)
 
 
+@pytest.mark.parametrize("key", ["made", "named"])
+def test_services_in_china_have_names_of_their_own(foundation: Make, key: str) -> None:
+    shared = {**foundation(), "partition": "aws-cn", "region": "cn-north-1"}
+    document = recovery_policy({**shared, "kms_key_arn": ""} if key == "made" else shared)
+
+    via = by_sid(document)["UseKey"]["Condition"]["StringEquals"]["kms:ViaService"]
+    assert via == ["dynamodb.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com.cn"]
+
+
 def test_items_of_other_states_stay_closed(foundation: Make) -> None:
     statement = by_sid(recovery_policy(foundation()))["LockTable"]
 
