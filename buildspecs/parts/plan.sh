@@ -121,7 +121,8 @@ END
 # The plan, and what it would do as JSON, which holds every value in clear text: describe_plan removes it.
 make_plan() {
   "$TERRAFORM" plan -no-color -input=false -detailed-exitcode -out="$SAVED/tfplan" "$@"
-  case $? in 0) CHANGES=no ;; 2) CHANGES=yes ;; *) return 1 ;; esac
+  result=$?
+  case $result in 0) CHANGES=no ;; 2) CHANGES=yes ;; *) return "$result" ;; esac # one that was killed is told by it
   mkdir -p "$WORK/facts" && "$TERRAFORM" show -json "$SAVED/tfplan" > "$WORK/facts/plan.json"
 }
 
