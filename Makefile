@@ -65,8 +65,9 @@ molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 	@MOLECULE_EPHEMERAL_DIRECTORY="$$PWD/.work/molecule-state" molecule test --all; code=$$?; \
 		python -m local_aws down --data .work/molecule >/dev/null; exit $$code
 
-e2e: setup ## The whole way, from an empty account to a VPC and back
-	@pytest --numprocesses 2 --dist loadgroup tests/e2e
+e2e: setup ## The whole way, from an empty account to a VPC and back; the two estates side by side
+	@mkdir -p .work && { pytest tests/e2e/runs > .work/e2e-runs.log 2>&1 & } ; \
+		pytest tests/e2e --ignore tests/e2e/runs; code=$$?; wait $$! || code=1; cat .work/e2e-runs.log; exit $$code
 
 format: setup ## Format Python and Terraform
 	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf && terraform fmt -recursive tests && terraform fmt -recursive buildspecs

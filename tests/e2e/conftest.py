@@ -37,13 +37,9 @@ PARAMETER_ACTIONS = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the marks next
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the estate down comes last, whatever is selected. The two estates can be tested side by side."""
+    """What takes the estate down comes last, whatever is selected."""
     items.sort(key=lambda item: item.path.name == "test_teardown.py")
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("runs" if item.path.parent.name == "runs" else "estate"))
 
 
 def parameter_policy(name: str) -> dict[str, Any]:
