@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import ARTIFACT_FOLDER
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import Found
-
-ARTIFACT_FOLDER = 20  # characters of a pipeline's name that CodePipeline keeps in the keys of its artifacts
 
 
 def path_of(index: int, stack: Any) -> str:

@@ -14,6 +14,7 @@ Stack = dict[str, Any]
 Foundation = dict[str, Any]
 
 OWNER_TAG = "gitops:estate"
+ARTIFACT_FOLDER = 20  # characters of a pipeline's name that CodePipeline keeps in the keys of its artifacts
 MADE = ("state_bucket", "artifact_bucket", "lock_table")  # each may exist and be named instead of made
 PURPOSES = ("plan", "apply", "pipeline")  # of a stack's roles
 
@@ -62,6 +63,21 @@ def pipeline(foundation: Foundation, stack: Stack) -> str:
 def destroy_pipeline(foundation: Foundation, stack: Stack) -> str:
     """The pipeline that destroys what the stack built."""
     return f"{foundation['name']}-{stack['name']}-destroy"
+
+
+def pipelines(foundation: Foundation, stack: Stack) -> list[str]:
+    """Both pipelines of a stack."""
+    return [pipeline(foundation, stack), destroy_pipeline(foundation, stack)]
+
+
+def artifact_folders(foundation: Foundation, stack: Stack) -> list[str]:
+    """Where CodePipeline keeps the artifacts of the stack's pipelines in their bucket: it shortens the names."""
+    return list(dict.fromkeys(name[:ARTIFACT_FOLDER] for name in pipelines(foundation, stack)))
+
+
+def predecessors(stack: Stack, stacks: list[Stack]) -> list[Stack]:
+    """The stacks that a stack comes after."""
+    return [other for other in stacks if other["name"] in stack["after"]]
 
 
 def trigger_paths(stack: Stack) -> list[str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
-from ansible_collections.gitops.aws.plugins.module_utils._estate.between import ARTIFACT_FOLDER
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import Statement, allow, document
 
@@ -323,7 +322,7 @@ def recovery_policy(foundation: Foundation) -> dict[str, Any]:
     name = foundation["name"]
     state, artifacts = (names.bucket_arn(foundation, foundation[f"{part}_bucket"]) for part in ("state", "artifact"))
     # The folders of artifacts are named by the beginning of the pipelines' names.
-    rescued = f"{artifacts}/{f'{name}-'[:ARTIFACT_FOLDER]}*/errored/*"
+    rescued = f"{artifacts}/{f'{name}-'[: names.ARTIFACT_FOLDER]}*/errored/*"
     group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
     named = foundation["kms_key_arn"]
     via = via_services(foundation, "dynamodb", "s3")

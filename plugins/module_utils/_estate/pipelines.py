@@ -87,7 +87,6 @@ def aws_config(stack: Stack, step: str) -> str:
 
 def others_first(foundation: Foundation, stack: Stack, stacks: list[Stack]) -> str:
     """The pipelines that this stack comes after, a line for each: its name and the paths that matter to it."""
-    before = [other for other in stacks if other["name"] in stack["after"]]
     return "\n".join(
         "|".join(
             [
@@ -95,7 +94,7 @@ def others_first(foundation: Foundation, stack: Stack, stacks: list[Stack]) -> s
                 *(f":(glob){pattern}" for pattern in names.trigger_paths(other) or ["**"]),
             ]
         )
-        for other in before
+        for other in names.predecessors(stack, stacks)
     )
 
 

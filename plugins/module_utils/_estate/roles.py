@@ -63,8 +63,7 @@ def use_key(foundation: Foundation) -> Statement:
 def artifact_folders(foundation: Foundation, stack: Stack) -> list[str]:
     """Where CodePipeline keeps the artifacts of the stack's pipelines, as ARNs: it shortens the pipelines' names."""
     bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
-    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
-    return sorted({f"{bucket}/{pipeline[:20]}" for pipeline in pipelines})
+    return sorted(f"{bucket}/{folder}" for folder in names.artifact_folders(foundation, stack))
 
 
 def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list[str]) -> list[Statement]:
@@ -110,26 +109,28 @@ def keyed(*items: str) -> dict[str, Any]:
     return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(items)}}
 
 
-def state(foundation: Foundation, stack: Stack, write: bool) -> list[Statement]:
-    """The stack's own state and lock, nobody else's."""
+def state(foundation: Foundation, stack: Stack, write: bool, lock: bool = True) -> list[Statement]:
+    """The stack's own state and lock, nobody else's; without the lock for who only reads."""
     bucket = names.bucket_arn(foundation, foundation["state_bucket"])
     key = stack["state_key"]
     result = [
         allow("StateBucket", ["s3:ListBucket"], [bucket]),
         allow("State", ["s3:GetObject"] + (["s3:PutObject"] if write else []), [f"{bucket}/{key}"]),
     ]
-    if "lockfile" in foundation["locking"]:
-        lock = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-        result.append(allow("StateLockFile", lock, [f"{bucket}/{key}.tflock"]))
+    if lock and "lockfile" in foundation["locking"]:
+        file_actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+        result.append(allow("StateLockFile", file_actions, [f"{bucket}/{key}.tflock"]))
     if "dynamodb" in foundation["locking"]:
         table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
         item = f"{foundation['state_bucket']}/{key}"
         digest = f"{item}-md5"  # Terraform keeps the state's checksum beside the lock: plan reads it, apply writes it
         actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
-        result.append(allow("StateLock", actions, [table], keyed(item, *([digest] if write else []))))
+        if lock:
+            result.append(allow("StateLock", actions, [table], keyed(item, *([digest] if write else []))))
         if not write:
             result.append(allow("StateDigest", ["dynamodb:GetItem"], [table], keyed(digest)))
-        result.append(allow("LockTable", ["dynamodb:DescribeTable"], [table]))
+        if lock:
+            result.append(allow("LockTable", ["dynamodb:DescribeTable"], [table]))
     return result
 
 
@@ -165,8 +166,8 @@ def order(foundation: Foundation, stack: Stack, stacks: list[Stack], plan: bool)
     def pipelines(called: list[str]) -> list[str]:
         return [names.arn(foundation, "codepipeline", name) for name in called]
 
-    own = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
-    before = [names.pipeline(foundation, other) for other in stacks if other["name"] in stack["after"]]
+    own = names.pipelines(foundation, stack)
+    before = [names.pipeline(foundation, other) for other in names.predecessors(stack, stacks)]
     after = dependents(foundation, stack, stacks)
     statements = []
     reading = ["codepipeline:GetPipelineExecution"] if plan else ["codepipeline:ListActionExecutions"]
@@ -180,18 +181,17 @@ def order(foundation: Foundation, stack: Stack, stacks: list[Stack], plan: bool)
     return statements
 
 
+def inline(
+    build: list[Statement], state: list[Statement], credentials: list[Statement], permissions: list[Statement]
+) -> dict[str, Any]:
+    """The inline policies of a build's role, those without a statement left out."""
+    parts = {"build": build, "state": state, "credentials": credentials, "stack": permissions}
+    return {name: document(statements) for name, statements in parts.items() if statements}
+
+
 def review_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
     """The role of a pull request's plan: it reads, and writes nothing but its log, not even a lock."""
     name = names.project(foundation, stack, "review")
-    bucket = names.bucket_arn(foundation, foundation["state_bucket"])
-    reading = [
-        allow("StateBucket", ["s3:ListBucket"], [bucket]),
-        allow("State", ["s3:GetObject"], [f"{bucket}/{stack['state_key']}"]),
-    ]
-    if "dynamodb" in foundation["locking"]:
-        table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
-        digest = f"{foundation['state_bucket']}/{stack['state_key']}-md5"
-        reading.append(allow("StateDigest", ["dynamodb:GetItem"], [table], keyed(digest)))
     actions = [
         f"{service}:{action}"
         for service in ("codeconnections", "codestar-connections")
@@ -202,16 +202,12 @@ def review_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
         logs(foundation, [name]),
         allow("Key", ["kms:Decrypt", "kms:DescribeKey"], [foundation["kms_key_arn"]]),
     ]
-    policies = {"build": document(build), "state": document(reading)}
-    if credentials(foundation, stack, "review"):
-        policies["credentials"] = document(credentials(foundation, stack, "review"))
-    if stack["plan_permissions"]:
-        policies["stack"] = document(stack["plan_permissions"])
+    reading = state(foundation, stack, write=False, lock=False)
     return {
         "name": names.role(foundation, stack, "review"),
         "description": f"CodeBuild plans pull requests of the Terraform stack {stack['name']}",
         "assume_role_policy": trust(foundation, "codebuild", [names.arn(foundation, "codebuild", f"project/{name}")]),
-        "inline_policies": policies,
+        "inline_policies": inline(build, reading, credentials(foundation, stack, "review"), stack["plan_permissions"]),
         "managed_policies": stack["plan_managed_policies"],
     }
 
@@ -227,22 +223,14 @@ def build_role(foundation: Foundation, stack: Stack, purpose: str, stacks: list[
         else artifacts(foundation, stack, ["source"], ["plan"])
     )
     permissions = stack["plan_permissions"] + (stack["apply_permissions"] if apply else [])
-    policies = {
-        "build": document(
-            [
-                *moved,
-                clone(foundation),
-                logs(foundation, projects),
-                use_key(foundation),
-                *order(foundation, stack, stacks, plan=not apply),
-            ]
-        ),
-        "state": document(state(foundation, stack, write=apply)),
-    }
-    if credentials(foundation, stack, purpose):
-        policies["credentials"] = document(credentials(foundation, stack, purpose))
-    if permissions:
-        policies["stack"] = document(permissions)
+    build = [
+        *moved,
+        clone(foundation),
+        logs(foundation, projects),
+        use_key(foundation),
+        *order(foundation, stack, stacks, plan=not apply),
+    ]
+    written = state(foundation, stack, write=apply)
     managed = stack["plan_managed_policies"] + (stack["apply_managed_policies"] if apply else [])
     sources = [names.arn(foundation, "codebuild", f"project/{project}") for project in projects]
     verb = "applies and destroys" if apply else "plans"
@@ -250,14 +238,14 @@ def build_role(foundation: Foundation, stack: Stack, purpose: str, stacks: list[
         "name": names.role(foundation, stack, purpose),
         "description": f"CodeBuild {verb} the Terraform stack {stack['name']}",
         "assume_role_policy": trust(foundation, "codebuild", sources),
-        "inline_policies": policies,
+        "inline_policies": inline(build, written, credentials(foundation, stack, purpose), permissions),
         "managed_policies": managed,
     }
 
 
 def pipeline_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
     """The role of the stack's two pipelines."""
-    pipelines = [names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack)]
+    pipelines = names.pipelines(foundation, stack)
     projects = [names.project(foundation, stack, step) for step in ("plan", "apply", "destroy")]
     statements = [
         clone(foundation),

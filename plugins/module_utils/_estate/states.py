@@ -13,7 +13,6 @@ import json
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
-from ansible_collections.gitops.aws.plugins.module_utils._estate.between import ARTIFACT_FOLDER
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 
 # The steps whose builds lock the state. The plan of a pull request does not.
@@ -25,13 +24,11 @@ MOST_IMPORTS = 1000
 
 def rescued_at(foundation: Foundation, stack: Stack) -> list[dict[str, str]]:
     """Where the stack's builds save a state that they could not write, the first choice first."""
-    pipelines = (names.pipeline(foundation, stack), names.destroy_pipeline(foundation, stack))
-    folders = dict.fromkeys(pipeline[:ARTIFACT_FOLDER] for pipeline in pipelines)
     return [
         {"bucket": foundation["state_bucket"], "key": f"{stack['state_key']}.errored"},
         *(
             {"bucket": foundation["artifact_bucket"], "key": f"{folder}/errored/{stack['name']}.tfstate"}
-            for folder in folders
+            for folder in names.artifact_folders(foundation, stack)
         ),
     ]
 
