@@ -1,7 +1,10 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""EventBridge rules whose target is a pipeline: an event that matches starts an execution, as the target's role."""
+"""EventBridge rules whose target is a pipeline, or a topic.
+
+An event that matches starts an execution, as the target's role; a topic is told where its policy allows EventBridge to.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from ministack.core import iam_evaluator
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import eventbridge
+from ministack.services import eventbridge, sns
 
 from local_aws import identity, kms_use
 from local_aws.aws_json import AwsError, authorize_pass_role, caller_of
@@ -36,7 +40,13 @@ def _delivery() -> None:
     def invoke(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
         rule_arn = str((rule or {}).get("Arn", ""))
         # The scheduler uses this function, too, and is another principal.
-        if not _is_pipeline(target) or not rule_arn.startswith("arn:aws:events:"):
+        of_a_rule = rule_arn.startswith("arn:aws:events:")
+        if of_a_rule and str(target.get("Arn", "")).startswith("arn:aws:sns:") and not _may_publish(target["Arn"]):
+            logger.warning(
+                "rule %s does not tell topic %s: the topic's policy does not let it", rule_arn, target["Arn"]
+            )
+            return
+        if not _is_pipeline(target) or not of_a_rule:
             original(target, event, rule, view)
             return
         if target["Arn"].split(":")[3:5] != [get_region(), get_account_id()]:
@@ -67,6 +77,25 @@ def _checks() -> None:
         return original(data)
 
     eventbridge._put_targets = put_targets
+
+
+def _may_publish(topic_arn: str) -> bool:
+    """Whether a topic's policy lets EventBridge publish to it. As on AWS, what a condition asks for is not there.
+
+    A topic that is not there, or elsewhere, is a matter of MiniStack's.
+    """
+    policy = sns.topic_policy_for_arn(topic_arn)
+    context = iam_evaluator.EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action="sns:Publish",
+        resource_arn=topic_arn,
+        region=get_region(),
+    )
+    return policy is None or (
+        iam_evaluator.evaluate_resource_policy(policy[0], context, service=_PRINCIPAL).decision == "Allow"
+    )
 
 
 def _is_pipeline(target: dict[str, Any]) -> bool:

@@ -15,8 +15,9 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import kms, s3, secretsmanager, ssm
 
 from local_aws.aws_json import AwsError, authorize, caller_of
@@ -27,12 +28,17 @@ request_key: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_req
 """The access key that signed the request; "" where no request is served."""
 
 
+_s3_path: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_s3_path", default="")
+"""The path of the request that S3 serves, /bucket/key."""
+
+
 def apply() -> None:
-    """Install the checks in S3, SSM and Secrets Manager."""
+    """Install the checks in S3, SSM and Secrets Manager, and KMS's own of new key policies."""
     _s3_writes()
     _s3_reads()
     _ssm_parameters()
     _secrets()
+    _lockout()
 
 
 def _check(service: str, action: str, key_id: str, context: dict[str, str]) -> str:
@@ -65,6 +71,14 @@ def _aws_managed_s3_key() -> str:
     return f"arn:aws:kms:{get_region()}:{get_account_id()}:key/{name}"
 
 
+def _s3_context(path: str) -> dict[str, str]:
+    """The encryption context of an object at /bucket/key: the bucket, where it has a bucket key, else the object."""
+    bucket = path.strip("/").partition("/")[0]
+    # MiniStack keeps what PutBucketEncryption was given; that an object was written under another setting, it forgets.
+    with_bucket_key = "<BucketKeyEnabled>true" in str(s3._bucket_encryption.get(bucket, ""))
+    return {"aws:s3:arn": f"arn:aws:s3:::{bucket if with_bucket_key else path.strip('/')}"}
+
+
 def _s3_writes() -> None:
     """A write under a customer's key needs kms:GenerateDataKey; aws:kms without a key means the bucket's, or aws/s3."""
     original = s3._resolve_sse_write_headers
@@ -80,7 +94,7 @@ def _s3_writes() -> None:
         key_id = stored.get(key_header) or _aws_managed_s3_key()
         if key_id != _aws_managed_s3_key():
             try:
-                key_id = _check("s3", "GenerateDataKey", key_id, {"aws:s3:arn": f"arn:aws:s3:::{bucket}"})
+                key_id = _check("s3", "GenerateDataKey", key_id, _s3_context(_s3_path.get() or f"/{bucket}"))
             except AwsError as failure:
                 return None, _s3_error(failure)
         return stored | {key_header: key_id}, None
@@ -89,8 +103,19 @@ def _s3_writes() -> None:
 
 
 def _s3_reads() -> None:
-    """GetObject of an object under a customer's key needs kms:Decrypt, and so does a multipart upload of one."""
+    """GetObject of an object under a customer's key needs kms:Decrypt; so does a copy or a multipart upload of it."""
     original: Callable[..., Awaitable[Response]] = s3.handle_request
+
+    async def check_source(headers: dict[str, str]) -> None:
+        source, _, version = headers["x-amz-copy-source"].partition("?versionId=")
+        path = "/" + unquote(source).lstrip("/")
+        asking = {name: value for name, value in headers.items() if not name.startswith(("x-amz-", "content-"))}
+        answer = await original("HEAD", path, asking, b"", {"versionId": [unquote(version)]} if version else {})
+        key_id = {name.lower(): value for name, value in answer[1].items()}.get(
+            "x-amz-server-side-encryption-aws-kms-key-id"
+        )
+        if answer[0] < 300 and key_id and key_id != _aws_managed_s3_key():
+            _check("s3", "Decrypt", key_id, _s3_context(path))
 
     async def handle(
         method: str,
@@ -101,6 +126,13 @@ def _s3_reads() -> None:
         *arguments: Any,
         **more: Any,
     ) -> Response:
+        _s3_path.set(unquote(path))
+        if method == "PUT" and "x-amz-copy-source" in headers:
+            try:
+                await check_source(headers)
+            except AwsError as failure:
+                refused: Response = _s3_error(failure)
+                return refused
         answer = await original(method, path, headers, body, query_params, *arguments, **more)
         encryption = {name.lower(): value for name, value in answer[1].items()}
         key_id = encryption.get("x-amz-server-side-encryption-aws-kms-key-id", "")
@@ -108,7 +140,7 @@ def _s3_reads() -> None:
         if answer[0] >= 300 or not uses_key or not key_id or key_id == _aws_managed_s3_key():
             return answer
         try:
-            _check("s3", "Decrypt", key_id, {"aws:s3:arn": f"arn:aws:s3:::{path.lstrip('/')}"})
+            _check("s3", "Decrypt", key_id, _s3_context(path))
         except AwsError as failure:
             error: Response = _s3_error(failure)
             return error
@@ -182,6 +214,46 @@ def _secrets() -> None:
 
     secretsmanager._create_secret, secretsmanager._put_secret_value = create_secret, put_secret_value
     secretsmanager._get_secret_value, secretsmanager.handle_request = get_secret_value, handle
+
+
+def _lockout() -> None:
+    """A new key policy must let its author change it again, unless the call says BypassPolicyLockoutSafetyCheck."""
+    create: Callable[[dict[str, Any]], Any] = kms._create_key
+    put: Callable[[dict[str, Any]], Any] = kms._put_key_policy
+
+    def problem(request: dict[str, Any], arn: str) -> Any:
+        try:
+            json.loads(request["Policy"])
+            if request_key.get() and not request.get("BypassPolicyLockoutSafetyCheck"):
+                authorize(caller_of(request_key.get(), get_region()), "kms:PutKeyPolicy", arn)
+        except AwsError:
+            text = "The new key policy will not allow you to update the key policy in the future."
+        except ValueError:
+            text = "The key policy is not valid JSON."
+        else:
+            return None
+        return error_response_json("MalformedPolicyDocumentException", text, 400)
+
+    def create_key(request: dict[str, Any]) -> Any:
+        answer = create(request)
+        if answer[0] != 200 or not request.get("Policy"):
+            return answer
+        made = json.loads(answer[2])["KeyMetadata"]
+        if refused := problem(request, made["Arn"]):
+            kms._keys.pop(made["KeyId"], None)
+            return refused
+        return answer
+
+    def put_key_policy(request: dict[str, Any]) -> Any:
+        key = kms._resolve_key(request.get("KeyId", ""))
+        before = key.get("Policy") if key else None
+        answer = put(request)
+        if key is not None and (refused := problem(request, str(key["Arn"]))):
+            key["Policy"] = before
+            return refused
+        return answer
+
+    kms._create_key, kms._put_key_policy = create_key, put_key_policy
 
 
 def _json_error(failure: AwsError, key_error: str) -> Response:

@@ -14,11 +14,23 @@ from urllib.parse import parse_qs
 
 from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import cloudwatch_logs, iam, kms, s3, ssm, tagging
+from ministack.services import cloudwatch_logs, eventbridge, iam, kms, s3, sns, ssm, tagging
 
-from local_aws import event_targets, kms_use, services
+from local_aws import (
+    conditions,
+    event_targets,
+    iam_entities,
+    kms_use,
+    mfa,
+    missing_objects,
+    s3_actions,
+    services,
+    simulation,
+    table_policies,
+    trail,
+)
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
 
 Message = MutableMapping[str, Any]
@@ -41,8 +53,21 @@ def apply() -> None:
     what_a_call_acts_on()
     empty_parameters_of_iam()
     keys_of_log_groups()
+    boundaries_in_details()
+    rules_are_replaced()
+    rules_with_targets_stay()
+    rules_of_no_bus()
+    mail_waits_for_its_reader()
     event_targets.apply()
     kms_use.apply()
+    s3_actions.apply()
+    missing_objects.apply()
+    iam_entities.apply()
+    mfa.apply()
+    conditions.apply()
+    table_policies.apply()
+    trail.apply()
+    simulation.apply()
 
 
 def principal_arn_of_assumed_roles() -> None:
@@ -211,7 +236,8 @@ def what_a_call_acts_on() -> None:
     """Calls are authorised on what AWS's authorisation reference names, where MiniStack falls back to something wider.
 
     CloudWatch Logs: the stream. KMS: the key behind an alias; a call that changes an alias, the alias (on AWS the key
-    as well). DynamoDB: the table that a ResourceArn names.
+    as well). DynamoDB: the table or backup that an ARN names. EventBridge: the rule. SNS: the topic
+    whose tags are meant. IAM: the managed policy that is to be created.
     """
     original = iam_actions.extract_resource_arn
 
@@ -225,22 +251,39 @@ def what_a_call_acts_on() -> None:
         region: str,
         account_id: str,
     ) -> str:
-        if service in ("dynamodb", "kms", "logs"):
+        if service in ("dynamodb", "events", "kms", "logs"):
             operation = headers.get("x-amz-target", "").rpartition(".")[2]
             found = _acted_on(service, operation, json.loads(body or b"{}"), f"{region}:{account_id}")
             if found:
                 return found
+        if service == "iam" and iam_actions._query_param(query, "Action") == "CreatePolicy":
+            name, folder = (iam_actions._query_param(query, member) for member in ("PolicyName", "Path"))
+            return f"arn:aws:iam::{account_id}:policy{folder or '/'}{name}"
+        if service == "sns" and iam_actions._query_param(query, "ResourceArn"):
+            return str(iam_actions._query_param(query, "ResourceArn"))
         return str(original(service, method, path, headers, body, query, region, account_id))
 
     iam_actions.extract_resource_arn = extract
+
+
+_OF_A_RULE = (
+    *("DeleteRule", "DescribeRule", "DisableRule", "EnableRule", "ListTargets"),
+    *("PutRule", "PutTargets", "RemoveTargets"),
+)
 
 
 def _acted_on(service: str, operation: str, request: dict[str, Any], place: str) -> str | None:
     """The ARN that the request is authorised on, None where MiniStack's own answer is right."""
     if service == "logs" and operation in ("CreateLogStream", "PutLogEvents"):
         return f"arn:aws:logs:{place}:log-group:{request.get('logGroupName')}:log-stream:{request.get('logStreamName')}"
-    if service == "dynamodb" and "ResourceArn" in request:
-        return str(request["ResourceArn"])
+    if service == "dynamodb":
+        return next((str(request[name]) for name in ("ResourceArn", "TableArn", "BackupArn") if name in request), None)
+    if service == "events" and "ResourceARN" in request:
+        return str(request["ResourceARN"])
+    if service == "events" and operation.removesuffix("ByRule") in _OF_A_RULE:
+        bus = str(request.get("EventBusName", "default")).rpartition("/")[2]
+        folder = "" if bus == "default" else f"{bus}/"
+        return f"arn:aws:events:{place}:rule/{folder}{request.get('Name', request.get('Rule'))}"
     if service == "kms" and "AliasName" in request:
         return f"arn:aws:kms:{place}:{request['AliasName']}"
     if service == "kms" and "alias/" in str(request.get("KeyId", "")):
@@ -252,6 +295,26 @@ def _acted_on(service: str, operation: str, request: dict[str, Any], place: str)
 def empty_parameters_of_iam() -> None:
     """IAM takes an empty parameter as it is, such as the Description of UpdateRole that removes one."""
     iam.parse_qs = functools.partial(parse_qs, keep_blank_values=True)
+
+
+def boundaries_in_details() -> None:
+    """GetAccountAuthorizationDetails says which permissions boundary a role has, as GetRole does."""
+    original = iam._IAM_HANDLERS["GetAccountAuthorizationDetails"]
+
+    def details(request: dict[str, Any]) -> Any:
+        status, headers, body = original(request)
+        text = body.decode()
+        for name, role in iam._roles.items():
+            if role.get("PermissionsBoundary"):
+                boundary = (
+                    "<PermissionsBoundary><PermissionsBoundaryType>PermissionsBoundaryPolicy</PermissionsBoundaryType>"
+                    f"<PermissionsBoundaryArn>{role['PermissionsBoundary']}</PermissionsBoundaryArn></PermissionsBoundary>"
+                )
+                own = f"<member><RoleName>{name}</RoleName>"
+                text = text.replace(own, own + boundary)
+        return status, headers, text.encode()
+
+    iam._IAM_HANDLERS["GetAccountAuthorizationDetails"] = details
 
 
 def keys_of_log_groups() -> None:
@@ -272,3 +335,94 @@ def keys_of_log_groups() -> None:
         return 200, content_type, b"{}"
 
     cloudwatch_logs.handle_request = handle
+
+
+def rules_are_replaced() -> None:
+    """PutRule needs a pattern or a schedule, and what it does not say of a rule is no more, as if the rule were new."""
+    original: Callable[[dict[str, Any]], Any] = eventbridge._put_rule
+
+    def put_rule(request: dict[str, Any]) -> Any:
+        if not request.get("EventPattern") and not request.get("ScheduleExpression"):
+            return error_response_json(
+                "ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.", 400
+            )
+        key = eventbridge._rule_key(request.get("Name", ""), request.get("EventBusName", "default"))
+        given = {"State": "ENABLED", "Description": "", "RoleArn": "", **request}
+        if key in eventbridge._rules:
+            given.pop("Tags", None)  # are for new rules; TagResource is for others
+        return original(given)
+
+    eventbridge._put_rule = put_rule
+
+
+def rules_with_targets_stay() -> None:
+    """DeleteRule refuses a rule that has targets, and PutTargets more than five of them."""
+    delete: Callable[[dict[str, Any]], Any] = eventbridge._delete_rule
+    put: Callable[[dict[str, Any]], Any] = eventbridge._put_targets
+
+    def targets(request: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        key = eventbridge._rule_key(request.get(name, ""), request.get("EventBusName", "default"))
+        found: list[dict[str, Any]] = eventbridge._targets.get(key, [])
+        return found
+
+    def delete_rule(request: dict[str, Any]) -> Any:
+        if targets(request, "Name"):
+            return error_response_json("ValidationException", "Rule can't be deleted since it has targets.", 400)
+        return delete(request)
+
+    def put_targets(request: dict[str, Any]) -> Any:
+        wanted = [*targets(request, "Rule"), *request.get("Targets", [])]
+        if len({target.get("Id") for target in wanted}) > 5:
+            message = "The requested resource exceeds the maximum number allowed."
+            return error_response_json("LimitExceededException", message, 400)
+        return put(request)
+
+    eventbridge._delete_rule, eventbridge._put_targets = delete_rule, put_targets
+
+
+def rules_of_no_bus() -> None:
+    """ListRules says that a bus is not there, and not that it has no rules."""
+    original: Callable[[dict[str, Any]], Any] = eventbridge._list_rules
+
+    def list_rules(request: dict[str, Any]) -> Any:
+        bus = str(request.get("EventBusName", "default")).rpartition("/")[2]
+        if bus not in eventbridge._event_buses:
+            return error_response_json("ResourceNotFoundException", f"Event bus {bus} does not exist.", 400)
+        return original(request)
+
+    eventbridge._list_rules = list_rules
+
+
+def mail_waits_for_its_reader() -> None:
+    """A subscription by e-mail waits to be confirmed, and none that waits has an ARN to be named by."""
+    subscribe: Callable[[Any], Any] = sns._subscribe
+    lists = {
+        "_list_subscriptions": sns._list_subscriptions,
+        "_list_subscriptions_by_topic": sns._list_subscriptions_by_topic,
+    }
+
+    def waiting() -> list[dict[str, Any]]:
+        return [each for topic in sns._topics.values() for each in topic["subscriptions"] if not each["confirmed"]]
+
+    def hidden(answer: tuple[int, dict[str, str], bytes], instead: str) -> Any:
+        status, headers, body = answer
+        for each in waiting():
+            body = body.replace(f">{each['arn']}</SubscriptionArn>".encode(), f">{instead}</SubscriptionArn>".encode())
+        return status, headers, body
+
+    def subscribe_waiting(params: Any) -> Any:
+        topic = sns._topics.get(sns._p(params, "TopicArn")) or {"subscriptions": []}
+        before = len(topic["subscriptions"])
+        answer = subscribe(params)
+        for each in topic["subscriptions"][before:]:
+            if each["protocol"] in ("email", "email-json"):
+                each.update(confirmed=False, token=sns.new_uuid())
+                each["attributes"].update(PendingConfirmation="true", ConfirmationWasAuthenticated="false")
+        return hidden(answer, "pending confirmation")
+
+    def listing(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda params: hidden(original(params), "PendingConfirmation")
+
+    sns._subscribe = subscribe_waiting
+    for name, original in lists.items():
+        setattr(sns, name, listing(original))

@@ -16,6 +16,7 @@ import pytest
 from tests.unit.local_aws.support import (
     ACCOUNT,
     REGION,
+    Keys,
     LocalAws,
     Repository,
     Running,
@@ -90,6 +91,28 @@ def test_source_then_approval(
     assert [call["principal_arn"] for call in uploads] == [
         f"arn:aws:sts::{ACCOUNT}:assumed-role/{running.role}/{second}"
     ]
+
+
+def test_a_role_s_session_that_approves_is_named(create: Callable[..., Running], local_aws: LocalAws) -> None:
+    running, role = create(), unique("approver")
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    arn = local_aws.client("iam").create_role(
+        RoleName=role,
+        Path="/people/",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )["Role"]["Arn"]
+    local_aws.policy(role, allow("codepipeline:PutApprovalResult"))
+    made = local_aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="ada@example.com")["Credentials"]
+    token = running.token(running.first())
+    running.api = local_aws.client(
+        "codepipeline", Keys(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+    )
+    running.answer(token)
+    running.api = local_aws.client("codepipeline")
+
+    assert running.ends(running.first()) == "Succeeded"
+    approved = running.actions(running.first())["Ok"]
+    assert approved["updatedBy"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/ada@example.com"
 
 
 def test_artifacts_are_encrypted_with_the_store_key(

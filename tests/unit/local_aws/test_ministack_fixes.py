@@ -309,6 +309,16 @@ def test_an_alias_and_the_key_behind_it(local_aws: LocalAws) -> None:
     denied(kms.describe_key, KeyId=yours)
 
 
+def test_a_managed_policy_that_is_to_be_created(local_aws: LocalAws) -> None:
+    mine = [f"arn:aws:iam::{ACCOUNT}:policy/mine/*", f"arn:aws:iam::{ACCOUNT}:policy/plain-*"]
+    iam = local_aws.client("iam", local_aws.user(unique("author"), allow(["iam:CreatePolicy"], mine)))
+    policy = {"PolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [allow(["s3:GetObject"])]})}
+    iam.create_policy(PolicyName=unique("policy"), Path="/mine/", **policy)
+    iam.create_policy(PolicyName=unique("plain"), **policy)
+    denied(iam.create_policy, PolicyName=unique("policy"), Path="/yours/", **policy)
+    denied(iam.create_policy, PolicyName=unique("policy"), **policy)
+
+
 def test_a_table_that_is_named_by_its_arn(local_aws: LocalAws) -> None:
     arns = []
     for table in (unique("mine"), unique("yours")):
@@ -323,3 +333,93 @@ def test_a_table_that_is_named_by_its_arn(local_aws: LocalAws) -> None:
     dynamodb = local_aws.client("dynamodb", keys)
     dynamodb.list_tags_of_resource(ResourceArn=arns[0])
     denied(dynamodb.list_tags_of_resource, ResourceArn=arns[1])
+
+
+def test_a_rule_by_its_name_is_what_a_user_may_change(local_aws: LocalAws) -> None:
+    name, bus = unique("mine"), unique("bus")
+    local_aws.client("events").create_event_bus(Name=bus)
+    arns = [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{path}" for path in (name, f"{bus}/{name}")]
+    events = local_aws.client("events", local_aws.user(unique("owner"), allow("events:*", arns)))
+    target = {"Id": "t", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}
+    for where in ({}, {"EventBusName": bus}):
+        made = events.put_rule(Name=name, EventPattern='{"source": ["x"]}', **where)["RuleArn"]
+        events.put_targets(Rule=name, Targets=[target], **where)
+        events.list_targets_by_rule(Rule=name, **where)
+        events.tag_resource(ResourceARN=made, Tags=[{"Key": "a", "Value": "1"}])
+        events.remove_targets(Rule=name, Ids=["t"], **where)
+        denied(events.put_rule, Name=f"{name}-other", EventPattern='{"source": ["x"]}', **where)
+        denied(events.put_targets, Rule=f"{name}-other", Targets=[target], **where)
+        denied(events.list_tags_for_resource, ResourceARN=f"{made}-other")
+
+
+def test_a_topic_whose_tags_are_meant(local_aws: LocalAws) -> None:
+    mine, yours = (local_aws.client("sns").create_topic(Name=unique("topic"))["TopicArn"] for _number in range(2))
+    sns = local_aws.client("sns", local_aws.user(unique("owner"), allow("sns:*", mine)))
+    sns.tag_resource(ResourceArn=mine, Tags=[{"Key": "a", "Value": "1"}])
+    with pytest.raises(ClientError, match="not authorized to perform"):
+        sns.tag_resource(ResourceArn=yours, Tags=[{"Key": "a", "Value": "1"}])
+
+
+def test_a_rule_is_replaced_as_a_whole(local_aws: LocalAws) -> None:
+    events, name = local_aws.client("events"), unique("rule")
+    pattern = {"Name": name, "EventPattern": '{"source": ["x"]}'}
+    role = f"arn:aws:iam::{ACCOUNT}:role/r"
+    tags = [{"Key": "a", "Value": "1"}]
+    arn = events.put_rule(**pattern, Description="d", RoleArn=role, State="DISABLED", Tags=tags)["RuleArn"]
+    events.put_rule(**pattern, Tags=[{"Key": "b", "Value": "2"}])
+    rule = events.describe_rule(Name=name)
+    assert (rule.get("Description"), rule.get("RoleArn"), rule["State"]) == (None, None, "ENABLED")
+    assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == tags
+    with pytest.raises(ClientError, match="EventPattern or ScheduleExpression must be specified"):
+        events.put_rule(Name=name, Description="d")
+
+
+def test_a_rule_with_targets_is_not_deleted_and_has_five_at_most(local_aws: LocalAws) -> None:
+    events, name = local_aws.client("events"), unique("rule")
+    events.put_rule(Name=name, EventPattern='{"source": ["x"]}')
+    targets = [{"Id": each, "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"} for each in "abcdef"]
+    events.put_targets(Rule=name, Targets=targets[:4])
+    events.put_targets(Rule=name, Targets=targets[:5])
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        events.put_targets(Rule=name, Targets=targets[5:])
+    with pytest.raises(ClientError, match="Rule can't be deleted since it has targets"):
+        events.delete_rule(Name=name)
+    events.remove_targets(Rule=name, Ids=list("abcde"))
+    events.delete_rule(Name=name)
+
+
+def test_a_bus_that_is_not_there_has_no_rules_to_list(local_aws: LocalAws) -> None:
+    events = local_aws.client("events")
+    events.list_rules(EventBusName="default")
+    events.list_rules(EventBusName=f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default")
+    with pytest.raises(ClientError, match="Event bus none does not exist"):
+        events.list_rules(EventBusName="none")
+
+
+def test_mail_waits_for_its_reader(local_aws: LocalAws) -> None:
+    sns = local_aws.client("sns")
+    topic = sns.create_topic(Name=unique("topic"))["TopicArn"]
+    mail = {"TopicArn": topic, "Protocol": "email", "Endpoint": "a@example.com"}
+    assert sns.subscribe(**mail)["SubscriptionArn"] == "pending confirmation"
+    assert sns.subscribe(**mail)["SubscriptionArn"] == "pending confirmation"
+    queue = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:q")
+    assert queue["SubscriptionArn"].startswith(f"{topic}:")
+    for listed in (sns.list_subscriptions_by_topic(TopicArn=topic), sns.list_subscriptions()):
+        arns = [each["SubscriptionArn"] for each in listed["Subscriptions"] if each["TopicArn"] == topic]
+        assert arns == ["PendingConfirmation", queue["SubscriptionArn"]]
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsPending"] == "1"
+
+
+def test_the_details_of_roles_name_their_permissions_boundary(local_aws: LocalAws) -> None:
+    iam, bounded, free = local_aws.client("iam"), unique("role"), unique("role")
+    trust = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow("s3:*")]})
+    boundary = iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=document)["Policy"]["Arn"]
+    for role, more in ((bounded, {"PermissionsBoundary": boundary}), (free, {})):
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=policy, **more)
+    pages = iam.get_paginator("get_account_authorization_details").paginate(Filter=["Role"])
+    found = {role["RoleName"]: role for page in pages for role in page["RoleDetailList"]}
+
+    assert found[bounded]["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+    assert "PermissionsBoundary" not in found[free]
