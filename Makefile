@@ -58,7 +58,9 @@ sanity: setup ## ansible-test sanity
 	@python scripts/sanity.py
 
 integration: setup ## Modules against local AWS
-	@pytest tests/integration
+	@sh scripts/side_by_side.sh integration-estates \
+		"tests/integration/recovery tests/integration/seal tests/integration/doctor" \
+		"tests/integration --ignore tests/integration/recovery --ignore tests/integration/seal --ignore tests/integration/doctor"
 
 molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 	@rm -rf .work/molecule-state
@@ -66,8 +68,7 @@ molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 		python -m local_aws down --data .work/molecule >/dev/null; exit $$code
 
 e2e: setup ## The whole way, from an empty account to a VPC and back; the two estates side by side
-	@mkdir -p .work && { pytest tests/e2e/runs > .work/e2e-runs.log 2>&1 & } ; \
-		pytest tests/e2e --ignore tests/e2e/runs; code=$$?; wait $$! || code=1; cat .work/e2e-runs.log; exit $$code
+	@sh scripts/side_by_side.sh e2e-runs tests/e2e/runs "tests/e2e --ignore tests/e2e/runs"
 
 format: setup ## Format Python and Terraform
 	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf && terraform fmt -recursive tests && terraform fmt -recursive buildspecs

@@ -27,12 +27,13 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True)
 class Person:
-    """An IAM user with a key pair, and the endpoint where it is good for something."""
+    """An IAM user with a key pair, or the session of a role, and the endpoint where it is good for something."""
 
     name: str
     endpoint_url: str
     access_key_id: str
     secret_access_key: str
+    session_token: str = ""
 
     def environment(self) -> dict[str, str]:
         """The environment variables of a process that acts as this person."""
@@ -41,6 +42,7 @@ class Person:
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": REGION,
+            **({"AWS_SESSION_TOKEN": self.session_token} if self.session_token else {}),
         }
 
     def client(self, service: str) -> Any:
@@ -51,6 +53,7 @@ class Person:
             region_name=REGION,
             aws_access_key_id=self.access_key_id,
             aws_secret_access_key=self.secret_access_key,
+            aws_session_token=self.session_token or None,
             config=Config(proxies={}, retries={"total_max_attempts": 1}),
         )
 
@@ -114,6 +117,19 @@ class Repository:
         clean |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         command = ["git", *identity, *arguments]
         return subprocess.run(command, check=True, cwd=cwd, env=clean, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def people_policies(directory: Path, *people: str) -> dict[str, dict[str, Any]]:
+    """The policies that policies.yml has written, by person. The installer's two are one: IAM's limit is for managed
+    policies, local AWS takes any as a user's own."""
+    policies = {}
+    for person in people:
+        documents = [json.loads(file.read_text()) for file in sorted(directory.glob(f"{person}*.json"))]
+        policies[person] = {
+            **documents[0],
+            "Statement": [one for document in documents for one in document["Statement"]],
+        }
+    return policies
 
 
 class PlaybookFailed(Exception):

@@ -25,6 +25,53 @@ same_manifest() {
     nothing_applied "the saved plan is not the one that was approved (SHA-256 $(planned plan_sha256))"
 }
 
+# The e-mail addresses of the commits that this one has brought in, each with the newest that has it.
+authors() {
+  range=HEAD^1..HEAD # of a merge, what it has merged, too
+  source_git rev-parse --quiet --verify HEAD^1 > /dev/null || range=HEAD
+  # Lines of a message are indented, so that none passes for an author.
+  source_git log --format='%H %ae%n%H %ce%n%w(0,1,1)%B' "$range" -- > "$WORK/commits" && awk '
+    { email = "" }
+    /^[^ \t]/ { commit = $1; email = substr($0, length($1) + 2) }
+    tolower($0) ~ /^[ \t]+co-authored-by[ \t]*:/ {
+      email = match($0, /<[^<>]*>/) ? substr($0, RSTART + 1, RLENGTH - 2) : $NF
+    }
+    email != "" && !seen[email]++ { print commit, tolower(email) }
+  ' "$WORK/commits"
+}
+
+# Whether who approved is no author of what is applied. IAM cannot ask that: it knows no commits.
+approved_by_another() {
+  [ -n "$STACK_AUTHORS" ] || return 0
+  # In the answer that same_manifest was given; the newest first there, too.
+  approver=$(evaluate "$WORK/execution" 'try([
+    for each in jsondecode(file("answer.json")).actionExecutionDetails : each.updatedBy
+    if each.actionName == "Approve" && each.status == "Succeeded"
+  ][0], "")') || return 1
+  case $approver in
+    arn:*:iam::*:root | arn:*:iam::*:user/* | arn:*:sts::*:assumed-role/*/* | arn:*:sts::*:federated-user/*) ;;
+    *) nothing_applied "CodePipeline does not say who has approved it ('$approver')" ;;
+  esac || return 1
+  principal=$(printf %s "$approver" | cut -d : -f 6- | tr '[:upper:]' '[:lower:]')
+  authors > "$WORK/authors" || return 1
+  while read -r commit email; do
+    while read -r known pattern; do
+      [ "$email" = "$known" ] || continue
+      pattern=$(printf %s "$pattern" | sed 's/[][\\]/\\&/g')
+      # shellcheck disable=SC2254 # it is a pattern
+      case $principal in
+        $pattern)
+          refuse "Nothing is applied: $approver has approved, and is an author of it ($known, commit $commit)." \
+            'Fix: start the pipeline again, and let somebody else approve that run.'
+          return 1
+          ;;
+      esac
+    done << END
+$STACK_AUTHORS
+END
+  done < "$WORK/authors"
+}
+
 # Whether the plan has not been used, and everything is still as it was planned. Marks it as used.
 same_as_planned() {
   not_used || return 1

@@ -11,11 +11,34 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names
+from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names, seal
+from ansible_collections.gitops.aws.plugins.module_utils._estate.attempts import (
+    attempts,
+    refused_checks,
+    seal_checks,
+    verdicts,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._estate.break_glass import (
+    alarm_rules,
+    alarm_topics,
+    break_glass_roles,
+    managed_policies,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails import (
+    boundary_policy,
+    developer_policy,
+    resource_control_policy,
+    service_control_policies,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._estate.installer import installer_policies
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of, owner_tags
+from ansible_collections.gitops.aws.plugins.module_utils._estate.observers import (
+    doctor_policy,
+    stack_expectations,
+    verifier_policy,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters import stack_parameters
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import (
-    installer_policy,
     operator_policy,
     recovery_policy,
 )
@@ -47,25 +70,41 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def state_bucket_policy(foundation: dict[str, Any], statements: list[Any], caller_arn: str) -> dict[str, Any]:
-    """The state bucket's policy; refused where it would keep the caller from ever changing it again."""
+def state_bucket_policy(
+    foundation: dict[str, Any], statements: list[Any], caller_arn: str | None, stacks: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The state bucket's policy; refused where it would keep the caller, if known, from ever changing it again."""
     wrong = statement_problems("statements", statements, of_resource=True)
     if wrong:
         raise AnsibleFilterError(f"The policy of the state bucket cannot be made. {'; '.join(wrong)}")
     bucket_arn = names.bucket_arn(foundation, foundation["state_bucket"])
-    policy = bucket_policies.state_bucket_policy(bucket_arn, foundation["kms_key_arn"], statements)
-    locked_out = bucket_policies.locks_out(policy, bucket_arn, caller_arn)
+    sealed = seal.state_bucket(foundation, stacks) if foundation["sealed"] else []
+    policy = bucket_policies.state_bucket_policy(bucket_arn, foundation["kms_key_arn"], sealed + statements)
+    locked_out = bucket_policies.locks_out(policy, bucket_arn, caller_arn) if caller_arn else []
     if locked_out:
         raise AnsibleFilterError(
             f"The policy of the state bucket would lock you out: {'; '.join(locked_out)}. Nothing was changed. "
-            "Fix: add your own ARN to the statement's ArnNotLike aws:PrincipalArn, or leave the statement out."
+            "Fix: add yourself to the installers, if the statement is OnlyInstallersChange; add your ARN to the "
+            "ArnNotLike aws:PrincipalArn of a statement of your own, or leave it out."
         )
     return policy
 
 
-def artifact_bucket_policy(foundation: dict[str, Any]) -> dict[str, Any]:
+def artifact_bucket_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:
     """The artifact bucket's policy."""
-    return bucket_policies.artifact_bucket_policy(names.bucket_arn(foundation, foundation["artifact_bucket"]))
+    sealed = seal.artifact_bucket(foundation, stacks) if foundation["sealed"] else []
+    return bucket_policies.artifact_bucket_policy(names.bucket_arn(foundation, foundation["artifact_bucket"]), sealed)
+
+
+def lock_table_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The lock table's policy, none where the estate is not sealed."""
+    return seal.lock_table(foundation, stacks) if foundation["sealed"] else {}
+
+
+def key_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The key's policy; AWS's default where the estate is not sealed."""
+    policy = seal.key(foundation, stacks)
+    return policy if foundation["sealed"] else {**policy, "Statement": policy["Statement"][:1]}
 
 
 class FilterModule:
@@ -74,19 +113,36 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filter names to functions."""
         functions: dict[str, Callable[..., Any]] = {
+            "alarm_rules": alarm_rules,
+            "alarm_topics": alarm_topics,
             "artifact_bucket_policy": artifact_bucket_policy,
+            "attempts": attempts,
+            "boundary_policy": boundary_policy,
+            "break_glass_roles": break_glass_roles,
+            "developer_policy": developer_policy,
+            "doctor_policy": doctor_policy,
             "foundation": foundation_of,
             "import_batches": import_batches,
-            "installer_policy": installer_policy,
+            "installer_policies": installer_policies,
+            "key_policy": key_policy,
+            "lock_table_policy": lock_table_policy,
+            "managed_policies": managed_policies,
             "operator_policy": operator_policy,
             "owner_tags": owner_tags,
             "recovery_policy": recovery_policy,
+            "refused_checks": refused_checks,
+            "resource_control_policy": resource_control_policy,
             "reviews_not_wanted": reviews_not_wanted,
+            "seal_checks": seal_checks,
+            "service_control_policies": service_control_policies,
+            "stack_expectations": stack_expectations,
             "stack_parameters": stack_parameters,
             "stack_pipelines": stack_pipelines,
             "stack_projects": stack_projects,
             "stack_roles": stack_roles,
             "stack_states": stack_states,
             "state_bucket_policy": state_bucket_policy,
+            "verdicts": verdicts,
+            "verifier_policy": verifier_policy,
         }
         return {name: explained(function) for name, function in functions.items()}

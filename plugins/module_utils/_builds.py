@@ -366,12 +366,12 @@ def last_error(lines: list[str]) -> str:
     return next((line for line in reversed(plain) if _LIKE_AN_ERROR.search(line)), "")
 
 
-def last_log_lines(aws: Aws, build: dict[str, Any]) -> list[str]:
-    """The end of a build's log (GetLogEvents), without CodeBuild's own lines, LAST_LINES at most."""
+def last_log_lines(aws: Aws, build: dict[str, Any], most: int = LAST_LINES) -> list[str]:
+    """The end of a build's log (GetLogEvents), without CodeBuild's own lines, so many of the others at most."""
     # CodeBuild's own lines are many at the end of a log.
-    answer = _log_events(aws, build, startFromHead=False, limit=10 * LAST_LINES)
+    answer = _log_events(aws, build, startFromHead=False, limit=10 * most)
     lines = _lines(answer["events"]) if answer else []
-    return [line for line in lines if not NOISE.match(line)][-LAST_LINES:]
+    return [line for line in lines if not NOISE.match(line)][-most:]
 
 
 def new_log_lines(

@@ -54,6 +54,7 @@ class Kind:
     """How one kind of AWS resource is read and written. A subclass per kind, in _kinds/."""
 
     noun = ""  # as in "IAM role"
+    nouns = ""  # several of them, where that is not the noun with an s
     service = ""  # boto3's name of the service
     key = "name"  # the option that identifies an item
     required: tuple[str, ...] = ()  # options without which the resource cannot be created
@@ -65,6 +66,11 @@ class Kind:
         self.client = aws.client(self.service)
         self.unreadable: dict[str, str] = {}  # key of an item -> why it could not be read
         self.only_shown = False  # whether what is read is for a person, and nothing is written after it
+
+    @classmethod
+    def plural(cls) -> str:
+        """What several are called."""
+        return cls.nouns or f"{cls.noun}s"
 
     def problems(self, item: Settings) -> list[str]:
         """What is wrong with an item, whatever AWS has; found without calling AWS: `option: reason` each."""
@@ -467,7 +473,7 @@ def run(
                 module.warn(f"{plural}[{index}].{warning}")
         steps = converge(kind, plural, options, items, state, module.params["purge_tags"], module.params["owner_tags"])
     except (ClientError, BotoCoreError, Refused) as error:
-        module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
+        module.fail_json(msg=explain(error, f"Reading {kind_class.plural()}"), api_calls=dict(aws.calls))
     finish(module, kind, plural, steps)
 
 
@@ -478,7 +484,7 @@ def finish(module: Any, kind: Kind, plural: str, steps: list[Step]) -> None:
         try:
             late = kind.settle([step for step in steps if not step.error], module.params)
         except (ClientError, BotoCoreError, Refused) as error:
-            late = [explain(error, f"Waiting for {kind.noun}s")]
+            late = [explain(error, f"Waiting for {kind.plural()}")]
     result = report(kind, plural, steps)
     errors = [step.error for step in steps if step.error]
     if late and not errors:
@@ -521,7 +527,7 @@ def run_info(
         if look_closer:
             look_closer(kind, found, module.params)
     except (ClientError, BotoCoreError, Refused) as error:
-        module.fail_json(msg=explain(error, f"Reading {kind_class.noun}s"), api_calls=dict(aws.calls))
+        module.fail_json(msg=explain(error, f"Reading {kind_class.plural()}"), api_calls=dict(aws.calls))
     known = [name for name in names if name in found and name not in kind.unreadable]
     result = {
         "changed": False,

@@ -282,8 +282,13 @@ def candidates(lock: Lock, builds: list[dict[str, Any]]) -> list[dict[str, Any]]
 # With calls
 
 
-def look(aws: Aws, bucket: str, table: str | None, states: list[dict[str, Any]]) -> list[Holder]:
-    """The locks on states, each with who holds it; states as key and projects."""
+def look(
+    aws: Aws, bucket: str, table: str | None, states: list[dict[str, Any]], leftovers: bool = True
+) -> list[Holder]:
+    """The locks on states, each with who holds it; states as key and projects.
+
+    Without `leftovers` no state is read, and nothing is known of what a dead build left behind.
+    """
     projects = {state["key"]: state["projects"] for state in states}
     locks = [lock for some in read(aws, bucket, table, list(projects)).values() for lock in some]
     if locks:
@@ -301,7 +306,7 @@ def look(aws: Aws, bucket: str, table: str | None, states: list[dict[str, Any]])
         over = [build for build in candidates(lock, own) if is_over(build) and fits(build, lock.operation)]
         logs = {build["id"]: _log(aws, build) for build in over}
         found = judge(lock, own, logs, projects[lock.key])
-        if found.state == "stale":
+        if found.state == "stale" and leftovers:
             _leftovers(aws, bucket, found, logs)
         return found
 

@@ -68,6 +68,13 @@ options:
           - With O(state=absent), V(false) takes the protection off before the table is deleted. Otherwise a protected
             table stays, and the task fails.
         type: bool
+      policy:
+        description:
+          - The table's resource-based policy as a dictionary - who may do what with it, beside the policies of the
+            callers. Two policies that say the same in another order are equal.
+          - Unset leaves it alone; V({}) removes it. It may have 20 KB.
+          - A new table has it from its first moment. For that AWS wants C(dynamodb:PutResourcePolicy), too.
+        type: dict
       tags:
         description:
           - Tags as a dictionary. Unset leaves them alone; V({}) removes all, unless O(purge_tags=false).
@@ -96,8 +103,29 @@ EXAMPLES = r"""
         kms_key_id: arn:aws:kms:eu-central-1:123456789012:key/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55
         point_in_time_recovery: true
         deletion_protection: true
+        policy:
+          Version: "2012-10-17"
+          Statement:
+            - Sid: OnlyBuildsWrite
+              Effect: Deny
+              Principal: "*"
+              Action:
+                - dynamodb:PutItem
+                - dynamodb:UpdateItem
+                - dynamodb:DeleteItem
+              Resource: arn:aws:dynamodb:eu-central-1:123456789012:table/gitops-terraform-locks
+              Condition:
+                ArnNotLike:
+                  aws:PrincipalArn: arn:aws:iam::123456789012:role/gitops-*
         tags:
           owner: platform
+
+- name: Take its policy away, and nothing else
+  gitops.aws.dynamodb_tables:
+    region: eu-central-1
+    tables:
+      - name: gitops-terraform-locks
+        policy: {}
 
 - name: Delete it although it is protected
   gitops.aws.dynamodb_tables:
@@ -112,7 +140,7 @@ RETURN = r"""
 tables:
   description:
     - The settings of each table that exists after the run, fit to be given to O(tables) again.
-    - C(billing_mode), C(point_in_time_recovery) and C(tags) are in it when they were given.
+    - C(billing_mode), C(point_in_time_recovery), C(policy) and C(tags) are in it when they were given.
   returned: always
   type: list
   elements: dict

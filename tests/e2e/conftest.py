@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 import yaml
-from local_estate import ACCOUNT, REGION, ROOT, LocalAws, Person, Repository, execution_of_push
+from local_estate import ACCOUNT, REGION, ROOT, LocalAws, Person, Repository, execution_of_push, people_policies
 
-from tests.e2e.estate import Estate, Run, allow, inventory, new_person
+from tests.e2e.estate import Estate, Run, allow, emergency_role, in_role, inventory, new_person
 
 HERE = Path(__file__).parent
 REPOSITORY = "acme/infrastructure"
@@ -110,6 +110,8 @@ def account(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Account:
 
     example = yaml.safe_load((ROOT / "playbooks" / "example.yml").read_text())
     estate = Estate(aws, administrator, directory, example["gitops_settings"], example["gitops_stacks"])
+    estate.settings["break_glass_role"] = emergency_role(administrator)
+    estate.keeper = in_role(administrator, f"arn:aws:iam::{ACCOUNT}:role/emergency")
     common = {"repository": REPOSITORY}
     estate.stacks += [
         {**common, "name": "quick", "path": "quick", "approval": False, "timeout_in_minutes": 45},
@@ -139,8 +141,7 @@ def account(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Account:
     # The two people, with the policies that the collection renders, and nothing more.
     rendered = estate.playbook("policies.yml", None, account_id=ACCOUNT, directory=str(directory / "policies"))
     assert not rendered.failed, rendered.output
-    for name in ("installer", "operator"):
-        policy = json.loads((directory / "policies" / f"{name}.json").read_text())
+    for name, policy in people_policies(directory / "policies", "installer", "operator").items():
         setattr(estate, name, new_person(administrator, name, policy))
 
     repository = Repository(directory / "git")
@@ -231,11 +232,11 @@ def hold_locks(estate: Estate) -> None:
             }
         )
 
-    estate.administrator.client("dynamodb").put_item(
+    estate.kept("dynamodb").put_item(
         TableName=lock,
         Item={"LockID": {"S": f"{bucket}/locked-item/terraform.tfstate"}, "Info": {"S": info("locked-item")}},
     )
-    estate.administrator.client("s3").put_object(
+    estate.kept("s3").put_object(
         Bucket=bucket,
         Key="locked-file/terraform.tfstate.tflock",
         Body=info("locked-file").encode(),

@@ -18,6 +18,8 @@ from local_estate import ACCOUNT, LocalAws, Person, PlaybookFailed, playbook
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of
+from local_aws.mfa import code
+from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
 BUILDS = ("Plan", "Apply", "Destroy")
 FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
@@ -99,7 +101,11 @@ class Execution:
 
 @dataclass
 class Estate:
-    """An estate. `administrator` is an IAM user who may do everything; nothing here is done as root."""
+    """An estate.
+
+    `administrator` is an IAM user who may do everything but what the seal keeps from him: where a test plants or looks
+    into states, locks and plans, it is as `keeper`, whom the seal spares.
+    """
 
     aws: LocalAws
     administrator: Person
@@ -109,18 +115,24 @@ class Estate:
     installer: Person | None = None
     operator: Person | None = None
     recovery: Person | None = None
+    keeper: Person | None = None
     runs: list[Run] = field(default_factory=list)
 
     @property
     def foundation(self) -> dict[str, Any]:
         """What the stacks share, by name."""
-        return foundation_of(self.settings | {"locking": ["dynamodb", "lockfile"]}, ACCOUNT, "aws")
+        return foundation_of({"sealed": True, "locking": ["dynamodb", "lockfile"], **self.settings}, ACCOUNT, "aws")
 
     @property
     def key_arn(self) -> str:
         """The foundation's key."""
         alias = f"alias/{self.settings['name']}"
         return str(self.administrator.client("kms").describe_key(KeyId=alias)["KeyMetadata"]["Arn"])
+
+    def kept(self, service: str) -> Any:
+        """A client for what the seal keeps from the administrator."""
+        assert self.keeper is not None
+        return self.keeper.client(service)
 
     def stack(self, name: str) -> dict[str, Any]:
         """The settings of a stack, to be changed in place."""
@@ -201,13 +213,14 @@ class Estate:
         """Runs a pipeline that needs no approval to its end."""
         return self.wait(pipeline, self.start(pipeline, **variables))
 
-    def approve(self, pipeline: str, status: str = "Approved", summary: str = "") -> None:
-        """Approves (or rejects) what waits, as the operator."""
-        for stage in self._pipelines().get_pipeline_state(name=pipeline)["stageStates"]:
+    def approve(self, pipeline: str, status: str = "Approved", summary: str = "", person: Person | None = None) -> None:
+        """Approves (or rejects) what waits, as the operator or somebody else."""
+        api = person.client("codepipeline") if person else self._pipelines()
+        for stage in api.get_pipeline_state(name=pipeline)["stageStates"]:
             for action in stage["actionStates"]:
                 token = action.get("latestExecution", {}).get("token")
                 if token:
-                    self._pipelines().put_approval_result(
+                    api.put_approval_result(
                         pipelineName=pipeline,
                         stageName=stage["stageName"],
                         actionName=action["actionName"],
@@ -235,7 +248,7 @@ class Estate:
 
     def state(self, stack: str) -> dict[str, Any] | None:
         """A stack's state, None where there is none yet."""
-        s3 = self.administrator.client("s3")
+        s3 = self.kept("s3")
         try:
             answer = s3.get_object(Bucket=self.foundation["state_bucket"], Key=f"{stack}/terraform.tfstate")
         except s3.exceptions.NoSuchKey:
@@ -257,9 +270,59 @@ def new_person(administrator: Person, name: str, policy: dict[str, Any]) -> Pers
     return Person(name, administrator.endpoint_url, key["AccessKeyId"], key["SecretAccessKey"])
 
 
+def in_role(person: Person, role_arn: str, device: tuple[str, str] | None = None) -> Person:
+    """A session of a role: who a person is who has taken it, with the serial number and seed of an MFA device."""
+    mfa = {"SerialNumber": device[0], "TokenCode": code(device[1])} if device else {}
+    answer = person.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=person.name, **mfa)["Credentials"]
+    return Person(
+        f"{role_arn.rpartition('/')[2]}/{person.name}",
+        person.endpoint_url,
+        answer["AccessKeyId"],
+        answer["SecretAccessKey"],
+        answer["SessionToken"],
+    )
+
+
+def mfa_device(administrator: Person, name: str) -> tuple[str, str]:
+    """A virtual MFA device of a user: serial number and seed."""
+    iam = administrator.client("iam")
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+    serial, seed = device["SerialNumber"], device["Base32StringSeed"].decode()
+    codes = {f"AuthenticationCode{number}": code(seed, time.time() + 30 * (number - 2)) for number in (1, 2)}
+    iam.enable_mfa_device(UserName=name, SerialNumber=serial, **codes)
+    return serial, seed
+
+
+def break_glass(administrator: Person, name: str, role_arn: str) -> Person:
+    """Somebody in an emergency: a new user who may take the break-glass role, and has taken it with MFA."""
+    person = new_person(administrator, name, allow(["sts:AssumeRole"], [role_arn]))
+    return in_role(person, role_arn, mfa_device(administrator, name))
+
+
+def root(endpoint_url: str) -> Person:
+    """The account's owner, to whom local AWS denies nothing, not even what AWS would."""
+    return Person("root", endpoint_url, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY)
+
+
+def emergency_role(administrator: Person) -> str:
+    """A break-glass role as a user may have it: everything, for the administrator, without MFA. The setting for it."""
+    trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+    iam = administrator.client("iam")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    iam.create_role(RoleName="emergency", AssumeRolePolicyDocument=document)
+    everything = json.dumps(allow(["*"], ["*"]))
+    iam.put_role_policy(RoleName="emergency", PolicyName="everything", PolicyDocument=everything)
+    return "role/emergency"
+
+
 def allow(actions: list[str], resources: list[str]) -> dict[str, Any]:
     """A policy of one statement."""
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resources}]}
+
+
+def _own_policies(administrator: Person) -> list[dict[str, Any]]:
+    pages = administrator.client("iam").get_paginator("list_policies").paginate(Scope="Local")
+    return [policy for page in pages for policy in page["Policies"]]
 
 
 def inventory(administrator: Person) -> dict[str, set[str]]:
@@ -279,6 +342,7 @@ def inventory(administrator: Person) -> dict[str, set[str]]:
         "buckets": names("s3", "list_buckets", "Buckets", lambda bucket: bucket["Name"]),
         "tables": names("dynamodb", "list_tables", "TableNames", str),
         "roles": names("iam", "list_roles", "Roles", lambda role: role["RoleName"]),
+        "policies": {policy["PolicyName"] for policy in _own_policies(administrator)},
         "projects": names("codebuild", "list_projects", "projects", str),
         "pipelines": names("codepipeline", "list_pipelines", "pipelines", lambda pipeline: pipeline["name"]),
         "connections": names("codeconnections", "list_connections", "Connections", lambda one: one["ConnectionName"]),

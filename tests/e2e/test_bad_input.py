@@ -50,6 +50,7 @@ gitops_settings:
   state_bucket: State_Bucket
   lock_table: "?"
   kms_key_arn: alias/mine
+  installers: [platform]
 gitops_stacks:
   - {name: network, repository: infrastructure, branch: "a..b", path: ../other, terraform_version: latest}
   - {name: network, repository: acme/infrastructure, timeout_in_minutes: 3}
@@ -66,6 +67,7 @@ VALUES_MESSAGES = [
     ("settings.state_bucket", "'State_Bucket'", "3 to 63 characters"),
     ("settings.lock_table", "'?'", "3 to 255"),
     ("settings.kms_key_arn", "'alias/mine'", "ARN"),
+    ("settings.installers", "'platform'", "role/platform"),
     ("stacks[0] (network).repository", "'infrastructure'", "acme/infrastructure"),
     ("stacks[0] (network).branch", "'a..b'"),
     ("stacks[0] (network).path", "'../other'", "inside the repository"),
@@ -80,9 +82,9 @@ VALUES_MESSAGES = [
 
 LOCKED_OUT = """
 gitops_settings:
-  name: other
   region: eu-central-1
   connection: github
+  installers: [user/installer]
   state_bucket_policy_statements:
     - Sid: OnlyTheBoss
       Effect: Deny
@@ -126,6 +128,10 @@ def test_policy_that_would_lock_the_caller_out_is_refused_before_anything_is_mad
     run = run_with(account, tmp_path, LOCKED_OUT)
     assert run.mutations == []
     # Who is locked out depends on who is calling: that must be asked.
-    assert {call["action"] for call in run.calls} <= {"sts:GetCallerIdentity", "iam:ListAccountAliases"}
+    assert {call["action"] for call in run.calls} <= {
+        "sts:GetCallerIdentity",
+        "iam:ListAccountAliases",
+        "iam:SimulatePrincipalPolicy",
+    }
     for part in ("OnlyTheBoss", "s3:GetBucketPolicy", "arn:aws:iam::123456789012:user/installer", "Fix:"):
         assert part in run.text

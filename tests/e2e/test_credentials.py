@@ -46,7 +46,7 @@ def terraform_calls(estate: Estate, namespace: str, name: str) -> list[Call]:
 
 def test_keys_of_the_csv_are_kept_encrypted_with_the_foundations_key(estate: Estate, account: Account) -> None:
     assert not (estate.directory / "accessKeys.csv").exists()
-    ssm = estate.administrator.client("ssm")
+    ssm = estate.kept("ssm")
     values = ssm.get_parameters(Names=PARAMETERS, WithDecryption=True)["Parameters"]
     assert {value["Name"]: value["Value"] for value in values} == {
         PARAMETERS[0]: account.terraform_user.access_key_id,
@@ -60,7 +60,7 @@ def test_keys_of_the_csv_are_kept_encrypted_with_the_foundations_key(estate: Est
 
 def test_user_of_the_keys_makes_the_resource_and_the_role_writes_the_state(keys: Execution, estate: Estate) -> None:
     assert keys.status == "Succeeded"
-    value = estate.administrator.client("ssm").get_parameter(Name="/app/keys")["Parameter"]["Value"]
+    value = estate.kept("ssm").get_parameter(Name="/app/keys")["Parameter"]["Value"]
     assert value == "built by the pipeline"
     users = {call["principal_arn"] for call in terraform_calls(estate, "ssm", "parameter/app/keys")}
     assert users == {"arn:aws:iam::123456789012:user/terraform"}
@@ -108,7 +108,7 @@ def plain(answer: Any) -> str:
 
 def objects(estate: Estate) -> dict[str, str]:
     """The content of all states and artifacts, those in archives too."""
-    s3, found = estate.administrator.client("s3"), {}
+    s3, found = estate.kept("s3"), {}
     for bucket in (estate.foundation["state_bucket"], estate.foundation["artifact_bucket"]):
         for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
             content = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
@@ -128,7 +128,7 @@ def test_assumed_role_makes_the_resource_and_the_build_role_writes_the_state(
     elsewhere: Execution, estate: Estate
 ) -> None:
     assert elsewhere.status == "Succeeded"
-    assert estate.administrator.client("ssm").get_parameter(Name="/app/elsewhere")["Parameter"]["Value"]
+    assert estate.kept("ssm").get_parameter(Name="/app/elsewhere")["Parameter"]["Value"]
     principals = {
         call["principal_arn"].rpartition("/")[0] for call in terraform_calls(estate, "ssm", "parameter/app/elsewhere")
     }

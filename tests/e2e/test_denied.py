@@ -9,25 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy
+from ansible_collections.gitops.aws.plugins.module_utils._estate.installer import installer_policies
 from tests.e2e.conftest import Account
 from tests.e2e.estate import Estate, inventory, new_person
 
 
 @pytest.mark.parametrize(
-    ("missing", "resource"), [("kms:CreateKey", "alias/denied"), ("iam:GetAccountAuthorizationDetails", "IAM role")]
+    ("missing", "resource"),
+    [("iam:CreatePolicy", "IAM policy denied-seal"), ("iam:GetAccountAuthorizationDetails", "IAM policies")],
 )
 def test_installer_without_a_permission_is_told_which(
     account: Account, tmp_path: Path, missing: str, resource: str
 ) -> None:
-    settings = {"name": "denied", "region": "eu-central-1", "connection": "denied"}
+    name = f"without-{missing.replace(':', '-')}"
+    settings = {"name": "denied", "region": "eu-central-1", "connection": "denied", "installers": [f"user/{name}"]}
     stack = {"name": "network", "repository": "acme/infrastructure"}
     estate = Estate(account.aws, account.administrator, tmp_path, settings, [stack])
-    policy = installer_policy(estate.foundation, [])
-    for statement in policy["Statement"]:
+    documents = installer_policies(estate.foundation, []).values()
+    statements = [statement for document in documents for statement in document["Statement"]]
+    for statement in statements:
         statement["Action"] = [action for action in statement["Action"] if action != missing]
-    name = f"without-{missing.replace(':', '-')}"
-    person = new_person(account.administrator, name, policy)
+    person = new_person(account.administrator, name, {"Version": "2012-10-17", "Statement": statements})
     before = inventory(account.administrator)
     # --check where the call is one that reads: nothing is left behind.
     run = estate.playbook("site.yml", person, *(["--check"] if "Get" in missing else []))

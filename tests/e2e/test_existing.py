@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from local_estate import ACCOUNT, REGION, Person
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
+from ansible_collections.gitops.aws.plugins.module_utils._estate.installer import installer_policies
+from ansible_collections.gitops.aws.plugins.module_utils._estate.people import operator_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import build_role
 from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check
 from tests.e2e.conftest import REPOSITORY, Account
@@ -52,6 +53,7 @@ def given(account: Account, estate: Estate, tmp_path_factory: pytest.TempPathFac
     connections = administrator.client("codeconnections").list_connections()["Connections"]
     settings = {
         "name": "given",
+        "installers": ["user/given-installer"],
         "region": REGION,
         "connection_arn": connections[0]["ConnectionArn"],
         "kms_key_arn": account.platform_key,
@@ -78,7 +80,10 @@ def given(account: Account, estate: Estate, tmp_path_factory: pytest.TempPathFac
     role = build_role(shared, checked, "plan", [checked])
     for name, policy in role["inline_policies"].items():
         iam.put_role_policy(RoleName=ROLE_NAME, PolicyName=name, PolicyDocument=json.dumps(policy))
-    other.installer = new_person(administrator, "given-installer", installer_policy(other.foundation, [checked]))
+    documents = installer_policies(other.foundation, [checked]).values()
+    statements = [statement for document in documents for statement in document["Statement"]]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    other.installer = new_person(administrator, "given-installer", policy)
     other.operator = new_person(administrator, "given-operator", operator_policy(other.foundation))
 
     before, start = of_given(administrator), len(estate.aws.calls())

@@ -32,15 +32,13 @@ def versions(account: Account, started: Started) -> list[dict[str, Any]]:
     assert second.status == "Succeeded", estate.story(second)
     after = {name: len(estate.executions(f"gitops-{name}")) for name in before}
     assert after == before, "a push to one folder started others"
-    answer = estate.administrator.client("s3").list_object_versions(
-        Bucket=estate.foundation["state_bucket"], Prefix=KEY
-    )
+    answer = estate.kept("s3").list_object_versions(Bucket=estate.foundation["state_bucket"], Prefix=KEY)
     return [version for version in answer["Versions"] if version["Key"] == KEY]
 
 
 def test_state_is_versioned(versions: list[dict[str, Any]], estate: Estate) -> None:
     assert len(versions) >= 2
-    s3, bucket = estate.administrator.client("s3"), estate.foundation["state_bucket"]
+    s3, bucket = estate.kept("s3"), estate.foundation["state_bucket"]
     texts = [
         s3.get_object(Bucket=bucket, Key=KEY, VersionId=version["VersionId"])["Body"].read().decode()
         for version in versions
@@ -51,7 +49,7 @@ def test_state_is_versioned(versions: list[dict[str, Any]], estate: Estate) -> N
 
 
 def test_every_version_is_encrypted_with_the_key(versions: list[dict[str, Any]], estate: Estate) -> None:
-    s3 = estate.administrator.client("s3")
+    s3 = estate.kept("s3")
     for version in versions:
         head = s3.head_object(Bucket=estate.foundation["state_bucket"], Key=KEY, VersionId=version["VersionId"])
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", estate.key_arn)
@@ -70,13 +68,11 @@ def test_both_locks_were_taken_and_released(versions: list[dict[str, Any]], esta
     assert times("s3:PutObject", f"{KEY}.tflock") == times("s3:DeleteObject", f"{KEY}.tflock")
     # Beside the lock, an item with the state's digest is put; it stays.
     assert times("dynamodb:PutItem", "table/gitops-lock") > times("dynamodb:DeleteItem", "table/gitops-lock") >= 2
-    items = estate.administrator.client("dynamodb").scan(TableName="gitops-lock")["Items"]
+    items = estate.kept("dynamodb").scan(TableName="gitops-lock")["Items"]
     own = {item["LockID"]["S"].partition("/")[2]: item for item in items if "/quick/" in item["LockID"]["S"]}
     assert set(own) == {f"{KEY}-md5"}
     assert "Info" not in own[f"{KEY}-md5"]
-    objects = estate.administrator.client("s3").list_objects_v2(
-        Bucket=estate.foundation["state_bucket"], Prefix="quick/"
-    )
+    objects = estate.kept("s3").list_objects_v2(Bucket=estate.foundation["state_bucket"], Prefix="quick/")
     assert [entry["Key"] for entry in objects["Contents"]] == [KEY]
 
 
@@ -94,7 +90,7 @@ def test_build_fails_while_somebody_else_holds_the_lock(stack: str, estate: Esta
 
 def attempt(estate: Estate, key: str, plain_http: bool = False, **encryption: str) -> str:
     """Puts an object into the state bucket as a user who may do everything; `allowed`, or AWS's error code."""
-    s3 = estate.administrator.client("s3")
+    s3 = estate.kept("s3")
     if plain_http:
         s3.meta.events.register(
             "before-sign.s3", lambda request, **_: request.headers.add_header("X-Local-Aws-Plain-Http", "true")
@@ -105,7 +101,7 @@ def attempt(estate: Estate, key: str, plain_http: bool = False, **encryption: st
     except ClientError as error:
         return str(error.response["Error"]["Code"])
     finally:
-        quiet = estate.administrator.client("s3")
+        quiet = estate.kept("s3")
         quiet.delete_object(Bucket=estate.foundation["state_bucket"], Key=key)
     return "allowed"
 
@@ -128,7 +124,7 @@ def test_other_uploads_are_denied_to_everybody(estate: Estate) -> None:
 def test_plain_http_is_denied_to_everybody(estate: Estate) -> None:
     right = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": estate.key_arn}
     assert attempt(estate, "try-http", plain_http=True, **right) == "AccessDenied"
-    s3 = estate.administrator.client("s3")
+    s3 = estate.kept("s3")
     s3.meta.events.register(
         "before-sign.s3", lambda request, **_: request.headers.add_header("X-Local-Aws-Plain-Http", "true")
     )

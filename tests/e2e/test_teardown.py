@@ -45,9 +45,7 @@ def destroyed(built: Estate) -> Destroyed:
     unconfirmed = built.playbook("destroy.yml", built.operator, stack="network", approve=True)
     refused = built.playbook("teardown.yml", built.installer, confirm="gitops")
     # Somebody's lock, which the tests of locks left, is in the way of a teardown as well.
-    built.administrator.client("s3").delete_object(
-        Bucket=built.foundation["state_bucket"], Key="locked-file/terraform.tfstate.tflock"
-    )
+    built.kept("s3").delete_object(Bucket=built.foundation["state_bucket"], Key="locked-file/terraform.tfstate.tflock")
     misnamed = built.run("gitops-quick-destroy", confirm="keys")
     others = [stack for stack in TINY if (built.state(stack) or {}).get("resources")]
     executions = {stack: built.start(f"gitops-{stack}-destroy", confirm=stack) for stack in others}

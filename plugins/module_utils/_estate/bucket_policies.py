@@ -29,10 +29,15 @@ def tls_only(bucket_arn: str) -> Statement:
     }
 
 
-def state_bucket_policy(bucket_arn: str, kms_key_arn: str, extra: list[Statement]) -> dict[str, Any]:
+def state_bucket_policy(bucket_arn: str, kms_key_arn: str, more: list[Statement]) -> dict[str, Any]:
     """Uploads must say that they are encrypted, and with which key; a missing header counts as a wrong one.
 
     Bucket policies are evaluated on the request, before the bucket's default encryption fills anything in.
+
+    Args:
+        bucket_arn: the bucket's ARN.
+        kms_key_arn: the only key.
+        more: the statements of the seal, and the user's.
     """
 
     def deny_unless(sid: str, key: str, value: str) -> Statement:
@@ -50,10 +55,10 @@ def state_bucket_policy(bucket_arn: str, kms_key_arn: str, extra: list[Statement
         deny_unless("DenyUnencryptedUploads", "s3:x-amz-server-side-encryption", "aws:kms"),
         deny_unless("DenyOtherKeys", "s3:x-amz-server-side-encryption-aws-kms-key-id", kms_key_arn),
     ]
-    return {"Version": "2012-10-17", "Statement": statements + extra}
+    return {"Version": "2012-10-17", "Statement": statements + more}
 
 
-def artifact_bucket_policy(bucket_arn: str) -> dict[str, Any]:
+def artifact_bucket_policy(bucket_arn: str, more: list[Statement]) -> dict[str, Any]:
     """As above, but uploads without a header pass: AWS's services rely on the bucket's default encryption."""
     return {
         "Version": "2012-10-17",
@@ -70,6 +75,7 @@ def artifact_bucket_policy(bucket_arn: str) -> dict[str, Any]:
                     "StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"},
                 },
             },
+            *more,
         ],
     }
 
@@ -92,6 +98,7 @@ def _spares(condition: dict[str, Any], caller_arn: str) -> bool:
     known = {
         "aws:principalarn": caller_arn,
         "aws:principalaccount": caller_arn.split(":")[4],
+        "aws:principalisawsservice": "false",
         "aws:securetransport": "true",
     }
     for operator, keys in condition.items():

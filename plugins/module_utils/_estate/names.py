@@ -23,12 +23,14 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
     """What the stacks share, by name: the names that the user gave, and ours where none was given.
 
     Args:
-        settings: name, region, tags, locking, and state_bucket, artifact_bucket, lock_table, kms_key_arn, each of
-            which may be empty or missing.
+        settings: name, region, tags, locking, and what may be empty or missing: state_bucket, artifact_bucket,
+            lock_table, kms_key_arn, and of the seal: sealed, installers, state_readers, break_glass_role,
+            break_glass_principals, permissions_boundary, connection_arn.
         account_id: the account's number.
         partition: aws, aws-cn or aws-us-gov.
     """
     name, region = settings["name"], settings["region"]
+    iam = f"arn:{partition}:iam::{account_id}"
     return {
         "name": name,
         "region": region,
@@ -42,7 +44,26 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
         "kms_key_arn": settings.get("kms_key_arn") or "",
         "log_group": f"/{name}/builds",
         "existing": [part for part in MADE if settings.get(f"create_{part}") is False],
+        "sealed": bool(settings.get("sealed")),
+        "installers": principals(iam, settings.get("installers")),
+        "state_readers": principals(iam, settings.get("state_readers")),
+        "break_glass_principals": principals(iam, settings.get("break_glass_principals")),
+        "break_glass_role_arn": principals(iam, [settings.get("break_glass_role") or f"role/{name}-break-glass"])[0],
+        "make_break_glass_role": bool(settings.get("sealed")) and not settings.get("break_glass_role"),
+        "permissions_boundary": settings.get("permissions_boundary") or "",
+        "named_key_arn": settings.get("kms_key_arn") or "",
+        "named_connection_arn": settings.get("connection_arn") or "",
     }
+
+
+def principals(iam: str, given: list[str] | None) -> list[str]:
+    """Users and roles as ARNs: an ARN stays, `user/alice` and `role/platform` are of the account.
+
+    Args:
+        iam: the beginning of the account's IAM ARNs, such as arn:aws:iam::111122223333.
+        given: the principals; `*` may stand in them.
+    """
+    return [one if one.startswith("arn:") else f"{iam}:{one}" for one in given or []]
 
 
 def owner_tags(foundation: Foundation) -> dict[str, str]:
@@ -99,6 +120,11 @@ def arn(foundation: Foundation, service: str, resource: str, region: str | None 
     """An ARN in the foundation's account; in its region unless another, or '' for global services, is given."""
     where = foundation["region"] if region is None else region
     return f"arn:{foundation['partition']}:{service}:{where}:{foundation['account_id']}:{resource}"
+
+
+def policy_arn(foundation: Foundation, purpose: str) -> str:
+    """The managed policy for a purpose: seal or boundary."""
+    return arn(foundation, "iam", f"policy/{foundation['name']}-{purpose}", "")
 
 
 def bucket_arn(foundation: Foundation, bucket: str) -> str:

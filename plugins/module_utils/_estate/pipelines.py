@@ -103,6 +103,15 @@ def dependents(foundation: Foundation, stack: Stack, stacks: list[Stack]) -> lis
     return [names.pipeline(foundation, other) for other in stacks if stack["name"] in other["after"]]
 
 
+def author_lines(authors: dict[str, Any]) -> str:
+    """A line for each e-mail address and principal of an author. Upper and lower case make no difference."""
+    return "\n".join(
+        f"{email} {principal}".lower()
+        for email, value in sorted(authors.items())
+        for principal in (value if isinstance(value, list) else [value])
+    )
+
+
 def environment_variables(foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]) -> list[dict[str, str]]:
     """What the buildspecs read, and Terraform's own variables. Nothing secret."""
     variables = {
@@ -127,6 +136,8 @@ def environment_variables(foundation: Foundation, stack: Stack, step: str, stack
         optional["STACK_AFTER"] = others_first(foundation, stack, stacks)
     if step in ("apply", "destroy"):
         optional["ARTIFACT_BUCKET"] = foundation["artifact_bucket"]
+    if step == "destroy" or (step == "apply" and stack["approval"]):
+        optional["STACK_AUTHORS"] = author_lines(foundation.get("authors") or {})
     if step in ("plan", "apply"):
         optional["STACK_DEPENDENTS"] = " ".join(dependents(foundation, stack, stacks))
     variables.update({name: value for name, value in optional.items() if value})

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate import names
+from ansible_collections.gitops.aws.plugins.module_utils._estate import names, seal
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import assumed_role, dependents
 
@@ -134,6 +134,54 @@ def state(foundation: Foundation, stack: Stack, write: bool, lock: bool = True) 
     return result
 
 
+def own_state_only(foundation: Foundation, stack: Stack, write: bool) -> list[Statement]:
+    """Whatever the stack's permissions allow, the build writes no other stack's state, and takes no other's lock.
+
+    A condition can name what may be written, a resource in a Deny only what may not. Of an upload it knows the key's
+    encryption context: the object, in a bucket without a bucket key.
+    """
+    if not foundation["sealed"]:
+        return []
+    bucket = names.bucket_arn(foundation, foundation["state_bucket"])
+    suffixes = ["", ".tflock", ".errored"] if write else [".tflock"]
+    own = [f"{bucket}/{stack['state_key']}{suffix}" for suffix in suffixes]
+    artifact_bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
+    context = "kms:EncryptionContext:aws:s3:arn"
+    statements = []
+    if "state_bucket" not in foundation["existing"]:
+        statements.append(
+            {
+                "Sid": "NoOtherState",
+                "Effect": "Deny",
+                "Action": ["kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+                "Resource": foundation["kms_key_arn"],
+                "Condition": {
+                    "Null": {context: "false"},
+                    "StringNotLike": {context: [*own, artifact_bucket, f"{artifact_bucket}/*"]},
+                },
+            }
+        )
+    if "dynamodb" in foundation["locking"]:
+        item = f"{foundation['state_bucket']}/{stack['state_key']}"
+        statements.append(
+            {
+                "Sid": "NoOtherLock",
+                "Effect": "Deny",
+                "Action": seal.WRITING_ITEMS,
+                "Resource": names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}"),
+                "Condition": {
+                    "ForAnyValue:StringNotEquals": {"dynamodb:LeadingKeys": [item, *([f"{item}-md5"] if write else [])]}
+                },
+            }
+        )
+    return statements
+
+
+def managed(foundation: Foundation, given: list[str]) -> list[str]:
+    """The managed policies of a build's role: the user's, and the seal."""
+    return [*given, names.policy_arn(foundation, "seal")] if foundation["sealed"] else given
+
+
 def credentials(foundation: Foundation, stack: Stack, step: str) -> list[Statement]:
     """What the credentials mode needs: the parameters (GetParameters, plural, is what CodeBuild calls), or the role."""
     if stack["credentials"] == "parameter_store":
@@ -182,10 +230,14 @@ def order(foundation: Foundation, stack: Stack, stacks: list[Stack], plan: bool)
 
 
 def inline(
-    build: list[Statement], state: list[Statement], credentials: list[Statement], permissions: list[Statement]
+    build: list[Statement],
+    state: list[Statement],
+    credentials: list[Statement],
+    permissions: list[Statement],
+    seal: list[Statement],
 ) -> dict[str, Any]:
     """The inline policies of a build's role, those without a statement left out."""
-    parts = {"build": build, "state": state, "credentials": credentials, "stack": permissions}
+    parts = {"build": build, "state": state, "credentials": credentials, "stack": permissions, "seal": seal}
     return {name: document(statements) for name, statements in parts.items() if statements}
 
 
@@ -207,8 +259,14 @@ def review_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
         "name": names.role(foundation, stack, "review"),
         "description": f"CodeBuild plans pull requests of the Terraform stack {stack['name']}",
         "assume_role_policy": trust(foundation, "codebuild", [names.arn(foundation, "codebuild", f"project/{name}")]),
-        "inline_policies": inline(build, reading, credentials(foundation, stack, "review"), stack["plan_permissions"]),
-        "managed_policies": stack["plan_managed_policies"],
+        "inline_policies": inline(
+            build,
+            reading,
+            credentials(foundation, stack, "review"),
+            stack["plan_permissions"],
+            own_state_only(foundation, stack, write=False),
+        ),
+        "managed_policies": managed(foundation, stack["plan_managed_policies"]),
     }
 
 
@@ -231,15 +289,21 @@ def build_role(foundation: Foundation, stack: Stack, purpose: str, stacks: list[
         *order(foundation, stack, stacks, plan=not apply),
     ]
     written = state(foundation, stack, write=apply)
-    managed = stack["plan_managed_policies"] + (stack["apply_managed_policies"] if apply else [])
+    policies = stack["plan_managed_policies"] + (stack["apply_managed_policies"] if apply else [])
     sources = [names.arn(foundation, "codebuild", f"project/{project}") for project in projects]
     verb = "applies and destroys" if apply else "plans"
     return {
         "name": names.role(foundation, stack, purpose),
         "description": f"CodeBuild {verb} the Terraform stack {stack['name']}",
         "assume_role_policy": trust(foundation, "codebuild", sources),
-        "inline_policies": inline(build, written, credentials(foundation, stack, purpose), permissions),
-        "managed_policies": managed,
+        "inline_policies": inline(
+            build,
+            written,
+            credentials(foundation, stack, purpose),
+            permissions,
+            own_state_only(foundation, stack, write=apply),
+        ),
+        "managed_policies": managed(foundation, policies),
     }
 
 
@@ -274,7 +338,7 @@ def stack_roles(stacks: list[Stack], foundation: Foundation) -> list[dict[str, A
     result = []
     for stack in stacks:
         common = {
-            "permissions_boundary": foundation.get("permissions_boundary") or "",
+            "permissions_boundary": foundation["permissions_boundary"],
             "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
         }
         for purpose in ("plan", "apply"):

@@ -21,7 +21,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.between import 
     check_shared,
     path_of,
 )
-from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import GIT_HOSTS
+from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import GIT_HOSTS, author_lines
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import Found, statement_problems
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_project import COMPUTE_TYPES
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.log_group import RETENTION_DAYS
@@ -62,6 +62,13 @@ SETTINGS: dict[str, Any] = {
     },
     "connection_arn": {"type": "str"},
     "permissions_boundary": {"type": "str"},
+    "authors": {"type": "dict", "default": {}},
+    "sealed": {"type": "bool", "default": True},
+    "installers": {"type": "list", "elements": "str", "default": []},
+    "state_readers": {"type": "list", "elements": "str", "default": []},
+    "break_glass_role": {"type": "str"},
+    "break_glass_principals": {"type": "list", "elements": "str", "default": []},
+    "alarm_emails": {"type": "list", "elements": "str", "default": []},
 }
 
 STACK: dict[str, Any] = {
@@ -126,11 +133,21 @@ STATE_KEY = re.compile(r"[\w.+=@-]+(/[\w.+=@-]+)*", re.ASCII)
 VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})(-[\w.]+)?", re.ASCII)
 TABLE = re.compile(r"[\w.-]{3,255}", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+# Who a Deny spares. The wildcard stands for the ids that AWS puts into the names of its own roles.
+PRINCIPAL = re.compile(r"(arn:aws[\w-]*:iam::\d{12}:)?(role|user)/[\w+=,.@/*-]+", re.ASCII)
+EVERYBODY = re.compile(r"(arn:aws[\w-]*:iam::\d{12}:)?(role|user)/[*/]+")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", re.ASCII)
 KEY_ARN = re.compile(r"arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
 CONNECTION_ARN = re.compile(
     r"arn:aws[\w-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[\w-]+", re.ASCII
 )
+# As commits have it, dependabot[bot]'s too, and who approves as CodePipeline shows it.
+AUTHOR_EMAIL = re.compile(r"[!-;=?A-~]+@[\w.-]+", re.ASCII)
+AUTHOR_PRINCIPAL = re.compile(
+    r"root|user/([\w+=,.@*?-]+/)*[\w+=,.@*?-]+|(assumed-role/[\w+=,.@*?-]+|federated-user)/[\w+=,.@*?-]+", re.ASCII
+)
+VARIABLE_LIMIT = 4096  # CodeBuild's, of the characters of an environment variable
 # Parameter Store keeps names that begin with aws or ssm for itself; a name with a slash must begin with one.
 PARAMETER = re.compile(r"(?!/?(aws|ssm))((/[\w.-]+)+|[\w.-]+)", re.ASCII | re.IGNORECASE)
 VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -211,6 +228,24 @@ def tag_problems(path: str, tags: dict[Any, Any]) -> Found:
     return found
 
 
+def author_problems(path: str, authors: dict[Any, Any]) -> Found:
+    """E-mail addresses and principals that could never be what Git and AWS show, and too many of them."""
+    found = []
+    allowed = "user/<name> or assumed-role/<role>/<session>, with * and ? as wildcards, or a list of these"
+    for email, value in authors.items():
+        found += must_match(path, str(email), AUTHOR_EMAIL, "an e-mail address as key")
+        principals = value if isinstance(value, list) else [value]
+        if not principals or not all(isinstance(one, str) and AUTHOR_PRINCIPAL.fullmatch(one) for one in principals):
+            found.append(f"{path}.{email}: {value!r} is not allowed; allowed is {allowed}")
+    size = 0 if found else len(author_lines(authors))
+    if size > VARIABLE_LIMIT:
+        found.append(
+            f"{path}: {len(authors)} addresses with their principals have {size} characters; at most {VARIABLE_LIMIT} "
+            "are allowed, because a build takes them as an environment variable"
+        )
+    return found
+
+
 def region_problems(path: str, region: str, regions: list[str]) -> Found:
     """A region that AWS does not have, with those that are called almost so."""
     if region in regions:
@@ -281,11 +316,41 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
             f"{path}.connection: {settings['connection']!r} has more than 32 characters; at most 32 are allowed"
         )
     key = "state_bucket_policy_statements"
+    found += seal_problems(path, settings)
     return (
         found
         + tag_problems(f"{path}.tags", settings["tags"])
+        + author_problems(f"{path}.authors", settings["authors"])
         + statement_problems(f"{path}.{key}", settings[key], of_resource=True)
     )
+
+
+def seal_problems(path: str, settings: dict[str, Any]) -> Found:
+    """What is wrong with those who may do what nobody else may."""
+    allowed = "user/<name> or role/<name> of the account, or its ARN, such as role/platform"
+    found = []
+    for key in ("installers", "state_readers", "break_glass_principals"):
+        for one in settings[key]:
+            found += must_match(f"{path}.{key}", one, PRINCIPAL, allowed)
+            if EVERYBODY.fullmatch(one):
+                found.append(f"{path}.{key}: {one!r} is everybody; allowed is {allowed}")
+    found += must_match(f"{path}.break_glass_role", settings["break_glass_role"] or None, PRINCIPAL, allowed)
+    if any(mark in (settings["break_glass_role"] or "") for mark in ("*", "user/")):
+        found.append(
+            f"{path}.break_glass_role: {settings['break_glass_role']!r} must be one role, without *: role/<name>"
+        )
+    if settings["break_glass_role"] and settings["break_glass_principals"]:
+        found.append(
+            f"{path}.break_glass_principals: is of no use with break_glass_role, whose trust policy is not ours"
+        )
+    for email in settings["alarm_emails"]:
+        found += must_match(f"{path}.alarm_emails", email, EMAIL, "an e-mail address")
+    if settings["sealed"] and not settings["installers"]:
+        found.append(
+            f"{path}.installers: must be given, who runs site.yml, such as [role/platform]: nobody else will be able "
+            "to change what it makes (aws sts get-caller-identity shows who you are; sealed: false leaves it open)"
+        )
+    return found
 
 
 def pull_request_problems(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> Found:

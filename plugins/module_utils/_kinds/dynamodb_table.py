@@ -4,12 +4,15 @@
 
 # This code is private to the gitops.aws collection: it may change without notice.
 
-"""DynamoDB tables with what a lock table needs: encryption, point-in-time recovery, deletion protection."""
+"""DynamoDB tables with what a lock table needs: encryption, point-in-time recovery, deletion protection, a policy."""
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     Refused,
@@ -35,6 +38,7 @@ OPTIONS: dict[str, Any] = {
     "kms_key_id": {"type": "str"},
     "point_in_time_recovery": {"type": "bool"},
     "deletion_protection": {"type": "bool"},
+    "policy": {"type": "dict"},
     "tags": {"type": "dict", "aliases": ["resource_tags"]},
 }
 
@@ -44,6 +48,7 @@ class DynamodbTable(Kind):
     service = "dynamodb"
     required = ("hash_key",)
     fixed = ("hash_key",)
+    equal = {"policy": lambda before, after: not compare_policies(before or {}, after or {})}
 
     def problems(self, item: Settings) -> list[str]:
         problem = pattern_problem(item["name"], r"[A-Za-z0-9_.-]{3,}", 255, "3 or more of a-z A-Z 0-9 _ . and -")
@@ -73,6 +78,11 @@ class DynamodbTable(Kind):
             backups = self.client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
             recovery = backups.get("PointInTimeRecoveryDescription", {})
             settings["point_in_time_recovery"] = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
+        if item["policy"] is not None:
+            found = read_or_none(
+                self.client.get_resource_policy, ("PolicyNotFoundException",), ResourceArn=table["TableArn"]
+            )
+            settings["policy"] = json.loads(found["Policy"]) if found else {}
         if item["tags"] is not None:
             tags = self.aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=table["TableArn"])
             settings["tags"] = to_dict(tags)
@@ -89,6 +99,9 @@ class DynamodbTable(Kind):
         }
         if after.get("kms_key_id"):
             arguments["SSESpecification"] = _encryption(after["kms_key_id"])
+        if after.get("policy"):
+            # Not afterwards: from its first moment the table is only for whom it is.
+            arguments["ResourcePolicy"] = _document(after["policy"])
         if after.get("tags"):
             arguments["Tags"] = to_list(after["tags"])
         arn = self.client.create_table(**arguments)["TableDescription"]["TableArn"]
@@ -116,6 +129,12 @@ class DynamodbTable(Kind):
                 self.client.untag_resource(ResourceArn=before.facts["arn"], TagKeys=remove)
             if put:
                 self.client.tag_resource(ResourceArn=before.facts["arn"], Tags=to_list(put))
+        if "policy" in changed:
+            # Last, for it may deny the caller what was to be done before.
+            if after["policy"]:
+                self.client.put_resource_policy(ResourceArn=before.facts["arn"], Policy=_document(after["policy"]))
+            else:
+                self.client.delete_resource_policy(ResourceArn=before.facts["arn"])
 
     def _write_recovery(self, after: Settings) -> None:
         write = partial(
@@ -141,6 +160,11 @@ class DynamodbTable(Kind):
         self.client.get_waiter("table_not_exists").wait(
             TableName=item["name"], WaiterConfig={"Delay": 2, "MaxAttempts": 150}
         )
+
+
+def _document(policy: dict[str, Any]) -> str:
+    """A resource-based policy as DynamoDB takes it, which counts white space to the 20 KB that are allowed."""
+    return json.dumps(policy, separators=(",", ":"))
 
 
 def _encryption(kms_key_id: str | None) -> dict[str, Any]:

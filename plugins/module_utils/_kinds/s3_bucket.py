@@ -245,6 +245,8 @@ class S3Bucket(Kind):
 
     def delete(self, before: Resource, item: Settings) -> None:
         if item["force"]:
+            # It may deny the deletion of objects to everybody, to whom it is to be emptied too.
+            self.client.delete_bucket_policy(Bucket=item["name"])
             self._empty(item["name"])
         # Without force AWS refuses when an object has arrived since check_delete looked.
         self.client.delete_bucket(Bucket=item["name"])

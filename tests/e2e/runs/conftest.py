@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
-from local_estate import ACCOUNT, ROOT, LocalAws, Repository, execution_of_push
+from local_estate import ACCOUNT, ROOT, LocalAws, Repository, execution_of_push, people_policies
 
 from tests.e2e.conftest import EVERYTHING, HERE, PARAMETER_ACTIONS, REPOSITORY, parameter_policy
-from tests.e2e.estate import Estate, Execution, new_person
+from tests.e2e.estate import Estate, Execution, break_glass, new_person, root
 
 ROOTS = HERE / "roots"
 MINUTE = 4  # seconds that a minute of a timeout takes here, so that an approval can expire
@@ -41,6 +40,8 @@ def own_parameter(name: str) -> dict[str, Any]:
     }
 
 
+AUTHOR = "ada@example.com"  # who is the operator; the other commits are by nobody whom the estate knows
+
 STACKS: list[dict[str, Any]] = [
     {"name": "guarded"},
     {"name": "hurried", "approval_timeout_in_minutes": 5},
@@ -54,6 +55,7 @@ STACKS: list[dict[str, Any]] = [
     {"name": "checked", "checks": ["fmt", "validate", "tflint"], "trigger_paths": ["shared/**"]},
     {"name": "scanned", "checks": ["checkov"], "image": "acme/terraform-checkov:1", **own_parameter("scanned")},
     {"name": "reviewed", "pull_requests": True},
+    {"name": "authored"},
 ]
 
 
@@ -121,17 +123,23 @@ def _set_up(aws: LocalAws, directory: Path) -> Runs:
     administrator = aws.person("administrator", EVERYTHING)
     example = yaml.safe_load((ROOT / "playbooks" / "example.yml").read_text())
     stacks = [{"repository": REPOSITORY, "path": stack["name"], **stack} for stack in STACKS]
-    estate = Estate(aws, administrator, directory, example["gitops_settings"], stacks)
+    recoverer = ["user/recovery"]
+    settings = {
+        **example["gitops_settings"],
+        "break_glass_principals": recoverer,
+        "authors": {AUTHOR: ["assumed-role/*/ada", "user/oper*"]},
+    }
+    estate = Estate(aws, administrator, directory, settings, stacks)
     rendered = estate.playbook("policies.yml", None, account_id=ACCOUNT, directory=str(directory / "policies"))
     assert not rendered.failed, rendered.output
-    for name in ("installer", "operator", "recovery"):
-        file = directory / "policies" / f"{name}.json"
-        if file.exists():
-            setattr(estate, name, new_person(administrator, name, json.loads(file.read_text())))
+    for name, policy in people_policies(directory / "policies", "installer", "operator").items():
+        setattr(estate, name, new_person(administrator, name, policy))
+    estate.keeper = root(aws.endpoint_url)
     repository = Repository(directory / "git")
     aws.command("map-repository", REPOSITORY, str(repository.bare))
     (repository.clone / "README.md").write_text("All stacks\n")
     repository.push("Begin")
     estate.site()
     aws.command("complete-connection", "github")
+    estate.recovery = break_glass(administrator, "recovery", estate.foundation["break_glass_role_arn"])
     return Runs(estate, repository)

@@ -22,7 +22,7 @@ STATE_KEY = "guarded/terraform.tfstate"
 def plan_files(estate: Estate, execution: Execution) -> dict[str, bytes]:
     """The files of the plan's artifact."""
     (where,) = execution.actions["Plan"].artifacts
-    body = estate.administrator.client("s3").get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read()
+    body = estate.kept("s3").get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read()
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -34,7 +34,7 @@ def exchange(estate: Estate, execution: Execution, files: dict[str, bytes]) -> N
     with zipfile.ZipFile(archive, "w") as file:
         for name, content in files.items():
             file.writestr(name, content)
-    estate.administrator.client("s3").put_object(Bucket=where["bucket"], Key=where["key"], Body=archive.getvalue())
+    estate.kept("s3").put_object(Bucket=where["bucket"], Key=where["key"], Body=archive.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def other_manifest(runs: Runs, waiting: Execution) -> None:
 
 def other_commit(runs: Runs, waiting: Execution) -> None:
     (where,) = waiting.actions["Source"].artifacts
-    s3, place = runs.estate.administrator.client("s3"), {"Bucket": where["bucket"], "Key": where["key"]}
+    s3, place = runs.estate.kept("s3"), {"Bucket": where["bucket"], "Key": where["key"]}
     reference = s3.get_object(**place)["Body"].read().decode()
     older = runs.repository.git("rev-parse", "HEAD~1")
     assert _commit(waiting) in reference
@@ -89,7 +89,7 @@ def same_serial(runs: Runs, waiting: Execution) -> None:
 
 
 def put_state(estate: Estate, state: dict[str, Any]) -> None:
-    estate.administrator.client("s3").put_object(
+    estate.kept("s3").put_object(
         Bucket=estate.foundation["state_bucket"],
         Key=STATE_KEY,
         Body=json.dumps(state).encode(),
@@ -97,7 +97,7 @@ def put_state(estate: Estate, state: dict[str, Any]) -> None:
         SSEKMSKeyId=estate.key_arn,
     )
     # Its checksum is beside the lock.
-    estate.administrator.client("dynamodb").delete_item(
+    estate.kept("dynamodb").delete_item(
         TableName="gitops-lock", Key={"LockID": {"S": f"{estate.foundation['state_bucket']}/{STATE_KEY}-md5"}}
     )
 

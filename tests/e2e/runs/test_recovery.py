@@ -73,7 +73,7 @@ def test_lock_of_a_stopped_build_is_released(killed: Killed, runs: Runs) -> None
     run = killed.afterwards
     assert not run.failed, run.output
     assert {call.split()[0] for call in run.mutations} == {"dynamodb:DeleteItem", "s3:DeleteObject"}
-    items = runs.estate.administrator.client("dynamodb").scan(TableName="gitops-lock")["Items"]
+    items = runs.estate.kept("dynamodb").scan(TableName="gitops-lock")["Items"]
     assert [item for item in items if "/killed/" in item["LockID"]["S"] and "Info" in item] == []
 
 
@@ -128,9 +128,7 @@ def test_state_that_could_not_be_written_is_rescued_and_put_back(runs: Runs) -> 
 
     assert not again.failed, again.output
     assert "no changes" in again.text
-    kept = estate.administrator.client("s3").list_objects_v2(
-        Bucket=estate.foundation["state_bucket"], Prefix="unwritten/"
-    )["Contents"]
+    kept = estate.kept("s3").list_objects_v2(Bucket=estate.foundation["state_bucket"], Prefix="unwritten/")["Contents"]
     assert [entry["Key"] for entry in kept] == ["unwritten/terraform.tfstate"]
 
 
@@ -141,7 +139,7 @@ def test_earlier_version_is_restored_and_the_next_plan_starts_from_it(runs: Runs
         runs.say("restored", word)
         (runs.repository.clone / "restored" / "note").write_text(word)
         runs.ended("restored", runs.push("restored"), "Succeeded")
-    versions = estate.administrator.client("s3").list_object_versions(
+    versions = estate.kept("s3").list_object_versions(
         Bucket=estate.foundation["state_bucket"], Prefix="restored/terraform.tfstate"
     )["Versions"]
     states = [version for version in versions if version["Key"] == "restored/terraform.tfstate"]

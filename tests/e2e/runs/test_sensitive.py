@@ -47,7 +47,7 @@ def places(runs: Runs) -> dict[str, str]:
     for file in estate.aws.data.iterdir():
         if file.is_file():
             found[file.name] = file.read_text(errors="replace")
-    s3 = administrator.client("s3")
+    s3 = estate.kept("s3")
     for bucket in (estate.foundation["state_bucket"], estate.foundation["artifact_bucket"]):
         for entry in s3.list_object_versions(Bucket=bucket)["Versions"]:
             key, version = entry["Key"], entry["VersionId"]

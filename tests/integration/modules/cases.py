@@ -215,7 +215,26 @@ S3 = Case(
 def look_at_table(account: Account, name: str) -> Any:
     dynamodb = account.client("dynamodb")
     backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    return {**dynamodb.describe_table(TableName=name)["Table"], **backups}
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    try:
+        policy = json.loads(dynamodb.get_resource_policy(ResourceArn=table["TableArn"])["Policy"])
+    except dynamodb.exceptions.PolicyNotFoundException:
+        return {**table, **backups}
+    return {**table, **backups, "Policy": policy}
+
+
+def keep_from_strangers(table: str, sid: str) -> Item:
+    """A table's policy."""
+    return document(
+        {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "dynamodb:PutItem",
+            "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}",
+            "Condition": {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}},
+        }
+    )
 
 
 DYNAMODB = Case(
@@ -236,6 +255,9 @@ DYNAMODB = Case(
             {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"}},
         ),
         Change({"deletion_protection": False}, {"DeletionProtectionEnabled": False}),
+        Change({"policy": keep_from_strangers(name, "One")}, {"Policy": keep_from_strangers(name, "One")}),
+        Change({"policy": keep_from_strangers(name, "Another")}, {"Policy": keep_from_strangers(name, "Another")}),
+        Change({"policy": {}}, {"Policy": None}),
     ],
     look=look_at_table,
     refused=({"name": "denied"}, "dynamodb:DescribeTable"),
@@ -333,6 +355,204 @@ IAM = Case(
     ],
     look=look_at_role,
     refused=({"name": "denied"}, "iam:CreateRole"),
+)
+
+
+def look_at_policy(account: Account, name: str) -> Any:
+    iam = account.client("iam")
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/modules/{name}"
+    policy = iam.get_policy(PolicyArn=arn)["Policy"]
+    version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+    return {**policy, "Document": version["Document"]}
+
+
+POLICIES = Case(
+    module="iam_policies",
+    plural="policies",
+    name="policy-{}".format,
+    item=lambda world: {"path": "/modules/", "description": "first", "policy": document(allow("s3:GetObject"))},
+    changes=lambda world, name: [
+        Change(
+            {"policy": document(allow("s3:PutObject"))},
+            {"Document": document(allow("s3:PutObject")), "DefaultVersionId": "v2", "Description": "first"},
+        ),
+    ],
+    look=look_at_policy,
+    refused=({"name": "denied"}, "iam:CreatePolicy"),
+)
+
+# --- SNS
+
+
+def look_at_topic(account: Account, name: str) -> Any:
+    sns = account.client("sns")
+    arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}"
+    attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+    subscriptions = {
+        each["Endpoint"].rpartition(":")[2]: sns.get_subscription_attributes(SubscriptionArn=each["SubscriptionArn"])[
+            "Attributes"
+        ]
+        for each in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+        if each["SubscriptionArn"] != "PendingConfirmation"
+    }
+    return {**attributes, "Statement": json.loads(attributes["Policy"])["Statement"], "Subscriptions": subscriptions}
+
+
+def queue(name: str, **settings: Any) -> Item:
+    """A subscription of a queue."""
+    return {"protocol": "sqs", "endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", **settings}
+
+
+def topic_changes(world: World, name: str) -> list[Change]:
+    arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}"
+    publish = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": arn,
+    }
+    state = {"detail": {"state": ["FAILED"]}}
+    dead = f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead"
+    everything = queue(
+        "a",
+        raw_message_delivery=True,
+        filter_policy=state,
+        filter_policy_scope="MessageBody",
+        redrive_policy_target=dead,
+    )
+    everything_shown = {
+        "RawMessageDelivery": "true",
+        "FilterPolicy": json.dumps(state),
+        "FilterPolicyScope": "MessageBody",
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead}),
+    }
+    flat = queue("a", filter_policy={"state": ["FAILED"]})
+    nothing_shown = {"RawMessageDelivery": "false", "FilterPolicy": "{}", "RedrivePolicy": "{}"}
+    return [
+        Change({"display_name": "Second"}, {"DisplayName": "Second"}),
+        Change({"display_name": ""}, {"DisplayName": ""}),
+        Change({"kms_key_id": world.another_key}, {"KmsMasterKeyId": world.another_key}),
+        Change({"kms_key_id": ""}, {"KmsMasterKeyId": ""}),
+        Change({"policy": document(publish)}, {"Statement": [publish]}),
+        Change({"subscriptions": [queue("b"), queue("a")]}, {"Subscriptions": {"a": {}, "b": {}}}),
+        Change({"subscriptions": [queue("c"), everything]}, {"Subscriptions": {"a": everything_shown, "b": None}}),
+        Change(
+            {"subscriptions": [flat]},
+            {"Subscriptions": {"a": {"FilterPolicyScope": "MessageAttributes", "RedrivePolicy": "{}"}, "c": None}},
+        ),
+        Change({"subscriptions": [queue("a")]}, {"Subscriptions": {"a": nothing_shown}}),
+        Change({"subscriptions": []}, {"Subscriptions": {"a": None}}),
+    ]
+
+
+TOPICS = Case(
+    module="sns_topics",
+    plural="topics",
+    name="topic-{}".format,
+    item=lambda world: {
+        "display_name": "First",
+        "kms_key_id": world.key,
+        "subscriptions": [queue("a"), {"protocol": "email", "endpoint": "somebody@example.com"}],
+    },
+    changes=topic_changes,
+    look=look_at_topic,
+    refused=({"name": "denied"}, "sns:CreateTopic"),
+)
+
+# --- EventBridge
+
+
+def look_at_rule(account: Account, name: str) -> Any:
+    events = account.client("events")
+    rule = events.describe_rule(Name=name)
+    targets = {each["Id"]: each for each in events.list_targets_by_rule(Rule=name)["Targets"]}
+    pattern = json.loads(rule["EventPattern"]) if "EventPattern" in rule else None
+    return {**rule, "Pattern": pattern, "Targets": targets}
+
+
+def target(id_: str, **settings: Any) -> Item:
+    """A topic as a target."""
+    return {"id": id_, "arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:{id_}", **settings}
+
+
+def rule_changes(world: World, name: str) -> list[Change]:
+    pattern = {"source": ["aws.codepipeline"], "detail": {"state": [{"anything-but": "STARTED"}], "n": [1, True]}}
+    transformer = {"input_paths_map": {"state": "$.detail.state"}, "input_template": '"<state>"'}
+    delivery = {
+        "dead_letter_arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead",
+        "maximum_event_age_in_seconds": 3600,
+        "maximum_retry_attempts": 0,
+    }
+    delivery_shown = {
+        "DeadLetterConfig": {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead"},
+        "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 0},
+    }
+    destination = target(
+        "d",
+        arn=f"arn:aws:events:{REGION}:{ACCOUNT}:api-destination/d/11111111-2222-3333-4444-555555555555",
+        role_arn=world.role,
+        http_parameters={"header_parameters": {"X-Number": 1}, "path_parameter_values": ["a"]},
+    )
+    return [
+        # Each leaves the others as they are, though AWS drops what is not sent along.
+        Change({"description": "second"}, {"Description": "second", "Pattern": {"source": ["one"]}}),
+        Change({"role_arn": world.role}, {"RoleArn": world.role, "Description": "second", "State": "ENABLED"}),
+        Change({"all_management_events": True}, {"State": "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}),
+        Change({"all_management_events": False}, {"State": "ENABLED", "RoleArn": world.role}),
+        Change({"enabled": False}, {"State": "DISABLED", "RoleArn": world.role}),
+        Change({"event_pattern": pattern}, {"Pattern": pattern, "State": "DISABLED", "Targets": {"a": {}}}),
+        Change(
+            {"schedule_expression": "rate(1 hour)", "event_pattern": {}},
+            {"ScheduleExpression": "rate(1 hour)", "EventPattern": None, "Description": "second"},
+        ),
+        Change(
+            {"event_pattern": pattern, "schedule_expression": ""},
+            {"Pattern": pattern, "ScheduleExpression": None, "State": "DISABLED"},
+        ),
+        Change({"description": "", "role_arn": "", "enabled": True}, {"Description": None, "RoleArn": None}),
+        Change({"targets": [target("b"), target("a")]}, {"Targets": {"a": {"RetryPolicy": None}, "b": {}}}),
+        Change(
+            {"targets": [target("c", input={"x": 1}), target("b", input_transformer=transformer)]},
+            {
+                "Targets": {
+                    "a": None,
+                    "b": {
+                        "InputTransformer": {"InputPathsMap": {"state": "$.detail.state"}, "InputTemplate": '"<state>"'}
+                    },
+                    "c": {"Input": '{"x":1}'},
+                }
+            },
+        ),
+        Change(
+            {"targets": [target("b", input_path="$.detail"), target("c", **delivery), destination]},
+            {
+                "Targets": {
+                    "b": {"InputPath": "$.detail", "InputTransformer": None},
+                    "c": {**delivery_shown, "Input": None},
+                    "d": {
+                        "RoleArn": world.role,
+                        "HttpParameters": {"HeaderParameters": {"X-Number": "1"}, "PathParameterValues": ["a"]},
+                    },
+                }
+            },
+        ),
+        # Five in the place of three others: at no time are they more than AWS allows.
+        Change(
+            {"targets": [target(each) for each in "vwxyz"]},
+            {"Targets": {**{each: {} for each in "vwxyz"}, **dict.fromkeys("abcd")}},
+        ),
+        Change({"targets": []}, {"Targets": {}}),
+    ]
+
+
+RULES = Case(
+    module="eventbridge_rules",
+    plural="rules",
+    name="rule-{}".format,
+    item=lambda world: {"description": "first", "event_pattern": {"source": ["one"]}, "targets": [target("a")]},
+    changes=rule_changes,
+    look=look_at_rule,
+    refused=({"name": "denied"}, "events:PutRule"),
 )
 
 # --- CodeConnections
@@ -668,4 +888,4 @@ CODEPIPELINE = Case(
     refused=({"role_arn": f"arn:aws:iam::{ACCOUNT}:role/denied"}, "iam:PassRole"),
 )
 
-CASES = [KMS, S3, DYNAMODB, LOGS, SSM, IAM, CONNECTIONS, CODEBUILD, CODEPIPELINE]
+CASES = [KMS, S3, DYNAMODB, LOGS, SSM, IAM, POLICIES, TOPICS, RULES, CONNECTIONS, CODEBUILD, CODEPIPELINE]

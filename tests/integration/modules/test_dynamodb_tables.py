@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.modules.cases import Item, keep_from_strangers, look_at_table
 from tests.integration.modules.harness import Account, ModuleFailed, unique
 
 
@@ -53,3 +54,42 @@ def test_provisioned_table_is_left_alone_until_told(account: Account) -> None:
     told = account.run("dynamodb_tables", tables=[{"name": name, "billing_mode": "PAY_PER_REQUEST"}])
     assert told["diff"][0]["before"] == {"billing_mode": "PROVISIONED"}
     assert not account.run("dynamodb_tables", tables=told["tables"])["changed"]
+
+
+def table_with_policy(name: str, sid: str = "One") -> Item:
+    return {"name": name, "hash_key": {"name": "LockID"}, "policy": keep_from_strangers(name, sid)}
+
+
+def test_new_table_has_its_policy_from_its_first_moment(account: Account) -> None:
+    item = table_with_policy(unique("table"))
+
+    created = account.run("dynamodb_tables", tables=[item])
+    assert created["mutations"] == ["dynamodb:CreateTable"]
+    assert look_at_table(account, item["name"]).get("Policy") == item["policy"]
+
+    again = account.run("dynamodb_tables", tables=[item])
+    assert not again["changed"]
+    assert again["api_calls"] == {"dynamodb:DescribeTable": 1, "dynamodb:GetResourcePolicy": 1}
+
+
+def test_policy_that_is_not_given_is_neither_read_nor_changed(account: Account) -> None:
+    item = table_with_policy(unique("table"))
+    account.run("dynamodb_tables", tables=[{**item, "policy": {}}])
+    account.run("dynamodb_tables", tables=[item])
+
+    alone = account.run("dynamodb_tables", tables=[{"name": item["name"], "deletion_protection": True}])
+
+    assert "dynamodb:GetResourcePolicy" not in alone["api_calls"]
+    assert "policy" not in alone["tables"][0]
+    assert look_at_table(account, item["name"])["Policy"] == item["policy"]
+
+
+def test_policies_in_another_order_are_the_same(account: Account) -> None:
+    item = table_with_policy(unique("table"))
+    item["policy"]["Statement"][0]["Action"] = ["dynamodb:PutItem", "dynamodb:DeleteItem"]
+    account.run("dynamodb_tables", tables=[{**item, "policy": {}}])
+    account.run("dynamodb_tables", tables=[item])
+
+    item["policy"]["Statement"][0]["Action"] = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+
+    assert not account.run("dynamodb_tables", tables=[item])["changed"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_estate import ACCOUNT, REGION, LocalAws, Person
+from local_estate import ACCOUNT, REGION, LocalAws, Person, people_policies
 
-from tests.e2e.estate import Estate, Run, allow, new_person
+from tests.e2e.estate import Estate, Run, allow, break_glass, new_person, root
 from tests.integration.modules.running import eventually
 from tests.integration.modules.states import CODE
 
@@ -89,7 +89,7 @@ class Recovery:
 
     def put(self, bucket: str, key: str, content: dict[str, Any]) -> None:
         """Saves something as a build would."""
-        self.administrator.client("s3").put_object(
+        self.estate.kept("s3").put_object(
             Bucket=bucket,
             Key=key,
             Body=json.dumps(content),
@@ -100,21 +100,25 @@ class Recovery:
 
 @pytest.fixture(scope="session")
 def recovery(local_aws: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Recovery:
-    """The estate, made by somebody who may do everything; from then on, nobody is root."""
+    """The estate, made by somebody who may do everything; who recovers it has taken the break-glass role."""
     directory = tmp_path_factory.mktemp("estate")
     aws = LocalAws(local_aws[1])
     aws.endpoint_url = local_aws[0]
     administrator = aws.person("recovery-administrator", allow(["*"], ["*"]))
-    settings = {"name": ESTATE, "region": REGION, "connection": ESTATE}
+    settings = {
+        "name": ESTATE,
+        "region": REGION,
+        "connection": ESTATE,
+        "installers": ["user/recovery-administrator"],
+        "break_glass_principals": [f"user/{ESTATE}-recovery"],
+    }
     stacks = [{"name": name, "repository": REPOSITORY, "path": name} for name in ("killed", "restored", "rescued")]
     estate = Estate(aws, administrator, directory, settings, stacks, installer=administrator)
+    estate.keeper = root(aws.endpoint_url)
     estate.site()
     rendered = estate.playbook("policies.yml", None, account_id=ACCOUNT, directory=str(directory / "policies"))
     assert not rendered.failed, rendered.output
-    people = {
-        name: new_person(
-            administrator, f"{ESTATE}-{name}", json.loads((directory / f"policies/{name}.json").read_text())
-        )
-        for name in ("recovery", "operator")
-    }
-    return Recovery(estate, people["recovery"], people["operator"])
+    policy = people_policies(directory / "policies", "operator")["operator"]
+    operator = new_person(administrator, f"{ESTATE}-operator", policy)
+    recoverer = break_glass(administrator, f"{ESTATE}-recovery", estate.foundation["break_glass_role_arn"])
+    return Recovery(estate, recoverer, operator)

@@ -22,7 +22,7 @@ def version(recovery: Recovery) -> str:
     """The version of a state; beside it there is a plan."""
     recovery.put(recovery.bucket, STATE, {})
     recovery.put(recovery.estate.foundation["artifact_bucket"], PLAN, {})
-    found = recovery.administrator.client("s3").head_object(Bucket=recovery.bucket, Key=STATE)
+    found = recovery.estate.kept("s3").head_object(Bucket=recovery.bucket, Key=STATE)
     return str(found["VersionId"])
 
 

@@ -32,7 +32,7 @@ def versions(recovery: Recovery) -> list[str]:
     first = state_of(recovery, "restored")["serial"]
     recovery.run("restored", "second")
     assert state_of(recovery, "restored")["serial"] > first
-    answer = recovery.administrator.client("s3").list_object_versions(
+    answer = recovery.estate.kept("s3").list_object_versions(
         Bucket=recovery.bucket, Prefix="restored/terraform.tfstate"
     )
     return [each["VersionId"] for each in answer["Versions"] if each["Key"] == "restored/terraform.tfstate"]
@@ -121,7 +121,7 @@ def test_a_rescued_state_is_put_back(recovery: Recovery, place: int) -> None:
 
     assert not restored.failed, restored.output
     assert state_of(recovery, "rescued") == {**saved, "serial": saved["serial"] + 1}
-    objects = recovery.administrator.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)
+    objects = recovery.estate.kept("s3").list_objects_v2(Bucket=bucket, Prefix=key)
     assert objects["KeyCount"] == 0
 
 

@@ -110,7 +110,7 @@ def test_who_runs_pipelines_cannot_unlock(story: Story) -> None:
 
 
 def test_somebody_else_s_lock_takes_its_id(recovery: Recovery) -> None:
-    table = recovery.administrator.client("dynamodb")
+    table = recovery.estate.kept("dynamodb")
     info = {
         "ID": "held-by-hand",
         "Operation": "OperationTypePlan",

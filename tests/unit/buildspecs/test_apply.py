@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.buildspecs.conftest import Shell
+
+Commit = Callable[..., str]
 
 FACTS = {
     "commit": "a" * 40,
@@ -118,6 +123,213 @@ def test_of_a_stage_that_ran_again_the_last_plan_counts(shell: Shell, tmp_path: 
 
     assert shell(APPROVED, ANSWER=answer(own, "e" * 64)).returncode == 0
     assert shell(APPROVED, ANSWER=answer("e" * 64, own)).returncode != 0
+
+
+# Who approved, and who the commits are by.
+
+APPROVER = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Deploy_0a1b/Alice@acme.com"
+AUTHORS = "alice@acme.com assumed-role/awsreservedsso_*/alice@acme.com"
+APPROVED_BY = APPROVED.replace("same_manifest", "of_execution\napproved_by_another")
+
+
+@pytest.fixture
+def commit(tmp_path: Path) -> Callable[..., str]:
+    """Makes a commit by an author in the source, on a branch; with a branch to merge, a merge. Its id."""
+    source, clock = tmp_path / "source", itertools.count(1700000000)
+
+    def git(*arguments: str, **environment: str) -> str:
+        plain = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
+        plain |= {f"GIT_{who}_NAME": "Somebody" for who in ("AUTHOR", "COMMITTER")}
+        command = ["git", "-C", str(source), *arguments]
+        return subprocess.run(command, check=True, env=plain | environment, capture_output=True, text=True).stdout
+
+    def make(
+        author: str = "bob@acme.com",
+        message: str = "Change",
+        *,
+        committer: str = "noreply@github.com",
+        branch: str = "main",
+        merge: str = "",
+    ) -> str:
+        if not (source / ".git").exists():
+            git("init", "--quiet", "--initial-branch=main")
+        elif branch != git("branch", "--show-current").strip():
+            known = git("branch", "--format=%(refname:short)").split()
+            git("checkout", "--quiet", *([] if branch in known else ["-b"]), branch)
+        date = f"{next(clock)} +0000"  # or two commits could be the same
+        emails = {"GIT_AUTHOR_EMAIL": author, "GIT_COMMITTER_EMAIL": committer, "GIT_AUTHOR_DATE": date}
+        if merge:
+            git("merge", "--quiet", "--no-ff", f"--message={message}", merge, **emails)
+        else:
+            git("commit", "--quiet", "--allow-empty", "--cleanup=verbatim", f"--message={message}", **emails)
+        return git("rev-parse", "HEAD").strip()
+
+    return make
+
+
+def approve(
+    shell: Shell, approver: str | None = APPROVER, authors: str = AUTHORS, *others: dict[str, Any]
+) -> subprocess.CompletedProcess[str]:
+    """What the build says where this one has approved."""
+    given = {**action("Approve", "Succeeded"), "updatedBy": approver}
+    if approver is None:
+        del given["updatedBy"]
+    ran = [action("Apply", "InProgress"), *others, given, action("Plan", "Succeeded")]
+    return shell(APPROVED_BY, ANSWER=json.dumps({"actionExecutionDetails": ran}), STACK_AUTHORS=authors)
+
+
+def refused(done: subprocess.CompletedProcess[str], commit: str, email: str = "alice@acme.com") -> bool:
+    assert done.stderr == ""
+    if done.returncode == 0:
+        assert done.stdout == ""
+        return False
+    assert (
+        f"Nothing is applied: {APPROVER} has approved, and is an author of it ({email}, commit {commit})."
+        in done.stdout
+    )
+    assert "Fix: start the pipeline again, and let somebody else approve that run." in done.stdout
+    return True
+
+
+def test_who_is_no_author_may_approve(shell: Shell, commit: Commit) -> None:
+    commit()
+
+    assert not refused(approve(shell), "")
+    assert not refused(approve(shell, "arn:aws:iam::111122223333:user/alice@acme.com"), "")
+    assert not refused(approve(shell, "arn:aws:iam::111122223333:root"), "")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"author": "alice@acme.com"},
+        {"author": "Alice@ACME.com"},
+        {"committer": "alice@acme.com"},
+        {"message": "Change\n\nCo-authored-by: Alice <alice@acme.com>"},
+        {"message": "Change\n\nco-authored-BY:Al <ALICE@acme.com>\r\n\nSigned-off-by: Bob <bob@acme.com>"},
+        {"message": "Change\n\nCo-Authored-By: alice@acme.com"},
+        {"message": "Co-authored-by: Alice <alice@acme.com>"},
+    ],
+)
+def test_authors_do_not_approve_their_own(shell: Shell, commit: Commit, values: dict[str, str]) -> None:
+    first = commit(**values)
+    assert refused(approve(shell), first)
+
+    second = commit(**values)
+    assert refused(approve(shell), second)
+
+    commit()
+    assert not refused(approve(shell), "")
+
+
+def test_what_a_merge_brings_in_counts(shell: Shell, commit: Commit) -> None:
+    commit("alice@acme.com")
+    commit()
+    commit(branch="feature")
+    hers = commit("alice@acme.com", branch="feature")
+    commit(branch="feature")
+    commit(branch="main")
+    assert not refused(approve(shell), "")
+
+    commit(merge="feature")
+    assert refused(approve(shell), hers)
+
+    commit()
+    commit(branch="other")
+    commit(branch="main")
+    merged = commit("alice@acme.com", merge="other")
+    assert refused(approve(shell), merged)
+
+
+def test_a_message_names_no_author_but_by_the_trailer(shell: Shell, commit: Commit) -> None:
+    own = "a" * 40
+    commit(message=f"{own} alice@acme.com\n\n{own} alice@acme.com\nAuthor: Alice <alice@acme.com>\n\nalice@acme.com")
+
+    assert not refused(approve(shell), "")
+
+
+@pytest.mark.parametrize(
+    "email", ["$(touch done)", "`touch done`", "a'b\"c@acme.com", "* [a-z]?", "-n", "\\", "%s%n", "! ="]
+)
+def test_an_address_is_only_compared(shell: Shell, commit: Commit, tmp_path: Path, email: str) -> None:
+    commit(email, f"{email}\n\nCo-authored-by: {email} <{email}>\nCo-authored-by: {email}")
+
+    assert not refused(approve(shell), "")
+    assert not list(tmp_path.rglob("done"))
+
+
+def test_a_mailmap_changes_nobody(shell: Shell, commit: Commit, tmp_path: Path) -> None:
+    (tmp_path / "source" / ".mailmap").write_text("Bob <bob@acme.com> <alice@acme.com>\n")
+
+    own = commit("alice@acme.com")
+
+    assert refused(approve(shell), own)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("assumed-role/awsreservedsso_deploy_0a1b/alice@acme.com", True),
+        ("assumed-role/*/alice@acme.com", True),
+        ("assumed-role/awsreservedsso_deploy_????/*", True),
+        ("assumed-role/awsreservedsso_deploy_???/*", False),
+        ("assumed-role/*/alice", False),
+        ("alice@acme.com", False),
+        ("assumed-role/awsreservedsso_deploy_0a1[a-z]/*", False),
+        ("assumed-role/awsreservedsso_deploy_0a1\\b/*", False),
+        ("*", True),
+        ("*) touch done;; *", False),
+        ("$(touch done)", False),
+    ],
+)
+def test_patterns_have_no_wildcards_but_two(
+    shell: Shell, commit: Commit, tmp_path: Path, pattern: str, matches: bool
+) -> None:
+    (tmp_path / "source" / "assumed-role").mkdir()  # a pattern is no path
+    own = commit("dependabot[bot]@acme.com")
+    authors = f"a*@acme.com *\ndependabot[bot]@acme.com user/x\ndependabot[bot]@acme.com {pattern}\nd* *"
+
+    assert refused(approve(shell, authors=authors), own, "dependabot[bot]@acme.com") is matches
+    assert not list(tmp_path.rglob("done"))
+
+
+@pytest.mark.parametrize("approver", [None, "", "alice", "arn:aws:iam::111122223333:role/Deploy", "$(touch done)"])
+def test_who_cannot_be_told_approves_nothing(
+    shell: Shell, commit: Commit, tmp_path: Path, approver: str | None
+) -> None:
+    commit()
+    done = approve(shell, approver)
+
+    assert done.returncode != 0
+    assert f"CodePipeline does not say who has approved it ('{approver or ''}')" in done.stdout
+    assert not list(tmp_path.rglob("done"))
+
+
+def test_what_nobody_approved_is_not_applied(shell: Shell, commit: Commit) -> None:
+    commit()
+    rejected = {**action("Approve", "Failed"), "updatedBy": APPROVER}
+    done = shell(APPROVED_BY, ANSWER=json.dumps({"actionExecutionDetails": [rejected]}), STACK_AUTHORS=AUTHORS)
+
+    assert done.returncode != 0
+    assert "CodePipeline does not say who has approved it" in done.stdout
+
+
+def test_of_a_stage_that_ran_again_the_last_approval_counts(shell: Shell, commit: Commit) -> None:
+    own = commit("alice@acme.com")
+    bob = {**action("Approve", "Succeeded"), "updatedBy": "arn:aws:iam::111122223333:user/bob"}
+    alice = {**bob, "updatedBy": APPROVER}
+
+    assert not refused(approve(shell, APPROVER, AUTHORS, bob), "")
+    assert refused(approve(shell, bob["updatedBy"], AUTHORS, alice), own)
+
+
+def test_commits_that_cannot_be_read_are_not_applied(shell: Shell) -> None:
+    assert approve(shell).returncode != 0
+
+
+def test_where_no_authors_are_known_nobody_is_asked_about(shell: Shell) -> None:
+    assert shell("approved_by_another", STACK_AUTHORS="").returncode == 0
+    assert shell("approved_by_another").returncode == 0
 
 
 # The mark of a used plan: Terraform's answer about it, without S3.

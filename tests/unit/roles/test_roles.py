@@ -33,7 +33,15 @@ SETTINGS = {
         "state_backend_kms_key_arn": "kms_key_arn",
         "state_backend_log_retention_in_days": "log_retention_in_days",
         "state_backend_policy_statements": "state_bucket_policy_statements",
+        "state_backend_sealed": "sealed",
+        "state_backend_installers": "installers",
+        "state_backend_state_readers": "state_readers",
+        "state_backend_break_glass_role": "break_glass_role",
+        "state_backend_break_glass_principals": "break_glass_principals",
+        "state_backend_permissions_boundary": "permissions_boundary",
+        "state_backend_connection_arn": "connection_arn",
     },
+    "iam": {"iam_region": "region", "iam_alarm_emails": "alarm_emails"},
     "pipeline": {
         "pipeline_region": "region",
         "pipeline_connection": "connection",
@@ -144,7 +152,7 @@ def test_links_of_the_readme_lead_somewhere(role: str) -> None:
 
 def test_the_readme_names_statements_that_the_installer_s_policy_has(role: str) -> None:
     needs = readme(role).split("## Needs")[1]
-    source = (ROOT / "plugins/module_utils/_estate/people.py").read_text(encoding="utf-8")
+    source = (ROOT / "plugins/module_utils/_estate/installer.py").read_text(encoding="utf-8")
 
     named = re.findall(r"`([A-Z][A-Za-z]+)`", needs)
     assert named
@@ -164,15 +172,17 @@ def test_a_setting_that_a_role_repeats_is_the_same(role: str, option: str, setti
     assert of_role.get("elements") == of_estate.get("elements")
     if setting != "log_retention_in_days":  # the role leaves the numbers to the module
         assert of_role.get("choices") == of_estate.get("choices")
-    if not of_estate.get("required"):
+    if setting == "sealed":  # needs installers and break-glass role, which a role alone does not have
+        assert (of_role["default"], of_estate["default"]) == (False, True)
+    elif not of_estate.get("required"):
         assert of_role["default"] == of_estate.get("default", "")
 
 
 def test_every_setting_reaches_a_role() -> None:
     taken = {setting for pairs in SETTINGS.values() for setting in pairs.values()}
 
-    # The boundary goes to the role iam within the foundation.
-    assert set(spec.SETTINGS) == taken | {"permissions_boundary"}
+    # The authors go to the role pipeline within the foundation.
+    assert set(spec.SETTINGS) == taken | {"authors"}
 
 
 def test_the_playbooks_hand_every_setting_over() -> None:

@@ -13,16 +13,20 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, plan_item
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     codebuild_project,
     codeconnection,
     codepipeline,
     dynamodb_table,
+    eventbridge_rule,
+    iam_policy,
     iam_role,
     kms_key,
     log_group,
     s3_bucket,
+    sns_topic,
     ssm_parameter,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN
@@ -34,9 +38,12 @@ MODULES = {
     "pipeline": (codepipeline.Codepipeline, codepipeline.OPTIONS),
     "table": (dynamodb_table.DynamodbTable, dynamodb_table.OPTIONS),
     "role": (iam_role.IamRole, iam_role.OPTIONS),
+    "policy": (iam_policy.IamPolicy, iam_policy.OPTIONS),
     "key": (kms_key.KmsKey, kms_key.OPTIONS),
     "log_group": (log_group.LogGroup, log_group.OPTIONS),
     "bucket": (s3_bucket.S3Bucket, s3_bucket.OPTIONS),
+    "rule": (eventbridge_rule.EventbridgeRule, eventbridge_rule.OPTIONS),
+    "topic": (sns_topic.SnsTopic, sns_topic.OPTIONS),
     "parameter": (ssm_parameter.SsmParameter, ssm_parameter.OPTIONS),
 }
 
@@ -420,8 +427,15 @@ class TestOthers:
             ("log_group", {"name": "a b"}, "name"),
             ("bucket", {"name": "A"}, "name"),
             ("role", {"name": "ä/"}, "name"),
+            ("policy", {"name": "ä"}, "name"),
+            ("policy", {"name": "p" * 129}, "name"),
+            ("policy", {"name": "p", "path": "gitops/"}, "path"),
+            ("policy", {"name": "p", "policy": {}}, "policy"),
+            ("policy", {"name": "p", "policy": {"Id": "x" * 6136}}, "policy"),
             ("key", {"alias": "x", "pending_window": 7}, "alias"),
             ("parameter", {"name": "/aws/x"}, "name"),
+            ("topic", {"name": "x.fifo"}, "name"),
+            ("rule", {"name": "a/b"}, "name"),
         ],
     )
     def test_bad_input(self, kinds: dict[str, Kind], kind: str, options: Settings, option: str) -> None:
@@ -446,8 +460,12 @@ class TestOthers:
             ("log_group", {"name": "/aws/code-build/a_b.c#d"}),
             ("bucket", {"name": "a.b-c"}),
             ("role", {"name": "a+b=c,d.e@f_g-h"}),
+            ("policy", {"name": "a+b=c,d.e@f_g-h", "path": "/a/b/", "policy": {"Id": "x" * 6135}}),
+            ("policy", {"name": "p" * 128, "path": "/", "policy": {"Id": "x " * 6000}}),
             ("key", {"alias": "alias/a", "pending_window": 7}),
             ("parameter", {"name": "/gitops/aws/x"}),
+            ("topic", {"name": "a-B_1"}),
+            ("rule", {"name": "a.B-c_1", "schedule_expression": "rate(1 day)"}),
         ],
     )
     def test_good_input(self, kinds: dict[str, Kind], kind: str, options: Settings) -> None:
@@ -534,3 +552,58 @@ def test_new_connection_needs_a_provider_or_a_host(kinds: dict[str, Kind]) -> No
     assert conflicts() == ["provider_type: it, or host_arn, must be given to create a connection"]
     assert conflicts(provider_type="GitHub") == []
     assert conflicts(host_arn="arn:aws:codeconnections:eu-central-1:123456789012:host/h") == []
+
+
+class TestTopic:
+    @staticmethod
+    def policy(**statement: Any) -> Settings:
+        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", **statement}]}
+
+    def test_sns_writes_its_name_in_capitals(self) -> None:
+        mine = self.policy(Action=["sns:Publish", "sns:Subscribe"])
+
+        assert sns_topic.same_policy(self.policy(Action=["SNS:Subscribe", "SNS:Publish"]), mine)
+        assert not sns_topic.same_policy(self.policy(Action="SNS:Publish"), mine)
+        assert not sns_topic.same_policy(self.policy(NotAction="sns:Publish"), self.policy(Action="sns:Publish"))
+
+    def test_a_nested_filter_is_only_written_where_it_is_about_bodies(self) -> None:
+        flat = {"raw_message_delivery": False, "filter_policy": {"a": ["1"]}}
+
+        for scope, order in (("MessageBody", ["Scope", ""]), ("MessageAttributes", ["", "Scope"])):
+            written = sns_topic._written({**flat, "filter_policy_scope": scope})
+            assert [name[12:] for name in written if name.startswith("Filter")] == order
+
+
+class TestRule:
+    MANAGED = Resource(
+        {"name": "r", "event_bus_name": "default", "event_pattern": {"source": ["x"]}},
+        {"arn": "a", "state": "ENABLED", "managed_by": "codepipeline.amazonaws.com"},
+    )
+
+    def test_a_rule_that_aws_made_is_left_alone(self, kinds: dict[str, Kind]) -> None:
+        step = plan_item(
+            kinds["rule"], eventbridge_rule.OPTIONS, item("rule", name="r", description="x"), self.MANAGED, True
+        )
+
+        assert "EventBridge rule r: it belongs to codepipeline.amazonaws.com" in str(step.error)
+        with pytest.raises(Refused, match=r"belongs to codepipeline\.amazonaws\.com"):
+            kinds["rule"].check_delete(self.MANAGED, item("rule", name="r"))
+
+    def test_a_target_that_failed_is_an_error(self) -> None:
+        failed = {"TargetId": "t", "ErrorCode": "ManagedRuleException", "ErrorMessage": "why"}
+
+        eventbridge_rule._check({"FailedEntryCount": 0, "FailedEntries": []}, "PutTargets")
+        with pytest.raises(Refused, match="PutTargets failed for target t: ManagedRuleException: why"):
+            eventbridge_rule._check({"FailedEntryCount": 1, "FailedEntries": [failed]}, "PutTargets")
+
+    def test_defaults_and_spelling_of_targets(self, kinds: dict[str, Kind]) -> None:
+        target = {"id": "t", "arn": "arn:x", "input": '{"a": [1, 2]}'}
+        current = {**self.MANAGED.settings, "targets": [target]}
+
+        def differs(**other: Any) -> set[str]:
+            wanted = item("rule", name="r", targets=[{**target, **other}])
+            return changed(kinds["rule"], eventbridge_rule.OPTIONS, current, wanted)
+
+        assert differs(input={"a": [1, 2]}, maximum_retry_attempts=185, maximum_event_age_in_seconds=86400) == set()
+        assert differs(input={"a": [2, 1]}) == {"targets"}
+        assert differs(maximum_retry_attempts=0) == {"targets"}

@@ -25,10 +25,13 @@ MODULES = {
     "codeconnections": "connections",
     "codepipelines": "pipelines",
     "dynamodb_tables": "tables",
+    "eventbridge_rules": "rules",
+    "iam_policies": "policies",
     "iam_roles": "roles",
     "kms_keys": "kms_keys",
     "log_groups": "log_groups",
     "s3_buckets": "buckets",
+    "sns_topics": "topics",
     "ssm_parameters": "parameters",
 }
 

@@ -63,7 +63,8 @@ def answer(shape: Any, within: tuple[str, ...] = ()) -> Any:
     if shape.type_name == "structure":
         if shape.name in within:
             return {}
-        return {name: answer(member, (*within, shape.name)) for name, member in shape.members.items()}
+        members = {name: answer(member, (*within, shape.name)) for name, member in shape.members.items()}
+        return {**members, **({"IsTruncated": False} if "IsTruncated" in members else {})}  # there is no further page
     return {"list": [], "map": {}, "string": ARN, "boolean": True, "blob": b""}.get(shape.type_name, 1)
 
 

@@ -23,10 +23,13 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     codeconnection,
     codepipeline,
     dynamodb_table,
+    eventbridge_rule,
+    iam_policy,
     iam_role,
     kms_key,
     log_group,
     s3_bucket,
+    sns_topic,
     ssm_parameter,
 )
 
@@ -53,12 +56,12 @@ class Compared:
     ours: dict[str, str] = field(default_factory=dict)
 
     def shape(self) -> Shape:
-        """botocore's shape of the input, or of the member."""
+        """botocore's shape of the input, or of the member, or of what the member is a list of."""
         service, _, operation = self.operation.partition(":")
         operation, _, member = operation.partition(".")
         shape = model(service).operation_model(operation).input_shape
         assert shape is not None
-        return shape.members[member] if member else shape
+        return inside(shape.members[member]) if member else shape
 
     def __str__(self) -> str:
         return self.operation
@@ -150,6 +153,7 @@ FOUNDATION = [
         renamed={"role_name": "name", "assume_role_policy_document": "assume_role_policy"},
         ours=dict.fromkeys(("inline_policies", "managed_policies"), "have operations of their own"),
     ),
+    Compared("iam:CreatePolicy", iam_policy.OPTIONS, renamed={"policy_name": "name", "policy_document": "policy"}),
     Compared(
         "kms:CreateKey",
         kms_key.OPTIONS,
@@ -173,6 +177,7 @@ FOUNDATION = [
             "key_schema": "hash_key",
             "sse_specification": "kms_key_id",
             "deletion_protection_enabled": "deletion_protection",
+            "resource_policy": "policy",
         },
         left_out={
             "attribute_definitions": "follow from hash_key",
@@ -183,7 +188,6 @@ FOUNDATION = [
                 "local_secondary_indexes",
                 "on_demand_throughput",
                 "provisioned_throughput",
-                "resource_policy",
                 "stream_specification",
                 "table_class",
                 "vector_indexes",
@@ -231,6 +235,56 @@ FOUNDATION = [
             ),
             "force": "deletes what is in the bucket, too",
         },
+    ),
+    Compared(
+        "sns:CreateTopic",
+        sns_topic.OPTIONS,
+        left_out={
+            "attributes": "a map: display_name, kms_key_id, policy",
+            **later("data_protection_policy"),
+        },
+        ours={
+            **dict.fromkeys(sns_topic.ATTRIBUTES, "in the attributes"),
+            "subscriptions": "have an operation of their own, compared below",
+        },
+    ),
+    Compared(
+        "sns:Subscribe",
+        sns_topic.SUBSCRIPTION,
+        left_out={
+            "attributes": "a map",
+            "return_subscription_arn": "without it AWS tells whether the subscription is confirmed",
+            "topic_arn": "found by the topic's name",
+        },
+        ours=dict.fromkeys(
+            ("filter_policy", "filter_policy_scope", "raw_message_delivery", "redrive_policy_target"),
+            "in the attributes",
+        ),
+    ),
+    Compared(
+        "events:PutRule",
+        eventbridge_rule.OPTIONS,
+        renamed={"state": "enabled"},
+        ours={
+            "targets": "have an operation of their own, compared below",
+            "all_management_events": "is one of the states of AWS",
+        },
+    ),
+    Compared(
+        "events:PutTargets.Targets",
+        eventbridge_rule.TARGET,
+        renamed={"dead_letter_config": "dead_letter_arn", "retry_policy": "maximum_retry_attempts"},
+        left_out=later(
+            "app_sync_parameters",
+            "batch_parameters",
+            "ecs_parameters",
+            "kinesis_parameters",
+            "redshift_data_parameters",
+            "run_command_parameters",
+            "sage_maker_pipeline_parameters",
+            "sqs_parameters",
+        ),
+        ours={"maximum_event_age_in_seconds": "in the retry_policy"},
     ),
 ]
 

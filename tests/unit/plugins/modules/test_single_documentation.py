@@ -16,8 +16,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 
 from ansible_collections.gitops.aws.plugins.module_utils import (
+    _access_checks,
     _approvals,
     _builds,
+    _diagnosis_executions,
     _executions,
     _lock_holders,
     _state_restore,
@@ -30,6 +32,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "codepipeline_approval": _approvals.ARGUMENTS,
     "codepipeline_execution": _executions.ARGUMENTS,
     "codepipeline_stage_transition": stage_transition.ARGUMENTS,
+    "pipeline_diagnosis_info": _diagnosis_executions.ARGUMENTS,
+    "iam_access_info": _access_checks.ARGUMENTS,
     "terraform_lock": _lock_holders.ARGUMENTS,
     "terraform_locks_info": _lock_holders.INFO_ARGUMENTS,
     "terraform_state": _state_restore.ARGUMENTS,

@@ -26,7 +26,9 @@ def stack() -> Callable[..., dict[str, Any]]:
 
     def make(**values: Any) -> dict[str, Any]:
         given = {"name": "network", "repository": "acme/infrastructure", **values}
-        _settings, stacks, problems = spec.check({"region": REGION, "connection": "github"}, [given], [REGION])
+        _settings, stacks, problems = spec.check(
+            {"region": REGION, "connection": "github", "sealed": False}, [given], [REGION]
+        )
         assert problems == []
         return stacks[0]
 
@@ -38,12 +40,19 @@ def foundation() -> Callable[..., dict[str, Any]]:
     """Makes a foundation as the roles pass it on, with the settings given."""
 
     def make(**values: Any) -> dict[str, Any]:
-        given = {"region": REGION, "connection": "github", "kms_key_arn": KEY, **values}
+        given = {
+            "region": REGION,
+            "connection": "github",
+            "kms_key_arn": KEY,
+            "installers": ["role/platform"],
+            **values,
+        }
         settings, _stacks, problems = spec.check(given, [], [REGION])
         assert problems == []
         boundary = settings["permissions_boundary"] or ""
         shared = names.foundation_of(settings, ACCOUNT, "aws")
-        return {**shared, "connection_arn": CONNECTION, "permissions_boundary": boundary}
+        own = {"permissions_boundary": boundary, "authors": settings["authors"]}
+        return {**shared, "connection_arn": CONNECTION, **own}
 
     return make
 

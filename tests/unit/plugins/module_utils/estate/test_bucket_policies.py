@@ -34,7 +34,7 @@ def found(statement: dict[str, Any]) -> list[str]:
 
 
 def test_our_own_policies_lock_nobody_out() -> None:
-    for policy in (policies.state_bucket_policy(BUCKET, KEY, []), policies.artifact_bucket_policy(BUCKET)):
+    for policy in (policies.state_bucket_policy(BUCKET, KEY, []), policies.artifact_bucket_policy(BUCKET, [])):
         assert policies.locks_out(policy, BUCKET, CALLER) == []
         assert all(statement["Effect"] == "Deny" for statement in policy["Statement"])
 
@@ -54,7 +54,7 @@ def test_uploads_of_states_must_name_the_key() -> None:
 
 
 def test_plain_http_is_refused_for_bucket_and_objects() -> None:
-    for policy in (policies.state_bucket_policy(BUCKET, KEY, []), policies.artifact_bucket_policy(BUCKET)):
+    for policy in (policies.state_bucket_policy(BUCKET, KEY, []), policies.artifact_bucket_policy(BUCKET, [])):
         tls = policy["Statement"][0]
         assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         assert tls["Resource"] == [BUCKET, f"{BUCKET}/*"]

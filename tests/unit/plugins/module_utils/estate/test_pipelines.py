@@ -535,6 +535,35 @@ def test_nothing_secret_is_read_without_need(projects: Any, values: dict[str, An
         assert "parameter-store" not in project["source"]["buildspec"]
 
 
+# Authors
+
+
+@pytest.mark.parametrize(("approval", "asked"), [(True, {"apply", "destroy"}), (False, {"destroy"})])
+def test_where_somebody_approves_the_authors_are_known(projects: Any, approval: bool, asked: set[str]) -> None:
+    authors = {"Bob@acme.com": ["user/Bob", "assumed-role/Ops/bob"], "alice@acme.com": "assumed-role/*/alice@acme.com"}
+
+    found = projects({"authors": authors}, approval=approval, pull_requests=True)
+
+    lines = "bob@acme.com user/bob\nbob@acme.com assumed-role/ops/bob\nalice@acme.com assumed-role/*/alice@acme.com"
+    assert {step: variables(project).get("STACK_AUTHORS") for step, project in found.items()} == {
+        step: lines if step in asked else None for step in found
+    }
+
+
+def test_without_authors_nobody_is_compared(foundation: Make, stack: Make, buildspecs: dict[str, str]) -> None:
+    for shared in (foundation(), {key: value for key, value in foundation().items() if key != "authors"}):
+        for project in pipelines.stack_projects([stack()], shared, buildspecs):
+            assert "STACK_AUTHORS" not in variables(project)
+
+
+@pytest.mark.parametrize("step", ["apply", "destroy"])
+def test_who_approved_is_looked_at_before_the_plan_is_used(projects: Any, step: str) -> None:
+    commands = yaml.safe_load(projects()[step]["source"]["buildspec"])["phases"]["pre_build"]["commands"]
+
+    places = [commands.index(each) for each in ("same_manifest", "approved_by_another", "same_as_planned")]
+    assert places == sorted(places)
+
+
 # What the builds run
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names
-from ansible_collections.gitops.aws.plugins.module_utils._estate.people import installer_policy, operator_policy
+from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names, seal
+from ansible_collections.gitops.aws.plugins.module_utils._estate.installer import installer_policies
+from ansible_collections.gitops.aws.plugins.module_utils._estate.people import operator_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
 
 with warnings.catch_warnings():
@@ -31,6 +32,8 @@ MEANT = (
     # Either name of the action authorises connections of the one that the user has.
     ("RESOURCE_MISMATCH", "codestar-connections:UseConnection"),
     ("RESOURCE_MISMATCH", "codeconnections:UseConnection"),
+    # What it knows of them is the streams of tables, whose policies are others.
+    ("RESOURCE_MISMATCH", "dynamodb:PutResourcePolicy"),
     # Who installs writes the policies of the buckets, and could allow himself more.
     ("RESOURCE_POLICY_PRIVILEGE_ESCALATION", "s3:PutBucketPolicy"),
     # A list is of the whole account.
@@ -38,6 +41,17 @@ MEANT = (
     # The key's ARN is compared letter by letter, as AWS's own examples do.
     ("MISMATCHED_TYPE_BUT_USABLE", "StringNotEquals requires a value of type String but given Arn"),
 )
+
+
+def installer_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:
+    """All that the installer may, in one document."""
+    documents = installer_policies(foundation, stacks).values()
+    return {"Version": "2012-10-17", "Statement": [one for document in documents for one in document["Statement"]]}
+
+
+def installer_part(part: str, foundation: dict[str, Any]) -> dict[str, Any]:
+    """One of the two documents."""
+    return installer_policies(foundation, [])[part]
 
 
 def findings(policy: dict[str, Any]) -> list[str]:
@@ -88,13 +102,20 @@ def test_policies_of_buckets(foundation: Make) -> None:
     shared = foundation()
     state, artifacts = (names.bucket_arn(shared, shared[key]) for key in ("state_bucket", "artifact_bucket"))
 
-    assert findings(bucket_policies.state_bucket_policy(state, shared["kms_key_arn"], [])) == []
-    assert findings(bucket_policies.artifact_bucket_policy(artifacts)) == []
+    assert (
+        findings(bucket_policies.state_bucket_policy(state, shared["kms_key_arn"], seal.state_bucket(shared, []))) == []
+    )
+    assert findings(bucket_policies.artifact_bucket_policy(artifacts, seal.artifact_bucket(shared, []))) == []
 
 
-@pytest.mark.parametrize(
-    "policy", [partial(installer_policy, stacks=[]), operator_policy], ids=["installer", "operator"]
-)
+PEOPLE = {
+    "installer_state": partial(installer_part, "installer_state"),
+    "installer_pipelines": partial(installer_part, "installer_pipelines"),
+    "operator": operator_policy,
+}
+
+
+@pytest.mark.parametrize("policy", PEOPLE.values(), ids=PEOPLE.keys())
 @pytest.mark.parametrize(
     "settings",
     [
@@ -120,16 +141,18 @@ def may(document: dict[str, Any], action: str, resource: str) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    "policy", [partial(installer_policy, stacks=[]), operator_policy], ids=["installer", "operator"]
-)
+@pytest.mark.parametrize("policy", PEOPLE.values(), ids=PEOPLE.keys())
 def test_people_get_no_whole_service_and_change_nothing_everywhere(foundation: Make, policy: Any) -> None:
     for statement in policy(foundation())["Statement"]:
         assert not any("*" in action for action in statement["Action"])
         if "*" in statement["Resource"]:
-            writes = {a for a in statement["Action"] if not a.split(":")[1].startswith(("Describe", "Get", "List"))}
+            writes = {
+                a
+                for a in statement["Action"]
+                if not a.split(":")[1].startswith(("Describe", "Get", "List", "Simulate"))
+            }
             # AWS gives these their ids; a key can be made, and tagged, only with the tag that makes it ours.
-            assert writes <= {"codeconnections:CreateConnection", "kms:CreateKey", "kms:TagResource"}
+            assert writes <= {"codeconnections:CreateConnection", "kms:CreateKey", "kms:TagResource", "sns:Unsubscribe"}
             if "kms:CreateKey" in writes:
                 assert statement["Condition"] == {"StringEquals": {"aws:RequestTag/gitops:estate": "gitops"}}
 

@@ -99,7 +99,10 @@ def test_nobody_reaches_another_stack(roles: Any, purpose: str) -> None:
 
 @pytest.mark.parametrize("purpose", ["plan", "apply", "pipeline"])
 def test_nothing_may_be_done_to_anything(roles: Any, purpose: str) -> None:
-    for statement in statements(roles(credentials="parameter_store")[purpose]):
+    made = roles(credentials="parameter_store")[purpose]
+    seal = made["inline_policies"].pop("seal", {"Statement": []})
+    assert {statement["Effect"] for statement in seal["Statement"]} <= {"Deny"}
+    for statement in statements(made):
         assert statement["Effect"] == "Allow"
         assert "*" not in statement["Resource"]
         assert not any("*" in action for action in statement["Action"])
@@ -109,8 +112,11 @@ def test_the_lock_is_the_stack_s_own_item(roles: Any) -> None:
     item = f"gitops-{ACCOUNT}-{REGION}-state/{STATE_KEY}"
     written = {}
     for role in ("plan", "apply"):
-        made = statements(roles()[role])
-        (lock,) = [statement for statement in made if "dynamodb:PutItem" in statement["Action"]]
+        made = roles()[role]
+        (no_other,) = [one for one in made["inline_policies"].pop("seal")["Statement"] if one["Sid"] == "NoOtherLock"]
+        (lock,) = [statement for statement in statements(made) if "dynamodb:PutItem" in statement["Action"]]
+        allowed = lock["Condition"]["ForAllValues:StringEquals"]
+        assert no_other["Condition"] == {"ForAnyValue:StringNotEquals": allowed}
         written[role] = lock["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
         assert lock["Resource"] == [TABLE]
 
@@ -294,6 +300,7 @@ def test_a_review_reads_and_writes_nothing_but_its_log(roles: Any, foundation: M
 
     assert role["inline_policies"].pop("stack")["Statement"] == [read]
     assert may(role, "s3:GetObject", f"{STATE}/{STATE_KEY}")
+    assert {one["Effect"] for one in role["inline_policies"].pop("seal")["Statement"]} == {"Deny"}
     actions = {action for statement in statements(role) for action in statement["Action"]}
     assert actions == {
         "codeconnections:GetConnection",
@@ -334,6 +341,7 @@ def test_permissions_of_a_stack_go_where_they_belong(roles: Any) -> None:
     reader, writer = "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/PowerUserAccess"
 
     made = roles(
+        {"sealed": False},
         plan_permissions=[read],
         apply_permissions=[write],
         plan_managed_policies=[reader],
@@ -347,6 +355,30 @@ def test_permissions_of_a_stack_go_where_they_belong(roles: Any) -> None:
     assert made["pipeline"]["managed_policies"] == []
     assert "stack" not in made["pipeline"]["inline_policies"]
     assert "stack" not in roles()["plan"]["inline_policies"]
+
+
+def test_the_seal_is_on_every_build_s_role(roles: Any) -> None:
+    seal = f"arn:aws:iam::{ACCOUNT}:policy/gitops-seal"
+    made = roles(pull_requests=True)
+
+    assert {name for name, role in made.items() if seal in role["managed_policies"]} == {"plan", "apply", "review"}
+    assert {name for name, role in made.items() if "seal" in role["inline_policies"]} == {"plan", "apply", "review"}
+    assert not [r for r in roles({"sealed": False}).values() if "seal" in r["inline_policies"] or r["managed_policies"]]
+
+
+@pytest.mark.parametrize(("purpose", "suffixes"), [("plan", [".tflock"]), ("apply", ["", ".tflock", ".errored"])])
+def test_a_build_encrypts_its_own_state_only(roles: Any, purpose: str, suffixes: list[str]) -> None:
+    (seal,) = [
+        statement
+        for statement in roles()[purpose]["inline_policies"]["seal"]["Statement"]
+        if statement["Sid"] == "NoOtherState"
+    ]
+
+    own = [f"{STATE}/{STATE_KEY}{suffix}" for suffix in suffixes]
+    assert seal["Condition"]["StringNotLike"]["kms:EncryptionContext:aws:s3:arn"] == [*own, ARTIFACTS, f"{ARTIFACTS}/*"]
+    # In a bucket of the user's, which may have a bucket key, KMS is not told the object.
+    existing = roles({"create_state_bucket": False, "state_bucket": "theirs"})[purpose]["inline_policies"]["seal"]
+    assert "NoOtherState" not in [statement["Sid"] for statement in existing["Statement"]]
 
 
 def test_the_boundary_is_on_every_role(roles: Any) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate import spec
 
 REGIONS = ["ap-southeast-1", "eu-central-1", "eu-central-2", "us-east-1"]
 ACCOUNT = "111122223333"
-SETTINGS = {"region": "eu-central-1", "connection": "github"}
+SETTINGS = {"region": "eu-central-1", "connection": "github", "installers": ["role/platform"]}
 STACK = {"name": "network", "repository": "acme/infrastructure"}
 READ = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
@@ -120,7 +120,7 @@ def test_an_unknown_key_is_named_with_the_nearest_that_exists() -> None:
 def test_an_unknown_key_like_no_other_gets_no_suggestion() -> None:
     (found,) = of_settings(zzz=1)
 
-    assert found.startswith("settings.zzz: unknown key. Allowed are: artifact_bucket, ")
+    assert found.startswith("settings.zzz: unknown key. Allowed are: alarm_emails, artifact_bucket, ")
 
 
 def test_a_key_that_is_no_text() -> None:
@@ -292,11 +292,11 @@ def test_names_of_buckets_must_fit_what_they_are_made_of(region: str, longest: i
 
 
 def test_a_connection_must_be_given_by_name_or_arn() -> None:
-    (found,) = problems({"region": "eu-central-1"}, [STACK])
+    (found,) = problems({"region": "eu-central-1", "installers": ["role/platform"]}, [STACK])
 
     assert found.startswith("settings.connection: must be given")
     arn = f"arn:aws:codestar-connections:eu-central-1:{ACCOUNT}:connection/4dfa8f62"
-    assert problems({"region": "eu-central-1", "connection_arn": arn}, [STACK]) == []
+    assert problems({"region": "eu-central-1", "connection_arn": arn, "sealed": False}, [STACK]) == []
 
 
 def test_a_connection_name_that_is_too_long() -> None:
@@ -728,6 +728,68 @@ def test_sids_differ_within_the_policy_that_the_apply_role_gets() -> None:
     assert of_stack(plan_permissions=[READ, READ], apply_permissions=[READ]) == []
 
 
+# Authors
+
+
+@pytest.mark.parametrize(
+    "authors",
+    [
+        {"alice@acme.com": "user/alice"},
+        {"alice@acme.com": "user/people/alice", "49699333+dependabot[bot]@users.noreply.github.com": "user/x"},
+        {"o'neil+a@acme.com": ["assumed-role/AWSReservedSSO_*/alice@acme.com", "user/al?ce", "root"]},
+        {"a@localhost": "federated-user/a"},
+        None,
+    ],
+)
+def test_authors_that_can_be_told(authors: Any) -> None:
+    assert of_settings(authors=authors) == []
+
+
+@pytest.mark.parametrize("email", ["alice", "alice@", "a b@acme.com", "<alice@acme.com>", "ä@acme.com", "a@b@c", 5])
+def test_keys_of_authors_that_are_no_address(email: Any) -> None:
+    (found,) = of_settings(authors={email: "user/alice"})
+
+    assert found == f"settings.authors: {str(email)!r} is not allowed; allowed is an e-mail address as key"
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        "alice",
+        "role/Developers",
+        "assumed-role/Developers",
+        "user/",
+        "user/a[bc]",
+        "user/a b",
+        "user/a\nb",
+        "user/$(id)",
+        "user/a\\",
+        f"arn:aws:iam::{ACCOUNT}:user/alice",
+        "*",
+        "",
+        None,
+        5,
+        [],
+        ["user/alice", 5],
+        {"a": 1},
+    ],
+)
+def test_principals_of_authors_that_aws_never_shows(principal: Any) -> None:
+    (found,) = of_settings(authors={"alice@acme.com": principal})
+
+    assert found.startswith(
+        f"settings.authors.alice@acme.com: {principal!r} is not allowed; allowed is user/<name> or assumed-role/"
+    )
+
+
+def test_as_many_authors_as_a_build_takes() -> None:
+    authors = {f"person{number:03}@acme.com": f"user/person{number:03}" for number in range(119)}
+
+    assert of_settings(authors=authors | {"a@acme.com": f"user/{'a' * 34}"}) == []
+    (found,) = of_settings(authors=authors | {"a@acme.com": f"user/{'a' * 35}"})
+    assert found.startswith("settings.authors: 120 addresses with their principals have 4097 characters; at most 4096 ")
+
+
 # Variables of the playbook
 
 
@@ -776,3 +838,66 @@ def test_no_input_is_too_strange(settings_given: Any, stacks_given: Any) -> None
 def test_no_statement_is_too_strange(statements: Any) -> None:
     of_stack(plan_permissions=statements)
     of_settings(state_bucket_policy_statements=statements)
+
+
+# The seal
+
+
+def test_a_sealed_estate_must_say_who_installs_it() -> None:
+    settings = {"region": "eu-central-1", "connection": "github"}
+
+    (found,) = problems(settings)
+    assert found.startswith("settings.installers: must be given, who runs site.yml, such as [role/platform]")
+    assert problems({**settings, "sealed": False}) == []
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        "role/platform",
+        "user/alice",
+        "role/teams/platform",
+        "role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Admin_*",
+        f"arn:aws:iam::{ACCOUNT}:role/platform",
+    ],
+)
+@pytest.mark.parametrize("key", ["installers", "state_readers", "break_glass_principals"])
+def test_principals_that_are_taken(key: str, one: str) -> None:
+    assert of_settings(**{key: [one]}) == []
+
+
+@pytest.mark.parametrize(
+    "one", ["platform", "role/", "group/admins", f"arn:aws:sts::{ACCOUNT}:assumed-role/a/b", "*", "role/a b"]
+)
+@pytest.mark.parametrize("key", ["installers", "state_readers", "break_glass_principals"])
+def test_principals_that_iam_does_not_have(key: str, one: str) -> None:
+    (found,) = of_settings(**{key: [one]})
+
+    assert found.startswith(f"settings.{key}: {one!r} is not allowed; allowed is user/<name> or role/<name>")
+
+
+@pytest.mark.parametrize("one", ["role/*", "user/*", "role/*/*", f"arn:aws:iam::{ACCOUNT}:role/*"])
+def test_a_seal_that_spares_everybody_is_none(one: str) -> None:
+    (found,) = of_settings(installers=[one])
+
+    assert found.startswith(f"settings.installers: {one!r} is everybody")
+
+
+@pytest.mark.parametrize("role", ["role/emergency-*", "user/alice"])
+def test_the_break_glass_role_is_one_role(role: str) -> None:
+    assert of_settings(break_glass_role=role) == [
+        f"settings.break_glass_role: {role!r} must be one role, without *: role/<name>"
+    ]
+
+
+def test_who_takes_a_role_of_the_user_s_is_said_by_that_role() -> None:
+    (found,) = of_settings(break_glass_role="role/emergency", break_glass_principals=["user/alice"])
+
+    assert found.startswith("settings.break_glass_principals: is of no use with break_glass_role")
+
+
+def test_alarms_go_to_addresses() -> None:
+    assert of_settings(alarm_emails=["ops@example.com"]) == []
+    assert of_settings(alarm_emails=["ops"]) == [
+        "settings.alarm_emails: 'ops' is not allowed; allowed is an e-mail address"
+    ]

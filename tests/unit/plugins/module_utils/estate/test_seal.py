@@ -1,0 +1,254 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whom the Deny statements spare; and that stacks come and go without a change of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.gitops.aws.plugins.module_utils._estate import attempts, break_glass, guardrails, names, seal
+
+Make = Callable[..., dict[str, Any]]
+IAM = "arn:aws:iam::111122223333"
+BREAK_GLASS = f"{IAM}:role/gitops-break-glass"
+
+
+def all_policies(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        "state_bucket": seal.state_bucket(shared, stacks),
+        "artifact_bucket": seal.artifact_bucket(shared, stacks),
+        "lock_table": seal.lock_table(shared, stacks)["Statement"],
+        "key": seal.key(shared, stacks)["Statement"][1:],
+    }
+
+
+def spared(statement: dict[str, Any]) -> list[str]:
+    return [*statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]]
+
+
+def test_every_statement_spares_the_break_glass_role_and_aws_itself(foundation: Make) -> None:
+    for statements in all_policies(foundation(), []).values():
+        for statement in statements:
+            assert statement["Effect"] == "Deny"
+            assert spared(statement)[-1] == BREAK_GLASS
+            assert statement["Condition"]["Bool"] == {"aws:PrincipalIsAWSService": "false"}
+
+
+def test_settings_are_the_installers_and_writing_is_not(foundation: Make) -> None:
+    for kind, statements in all_policies(foundation(), []).items():
+        by_sid = {statement["Sid"]: statement for statement in statements}
+        assert spared(by_sid["OnlyInstallersChange"]) == [f"{IAM}:role/platform", BREAK_GLASS]
+        writing = [
+            s for sid, s in by_sid.items() if sid in ("OnlyAppliesWrite", "OnlyBuildsLock", "OnlyPipelinesWrite")
+        ]
+        assert writing or kind == "key"
+        assert not [one for one in writing if f"{IAM}:role/platform" in spared(one)]
+
+
+def test_states_are_written_by_applies_and_locks_by_plans_too(foundation: Make) -> None:
+    by_sid = {statement["Sid"]: statement for statement in seal.state_bucket(foundation(), [])}
+
+    assert spared(by_sid["OnlyAppliesWrite"]) == [f"{IAM}:role/gitops-*-apply", BREAK_GLASS]
+    assert spared(by_sid["OnlyBuildsLock"]) == [f"{IAM}:role/gitops-*-apply", f"{IAM}:role/gitops-*-plan", BREAK_GLASS]
+    assert spared(by_sid["NothingIsLost"]) == [BREAK_GLASS]
+
+
+def test_a_stack_more_changes_nothing_unless_it_brings_roles(foundation: Make, stack: Make) -> None:
+    shared = foundation()
+    own = f"{IAM}:role/theirs"
+
+    assert all_policies(shared, [stack(), stack(name="dns")]) == all_policies(shared, [])
+    assert own in json.dumps(all_policies(shared, [stack(apply_role_arn=own)]))
+
+
+def test_who_reads_states_reads_them_and_does_no_more(foundation: Make) -> None:
+    reader = f"{IAM}:user/auditor"
+    policies = all_policies(foundation(state_readers=["user/auditor"]), [])
+
+    sparing = {s["Sid"] for statements in policies.values() for s in statements if reader in spared(s)}
+    assert sparing == {"OnlyKnownRead", "OnlyKnownUse"}
+
+
+def test_locks_can_be_read_by_whom_iam_lets(foundation: Make) -> None:
+    shared = foundation()
+    (read,) = [s for s in seal.state_bucket(shared, []) if s["Sid"] == "OnlyKnownRead"]
+    (use,) = [s for s in seal.key(shared, [])["Statement"] if s["Sid"] == "OnlyKnownUse"]
+
+    bucket = names.bucket_arn(shared, shared["state_bucket"])
+    assert f"{bucket}/*.tflock" in read["NotResource"]
+    assert use["Condition"]["StringNotLike"] == {
+        "kms:EncryptionContext:aws:s3:arn": f"{bucket}/*.tflock",
+        "kms:EncryptionContext:aws:dynamodb:tableName": shared["lock_table"],
+    }
+
+
+# The break-glass role
+
+
+def test_the_break_glass_role_takes_mfa_and_lasts_an_hour(foundation: Make) -> None:
+    (role,) = break_glass.break_glass_roles(foundation(break_glass_principals=["user/alice"]))
+    (trusted,) = role["assume_role_policy"]["Statement"]
+
+    assert role["max_session_duration"] == 3600
+    assert trusted["Principal"] == {"AWS": f"{IAM}:root"}
+    assert trusted["Condition"] == {
+        "Bool": {"aws:MultiFactorAuthPresent": "true"},
+        "StringEquals": {"aws:RequestedRegion": "eu-central-1"},
+        "ArnLike": {"aws:PrincipalArn": [f"{IAM}:user/alice"]},
+    }
+
+
+def test_a_break_glass_role_of_the_user_s_is_used_and_not_made(foundation: Make) -> None:
+    shared = foundation(break_glass_role="role/emergency")
+
+    assert break_glass.break_glass_roles(shared) == []
+    assert spared(seal.state_bucket(shared, [])[0])[-1] == f"{IAM}:role/emergency"
+
+
+@pytest.mark.parametrize("key", ["", "arn:aws:kms:eu-central-1:111122223333:key/made"])
+def test_what_is_made_before_the_key_is_the_same_after_it(foundation: Make, key: str) -> None:
+    shared = {**foundation(kms_key_arn=""), "kms_key_arn": key}
+    before = {**shared, "kms_key_arn": ""}
+
+    assert break_glass.break_glass_roles(shared) == break_glass.break_glass_roles(before)
+    assert break_glass.managed_policies(shared) == break_glass.managed_policies(before)
+
+
+# The build roles, people and organisations
+
+
+def test_our_boundary_is_made_unless_the_user_has_one(foundation: Make) -> None:
+    own = f"{IAM}:policy/theirs"
+
+    assert [one["name"] for one in break_glass.managed_policies(foundation())] == ["gitops-seal", "gitops-boundary"]
+    assert [one["name"] for one in break_glass.managed_policies(foundation(permissions_boundary=own))] == [
+        "gitops-seal"
+    ]
+    (bounded,) = [s for s in guardrails.seal_policy(foundation())["Statement"] if s["Sid"] == "OnlyBounded"]
+    assert bounded["Condition"] == {"StringNotEquals": {"iam:PermissionsBoundary": f"{IAM}:policy/gitops-boundary"}}
+    (bounded,) = [
+        s
+        for s in guardrails.seal_policy(foundation(permissions_boundary=own))["Statement"]
+        if s["Sid"] == "OnlyBounded"
+    ]
+    assert bounded["Condition"] == {"StringNotEquals": {"iam:PermissionsBoundary": own}}
+
+
+def test_statements_that_are_put_together_deny_what_they_denied_apart(foundation: Make) -> None:
+    shared = foundation()
+    apart = guardrails.own_things(shared, guardrails.CHANGE_PIPELINES)
+    together = guardrails.service_control_policies(shared)["scp_pipeline"]["Statement"]
+
+    def denied(statements: list[dict[str, Any]]) -> set[tuple[str, str]]:
+        return {
+            (action, resource)
+            for statement in statements
+            for action in statement.get("Action", [])
+            for resource in statement["Resource"]
+            if action.split(":")[0].replace("sts", "iam") == resource.split(":")[2]
+        }
+
+    assert denied(together) == denied(apart)
+    others = guardrails.spared(shared)
+    for statement in together:
+        for operator, keys in others.items():
+            assert statement["Condition"][operator].items() >= keys.items()
+
+
+def test_every_attempt_has_a_name_of_its_own(foundation: Make, stack: Make) -> None:
+    found = [one["name"] for one in attempts.attempts(foundation(), stack(pull_requests=True))]
+
+    assert len(found) == len(set(found)) > 25
+
+
+def test_real_developers_are_tried_with_what_they_have(foundation: Make, stack: Make) -> None:
+    found = attempts.attempts(foundation(), stack(), ["role/Developers"])
+    tried = [one for one in found if one["principal"] == f"{IAM}:role/Developers"]
+
+    assert len(tried) > 10
+    assert {one["hypothetical"] for one in tried} == {False}
+    assert {one["permissions_boundary"] for one in tried} == {None}
+    assert not [one for one in found if one["name"].startswith("developer: ")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "observed"),
+    [
+        ({"allowed": [], "missing": False}, "refused"),
+        ({"allowed": ["s3:PutObject"], "missing": False}, "GOT THROUGH"),
+        ({"allowed": [], "missing": True}, "NOT THERE"),
+    ],
+)
+def test_what_came_of_an_attempt(answer: dict[str, Any], observed: str) -> None:
+    (line,) = attempts.simulated([{"name": "plan role: write the state", "decided_by": ["x"], **answer}])
+
+    assert (line["who"], line["what"], line["observed"]) == ("plan role", "write the state", observed)
+
+
+@pytest.mark.parametrize(("allowed", "observed"), [(["s3:PutObject"], "allowed"), ([], "REFUSED")])
+def test_own_work_must_be_allowed(allowed: list[str], observed: str) -> None:
+    name = f"apply role: {attempts.OWN_WORK}write the state"
+    (line,) = attempts.simulated([{"name": name, "decided_by": [], "allowed": allowed, "missing": False}])
+
+    assert (line["expected"], line["observed"]) == ("allowed", observed)
+
+
+def test_what_a_refusal_may_hang_on_is_said() -> None:
+    answer = {"name": "a: b", "decided_by": ["x"], "allowed": [], "missing": False, "unknown_keys": ["aws:SourceVpce"]}
+
+    assert attempts.simulated([answer])[0]["by"] == "x (which also asks for aws:SourceVpce)"
+
+
+def project(buildspec: str, authors: str = "") -> dict[str, Any]:
+    variables = [{"name": "STACK_AUTHORS", "value": authors}] if authors else []
+    return {
+        "name": "gitops-network-apply",
+        "source": {"buildspec": buildspec},
+        "environment": {"environment_variables": variables},
+    }
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "observed"),
+    [
+        (project("ours", "a"), [project("ours", "a")], ["refused", "refused"]),
+        (project("ours"), [project("ours")], ["refused", "open"]),
+        (project("ours", "a"), [project("buildspec.yml", "a")], ["GOT THROUGH", "refused"]),
+        (project("ours", "a"), [project("ours", "b")], ["refused", "GOT THROUGH"]),
+        (project("ours", "a"), [], ["GOT THROUGH", "GOT THROUGH"]),
+    ],
+)
+def test_what_the_builds_refuse(
+    stack: Make, expected: dict[str, Any], found: list[dict[str, Any]], observed: list[str]
+) -> None:
+    lines = attempts.settled(stack(), [expected], found)
+
+    assert [lines[0]["observed"], lines[-1]["observed"]] == observed
+
+
+def test_who_would_be_locked_out_is_told_with_the_reason() -> None:
+    refused = attempts.refused_checks(
+        [
+            {"name": "caller: change the state bucket's policy", "principal": "a", "allowed": ["x"], "missing": False},
+            {
+                "name": "caller: change the key's policy",
+                "principal": "a",
+                "allowed": [],
+                "missing": False,
+                "decisions": {"kms:PutKeyPolicy": "explicitDeny"},
+                "decided_by": ["the resource's policy"],
+            },
+            {"name": "b: exist", "principal": "b", "allowed": [], "missing": True},
+            {"name": "c: exist", "principal": "c", "allowed": [], "missing": False},
+        ]
+    )
+
+    assert refused == [
+        "a could not change the key's policy: the resource's policy denies it",
+        "b does not exist",
+    ]
