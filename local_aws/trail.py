@@ -141,6 +141,7 @@ def _detail(
             }
         }
     else:
+        wanted = {}
         outcome["errorCode"] = _member(answer, "Code") or _member(answer, "__type")
         outcome["errorMessage"] = _member(answer, "Message") or _member(answer, "message")
     return {
@@ -152,7 +153,7 @@ def _detail(
         "awsRegion": get_region(),
         "sourceIPAddress": _request_client_ip.get(),
         "userAgent": headers.get("user-agent", ""),
-        "requestParameters": {name: value for name, value in wanted.items() if value is not None},
+        "requestParameters": {name: value for name, value in wanted.items() if value is not None} or None,
         "requestID": request_id,
         "eventID": str(uuid.uuid4()),
         "readOnly": True,

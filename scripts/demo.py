@@ -119,7 +119,10 @@ SHOWN = 3  # attempts of each who tries
 
 def attack(vars_file: Path, verifier: Person) -> None:
     """Runs verify.yml and shows some lines of its table: of each who tries the first few, and what came of all."""
-    lines = [line.strip().strip('",') for line in playbook("verify.yml", vars_file, verifier, {})]
+    try:
+        lines = [line.strip().strip('",') for line in playbook("verify.yml", vars_file, verifier, {})]
+    except PlaybookFailed:
+        raise SystemExit(f"\nverify.yml failed. Local AWS's log: {DATA / 'server.log'}") from None
     table = lines[next(number for number, line in enumerate(lines) if line.startswith("WHO ")) :]
     shown: dict[str, int] = {}
     for line in table:

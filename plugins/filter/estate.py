@@ -12,30 +12,29 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names, seal
-from ansible_collections.gitops.aws.plugins.module_utils._estate.attempts import (
-    attempts,
-    refused_checks,
-    seal_checks,
-    verdicts,
-)
+from ansible_collections.gitops.aws.plugins.module_utils._estate.attempts import attempts
 from ansible_collections.gitops.aws.plugins.module_utils._estate.break_glass import (
     alarm_rules,
     alarm_topics,
     break_glass_roles,
     managed_policies,
+    taking_policy,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails import (
     boundary_policy,
     developer_policy,
-    resource_control_policy,
-    service_control_policies,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.installer import installer_policies
+from ansible_collections.gitops.aws.plugins.module_utils._estate.lockout import refused_checks, seal_checks
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of, owner_tags
 from ansible_collections.gitops.aws.plugins.module_utils._estate.observers import (
     doctor_policy,
     stack_expectations,
     verifier_policy,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._estate.organisation import (
+    resource_control_policy,
+    service_control_policies,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters import stack_parameters
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import (
@@ -50,6 +49,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines impor
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import statement_problems
 from ansible_collections.gitops.aws.plugins.module_utils._estate.states import import_batches, stack_states
+from ansible_collections.gitops.aws.plugins.module_utils._estate.verdicts import verdicts
 
 
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,6 +101,20 @@ def lock_table_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) 
     return seal.lock_table(foundation, stacks) if foundation["sealed"] else {}
 
 
+def policies_to_attach(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The policies of what exists and is named: nobody but its owner attaches them."""
+    policies: dict[str, Callable[[], dict[str, Any]]] = {
+        "state_bucket": lambda: state_bucket_policy(foundation, [], None, stacks),
+        "artifact_bucket": lambda: artifact_bucket_policy(foundation, stacks),
+        "lock_table": lambda: seal.lock_table(foundation, stacks),
+    }
+    found = {part: policies[part]() for part in foundation["existing"]} if foundation["sealed"] else {}
+    return {
+        **found,
+        **({"key": seal.key(foundation, stacks)} if foundation["sealed"] and foundation["named_key_arn"] else {}),
+    }
+
+
 def key_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:
     """The key's policy; AWS's default where the estate is not sealed."""
     policy = seal.key(foundation, stacks)
@@ -118,6 +132,7 @@ class FilterModule:
             "artifact_bucket_policy": artifact_bucket_policy,
             "attempts": attempts,
             "boundary_policy": boundary_policy,
+            "break_glass_policy": taking_policy,
             "break_glass_roles": break_glass_roles,
             "developer_policy": developer_policy,
             "doctor_policy": doctor_policy,
@@ -129,6 +144,7 @@ class FilterModule:
             "managed_policies": managed_policies,
             "operator_policy": operator_policy,
             "owner_tags": owner_tags,
+            "policies_to_attach": policies_to_attach,
             "recovery_policy": recovery_policy,
             "refused_checks": refused_checks,
             "resource_control_policy": resource_control_policy,

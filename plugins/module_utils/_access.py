@@ -15,6 +15,7 @@ about the principal, the answer is rather that something is allowed: nothing is 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,9 +26,9 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     Aws,
+    NotYet,
     Refused,
     error_code,
-    only,
     until_propagated,
 )
 
@@ -229,7 +230,7 @@ class Simulator:
 
     Args:
         aws: the connection.
-        fresh: whether a principal that IAM does not know may have been made a moment ago, and is worth waiting for.
+        fresh: whether principals may have been made a moment ago, and their policies, and are worth waiting for.
     """
 
     def __init__(self, aws: Aws, fresh: bool = False) -> None:
@@ -238,7 +239,21 @@ class Simulator:
 
     def ask(self, checks: list[Check]) -> list[Answer]:
         """The answers, in the order of the questions. Raises Refused where IAM leaves an action out."""
-        return self._aws.map(self._ask, checks)
+        return self._aws.map(self._ask_while_fresh, checks)
+
+    def _ask_while_fresh(self, check: Check) -> Answer:
+        """Of a principal that was just made IAM may not know all policies yet: what they will allow is not allowed."""
+        answer = Answer({})
+
+        def ask() -> None:
+            nonlocal answer
+            answer = self._ask(check)
+            if self._fresh and "implicitDeny" in answer.decisions.values():
+                raise NotYet
+
+        with suppress(NotYet):
+            until_propagated(ask, lambda error: isinstance(error, NotYet))
+        return answer
 
     def _ask(self, check: Check) -> Answer:
         if not check.required:
@@ -306,7 +321,7 @@ class Simulator:
             return [result for page in paginator.paginate(**arguments) for result in page["EvaluationResults"]]
 
         try:
-            found = until_propagated(results, only("NoSuchEntity")) if self._fresh else results()
+            found = results()
         except ClientError as error:
             if error_code(error) != "NoSuchEntity":
                 raise

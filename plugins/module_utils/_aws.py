@@ -36,6 +36,10 @@ class Refused(Exception):
     """The input, or the run's mode, does not allow the call. The text is for the user."""
 
 
+class NotYet(Exception):
+    """The answer of a call may be another in a moment: until_propagated repeats it."""
+
+
 class Aws:
     """Clients of one module run.
 
@@ -120,18 +124,19 @@ def read_or_none(call: Callable[..., R], missing: tuple[str, ...], **arguments: 
         raise
 
 
-def until_propagated(call: Callable[[], R], fresh: Callable[[BaseException], bool]) -> R:
+def until_propagated(call: Callable[[], R], fresh: Callable[[BaseException], bool], timeout: float | None = None) -> R:
     """Repeats a call while AWS says that what it refers to is not usable yet.
 
     IAM is eventually consistent: a role that was just created cannot be assumed for some seconds. Repeating the
-    consumer's call is the only reliable test. Bounded by PROPAGATION_TIMEOUT; any other error is raised at once.
+    consumer's call is the only reliable test. Bounded by `timeout` seconds, or PROPAGATION_TIMEOUT; any other error is
+    raised at once.
     """
-    deadline = time.monotonic() + PROPAGATION_TIMEOUT
+    deadline = time.monotonic() + (timeout or PROPAGATION_TIMEOUT)
     pause = 0.5
     while True:
         try:
             return call()
-        except ClientError as error:
+        except (ClientError, NotYet) as error:
             if not fresh(error) or time.monotonic() + pause > deadline:
                 raise
         time.sleep(pause)

@@ -91,8 +91,8 @@ options:
             required: true
   fresh:
     description:
-      - Whether a principal may have been made a moment ago. One that IAM does not know is then waited for, two minutes
-        at most.
+      - Whether principals and their policies may have been made a moment ago. A principal that IAM does not know, and
+        an action that no policy allows, are then asked about again, for two minutes at most.
     type: bool
     default: false
 extends_documentation_fragment:

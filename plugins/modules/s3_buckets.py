@@ -140,7 +140,8 @@ options:
                 type: int
       force:
         description:
-          - Only used with O(state=absent). With V(true), every version of every object is deleted with the bucket.
+          - Only used with O(state=absent). With V(true), every version of every object is deleted with the bucket, and
+            its policy before, which may deny that.
           - With V(false), a bucket that holds anything stays, and the task fails.
         type: bool
         default: false

@@ -46,9 +46,14 @@ options:
             C(events.amazonaws.com), without a condition, which AWS does not support there.
           - A topic is never without a policy, so V({}) is refused.
         type: dict
+      purge_subscriptions:
+        description:
+          - Whether subscriptions that O(topics[].subscriptions) does not list are removed.
+        type: bool
+        default: true
       subscriptions:
         description:
-          - Exactly who is to be told. Those that are not listed are unsubscribed.
+          - Who is to be told. Those that are not listed are unsubscribed, unless O(topics[].purge_subscriptions=false).
           - Of what an entry leaves out, AWS's default applies.
           - A subscription that waits for its confirmation counts as there, and is not made again; what it was given is
             not compared before it is confirmed. AWS can neither change it nor take it back, and forgets it after some

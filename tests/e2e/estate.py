@@ -293,10 +293,14 @@ def mfa_device(administrator: Person, name: str) -> tuple[str, str]:
     return serial, seed
 
 
-def break_glass(administrator: Person, name: str, role_arn: str) -> Person:
-    """Somebody in an emergency: a new user who may take the break-glass role, and has taken it with MFA."""
-    person = new_person(administrator, name, allow(["sts:AssumeRole"], [role_arn]))
-    return in_role(person, role_arn, mfa_device(administrator, name))
+def helper_in_need(administrator: Person, name: str, role_arn: str) -> Person:
+    """A new user who may take the break-glass role, which need not be there yet."""
+    return new_person(administrator, name, allow(["sts:AssumeRole"], [role_arn]))
+
+
+def break_glass(administrator: Person, person: Person, role_arn: str) -> Person:
+    """Such a user in an emergency, who has taken the role with MFA."""
+    return in_role(person, role_arn, mfa_device(administrator, person.name))
 
 
 def root(endpoint_url: str) -> Person:

@@ -4,7 +4,7 @@
 
 # This code is private to the gitops.aws collection: it may change without notice.
 
-"""What somebody may try to get past the pipeline, as questions for gitops.aws.iam_access_info; and what came of it.
+"""What somebody may try to get past the pipeline, as questions for gitops.aws.iam_access_info.
 
 Who tries has every permission but what the installation itself denies: an attempt that only the narrowness of
 somebody's policies prevents is one that the next policy lets through.
@@ -16,7 +16,6 @@ from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._access import EVERYTHING
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
-from ansible_collections.gitops.aws.plugins.module_utils._estate.break_glass import before_the_key
 from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails import developer_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 
@@ -50,11 +49,22 @@ class Attempts:
         self.artifact_policy = {"kind": "bucket", "name": foundation["artifact_bucket"]}
         self.table_policy = {"kind": "table", "name": self.table}
         self.key_policy = {"kind": "key", "name": self.key}
+        # Only what is made here has the policies that are tried.
+        whose = {
+            "state_bucket": self.bucket_policy,
+            "artifact_bucket": self.artifact_policy,
+            "lock_table": self.table_policy,
+        }
+        self.theirs = [policy for part, policy in whose.items() if part in foundation["existing"]]
+        if foundation["named_key_arn"]:
+            self.theirs.append(self.key_policy)
         self.found: list[Check] = []
 
     def add(self, who: str, what: str, action: str, resource: str, **more: Any) -> None:
         """One attempt: who, in words what, the action on the resource; `policy_of` and `context`, where they count."""
         foundation = self.foundation
+        if who == ADMINISTRATOR and more.get("policy_of") in self.theirs:
+            return
         nobody = names.arn(foundation, "iam", "user/nobody-that-the-estate-knows", "")
         tags = {f"aws:ResourceTag/{names.OWNER_TAG}": foundation["name"]}
         check: Check = {
@@ -68,7 +78,7 @@ class Attempts:
             **more,
         }
         if who == DEVELOPER:
-            check["permissions_boundary"] = developer_policy(before_the_key(foundation))
+            check["permissions_boundary"] = developer_policy(foundation, [self.stack])
             for developer in self.developers:
                 real = {"principal": developer, "hypothetical": False, "policies": [], "permissions_boundary": None}
                 short = developer.partition(":")[2].rpartition(":")[2]
@@ -241,14 +251,28 @@ class Attempts:
             context = {"kms:EncryptionContext:aws:s3:arn": f"{self.state_arn}/another-stack/terraform.tfstate"}
             what = "overwrite another stack's state"
             self.add(who, what, "kms:GenerateDataKey", self.key, context=context, policy_of=self.key_policy)
+        source = self.plan.replace("/plan/", "/source/")
+        self.add(who, "exchange the source", "s3:PutObject", source, policy_of=self.artifact_policy)
+        what = "remove the mark of a plan that was used"
+        self.add(who, what, "s3:DeleteObject", self.plan.replace("/plan/", "/used/"), policy_of=self.artifact_policy)
+        what = "lift a group of people"
+        self.add(who, what, "iam:PutGroupPolicy", names.arn(foundation, "iam", "group/people", ""))
+        secret = names.arn(foundation, "ssm", f"parameter/{foundation['name']}/another-stack/AWS_SECRET_ACCESS_KEY")
+        context = {"kms:EncryptionContext:PARAMETER_ARN": secret}
+        what = "read another stack's access key"
+        self.add(who, what, "kms:Decrypt", self.key, context=context, policy_of=self.key_policy)
 
     def plan_only(self) -> None:
         """What the plan must not do and the apply must."""
+        if self.bucket_policy in self.theirs:
+            return
         written = {"context": self.encrypted, "policy_of": self.bucket_policy}
         self.add(PLAN, "write the state", "s3:PutObject", self.state, **written)
 
     def apply_only(self) -> None:
         """What the apply role may do in no other way."""
+        if self.bucket_policy in self.theirs:
+            return
         key_header = "s3:x-amz-server-side-encryption-aws-kms-key-id"
         other_key = {**self.encrypted, key_header: f"{self.key[:-1]}0"}
         policy = {"policy_of": self.bucket_policy}
@@ -295,154 +319,3 @@ def attempts(foundation: Foundation, stack: Stack, developers: list[str] | None 
     """
     account = names.arn(foundation, "iam", "", "").rstrip(":")
     return Attempts(foundation, stack, names.principals(account, developers)).all()
-
-
-def verdicts(
-    answers: list[dict[str, Any]], stack: Stack, expected: list[dict[str, Any]], found: list[dict[str, Any]]
-) -> list[dict[str, str]]:
-    """A line for each attempt: who, what, how it was found out, `observed`, and what decided.
-
-    Args:
-        answers: of gitops.aws.iam_access_info to attempts().
-        stack: the stack that was attacked.
-        expected: the build projects as stack_projects makes them.
-        found: the build projects as they are.
-
-    Returns:
-        observed is what was expected, refused or allowed; what was not, GOT THROUGH, REFUSED or NOT THERE; or, where
-        the setup was not told enough to refuse, `open`.
-    """
-    return [*simulated(answers), *settled(stack, expected, found)]
-
-
-def settled(stack: Stack, expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """What no policy can refuse, and the build does: its buildspec stands in the project, out of a commit's reach."""
-    there = {project["name"]: project for project in found}
-    changed = [
-        project["name"]
-        for project in expected
-        if there.get(project["name"], {}).get("source", {}).get("buildspec") != project["source"]["buildspec"]
-    ]
-    if not stack["approval"]:
-        authors = ("open", "approval is false")
-    elif any(_authors(project) for project in expected):
-        kept = [_authors(there.get(project["name"], {})) == _authors(project) for project in expected]
-        authors = ("refused", "the apply build") if all(kept) else ("GOT THROUGH", "the authors in the project differ")
-    else:
-        authors = ("open", "settings.authors says nobody's e-mail address")
-    ours = (
-        ("GOT THROUGH", f"the buildspec of {', '.join(changed)} is not ours") if changed else ("refused", "the build")
-    )
-    return [
-        {"who": who, "what": what, "how": "settings", "expected": "refused", "observed": observed, "by": by}
-        for who, what, (observed, by) in (
-            ("commit", "change what a build does", ours),
-            ("commit", "be deployed from another branch", ours),
-            ("plan", "be applied though another was approved", ours),
-            ("author", "approve his own commit", authors),
-        )
-    ]
-
-
-def _authors(project: dict[str, Any]) -> str:
-    variables = project.get("environment", {}).get("environment_variables") or []
-    return next((str(one["value"]) for one in variables if one["name"] == "STACK_AUTHORS"), "")
-
-
-def simulated(answers: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The lines of what IAM was asked."""
-    lines = []
-    for one in answers:
-        who, _colon, what = one["name"].partition(": ")
-        own_work, by = what.startswith(OWN_WORK), ", ".join(one["decided_by"]) or "no policy allows it"
-        if one["missing"]:
-            observed, by = "NOT THERE", "IAM knows no such role, or there is no such resource"
-        elif one["allowed"]:
-            observed = "allowed" if own_work else "GOT THROUGH"
-        else:
-            observed = "REFUSED" if own_work else "refused"
-        if one.get("unknown_keys"):
-            by += f" (which also asks for {', '.join(one['unknown_keys'])})"
-        expected = "allowed" if own_work else "refused"
-        lines.append(
-            {"who": who, "what": what, "how": "simulation", "expected": expected, "observed": observed, "by": by}
-        )
-    return lines
-
-
-def seal_checks(foundation: Foundation, stacks: list[Stack], policies: dict[str, Any], made: bool) -> list[Check]:
-    """Who must get past the seal before it is attached, as questions for gitops.aws.iam_access_info.
-
-    Args:
-        foundation: kms_key_arn may be empty, where the key is yet to be made.
-        stacks: those with roles of their own matter.
-        policies: state_bucket, lock_table and key: the policies that are to be attached.
-        made: True for the break-glass role that this run makes, False for everybody else.
-
-    Returns:
-        questions whose actions must all be allowed, but for those about installers, who must only exist.
-    """
-    bucket = names.bucket_arn(foundation, foundation["state_bucket"])
-    table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
-    key = foundation["kms_key_arn"] or names.arn(foundation, "kms", "key/made-by-this-run")
-    tags = {f"aws:ResourceTag/{names.OWNER_TAG}": foundation["name"]}
-    encrypted = {
-        "s3:x-amz-server-side-encryption": "aws:kms",
-        "s3:x-amz-server-side-encryption-aws-kms-key-id": foundation["kms_key_arn"],
-    }
-    found: list[Check] = []
-
-    def ask(what: str, principal: str, action: str, resource: str, policy: str, context: dict[str, Any] = tags) -> None:
-        document = {"resource_policy": policies[policy]} if policies.get(policy) else {}
-        if policy == "key":  # which must allow
-            document["policy_of"] = {"kind": "key", "name": resource}
-        name = f"{principal}: {what}"
-        found.append(
-            {
-                "name": name,
-                "principal": principal,
-                "actions": [action],
-                "resource": resource,
-                "context": context,
-                **document,
-            }
-        )
-
-    keepers = [foundation["break_glass_role_arn"]]
-    if foundation["make_break_glass_role"]:
-        keepers = keepers if made else []
-    if not made:
-        keepers = ["caller", *keepers]
-    for keeper in keepers:
-        if "state_bucket" not in foundation["existing"]:
-            ask("change the state bucket's policy", keeper, "s3:PutBucketPolicy", bucket, "state_bucket")
-        if "dynamodb" in foundation["locking"] and "lock_table" not in foundation["existing"]:
-            ask("change the lock table's policy", keeper, "dynamodb:PutResourcePolicy", table, "lock_table")
-        if not foundation["named_key_arn"]:
-            ask("change the key's policy", keeper, "kms:PutKeyPolicy", key, "key")
-    if made:
-        return found
-    for installer in foundation["installers"]:
-        if "*" not in installer:
-            ask("exist", installer, "s3:GetBucketPolicy", bucket, "")
-    for stack in stacks:
-        for purpose, suffix in (("apply", ""), ("plan", ".tflock")):
-            role = stack[f"{purpose}_role_arn"]
-            if role and "state_bucket" not in foundation["existing"]:
-                state = f"{bucket}/{stack['state_key']}{suffix}"
-                ask(f"write {stack['state_key']}{suffix}", role, "s3:PutObject", state, "state_bucket", encrypted)
-    return found
-
-
-def refused_checks(answers: list[dict[str, Any]]) -> list[str]:
-    """What keeps the seal from being attached: who would be locked out, and who does not exist."""
-    found = []
-    for one in answers:
-        who, what = one["principal"], one["name"].partition(": ")[2]
-        if one["missing"]:
-            found.append(f"{who} does not exist")
-        elif what != "exist" and not one["allowed"]:
-            by = ", ".join(one["decided_by"])
-            reason = f"{by} denies it" if "explicitDeny" in one["decisions"].values() else "no policy of his allows it"
-            found.append(f"{who} could not {what}: {reason}")
-    return list(dict.fromkeys(found))

@@ -12,16 +12,11 @@ from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
 from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails import boundary_policy, seal_policy
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import recovery_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import allow, document
 
 SESSION_SECONDS = 3600  # the shortest that IAM lets a role have
-
-
-def before_the_key(foundation: Foundation) -> Foundation:
-    """The foundation as it is before the key is made: these policies come first, and must be the same in every run."""
-    return {**foundation, "kms_key_arn": foundation["named_key_arn"]}
 
 
 def trust(foundation: Foundation) -> dict[str, Any]:
@@ -50,7 +45,7 @@ def trust(foundation: Foundation) -> dict[str, Any]:
 def repair(foundation: Foundation) -> dict[str, Any]:
     """Reading and writing the policies of bucket, table and key, for when one of them locks out whom it should not."""
     buckets = [names.bucket_arn(foundation, foundation[f"{kind}_bucket"]) for kind in ("state", "artifact")]
-    named = foundation["kms_key_arn"]
+    named = foundation["named_key_arn"]
     ours = None if named else {"StringEquals": {f"aws:ResourceTag/{names.OWNER_TAG}": foundation["name"]}}
     return document(
         [
@@ -70,11 +65,15 @@ def repair(foundation: Foundation) -> dict[str, Any]:
     )
 
 
+def taking_policy(foundation: Foundation) -> dict[str, Any]:
+    """What somebody needs to take the role. Its trust policy asks for MFA, and says who may at all."""
+    return document([allow("BreakGlass", ["sts:AssumeRole"], [foundation["break_glass_role_arn"]])])
+
+
 def break_glass_roles(foundation: Foundation) -> list[dict[str, Any]]:
     """The role as gitops.aws.iam_roles takes it; none where the estate is not sealed, or the user has one."""
     if not foundation["make_break_glass_role"]:
         return []
-    foundation = before_the_key(foundation)
     return [
         {
             "name": f"{foundation['name']}-break-glass",
@@ -89,14 +88,16 @@ def break_glass_roles(foundation: Foundation) -> list[dict[str, Any]]:
     ]
 
 
-def managed_policies(foundation: Foundation) -> list[dict[str, Any]]:
+def managed_policies(foundation: Foundation, stacks: list[Stack]) -> list[dict[str, Any]]:
     """The seal of the build roles, and the boundary for what Terraform makes, as gitops.aws.iam_policies takes them."""
     if not foundation["sealed"]:
         return []
-    foundation = before_the_key(foundation)
-    documents = {"seal": ("What the build roles are denied", seal_policy(foundation))}
+    documents = {"seal": ("What the build roles are denied", seal_policy(foundation, stacks))}
     if not foundation["permissions_boundary"]:
-        documents["boundary"] = ("Permissions boundary for roles that Terraform makes", boundary_policy(foundation))
+        documents["boundary"] = (
+            "Permissions boundary for roles that Terraform makes",
+            boundary_policy(foundation, stacks),
+        )
     return [
         {
             "name": f"{foundation['name']}-{purpose}",
@@ -116,7 +117,7 @@ def alarm_topic_arn(foundation: Foundation) -> str:
 def alarm_topics(foundation: Foundation, emails: list[str]) -> list[dict[str, Any]]:
     """The topic as gitops.aws.sns_topics takes it: EventBridge publishes. Conditions do not work for it, says AWS.
 
-    Who else listens, by SQS or HTTPS, is not ours to remove: subscriptions are set only where the user gives some.
+    Who else listens, by SQS or HTTPS, is not ours to remove.
     """
     if not foundation["sealed"]:
         return []
@@ -134,7 +135,8 @@ def alarm_topics(foundation: Foundation, emails: list[str]) -> list[dict[str, An
             "name": f"{foundation['name']}-alarms",
             "policy": document([publish]),
             "tags": foundation["tags"],
-            **({"subscriptions": subscriptions} if subscriptions else {}),
+            "subscriptions": subscriptions,
+            "purge_subscriptions": False,
         }
     ]
 
@@ -142,20 +144,20 @@ def alarm_topics(foundation: Foundation, emails: list[str]) -> list[dict[str, An
 def alarm_rules(foundation: Foundation) -> list[dict[str, Any]]:
     """The rule as gitops.aws.eventbridge_rules takes it: whoever takes the role, or is refused, is reported.
 
-    It hears what a trail records: an account without one in CloudTrail has no such events.
+    It hears what a trail records in this region. Of a refused call CloudTrail tells the role in the message only.
     """
     if not foundation["sealed"]:
         return []
     role = foundation["break_glass_role_arn"]
     template = (
-        '"<who> took the break-glass role <role> at <time> (error: <error>). '
+        '"<who> took the break-glass role, or tried to, at <time>: <role> <error>. '
         'If nobody told you why: look at it now, and end its sessions in IAM."'
     )
     paths = {
         "who": "$.detail.userIdentity.arn",
         "role": "$.detail.requestParameters.roleArn",
         "time": "$.detail.eventTime",
-        "error": "$.detail.errorCode",
+        "error": "$.detail.errorMessage",
     }
     return [
         {
@@ -165,7 +167,13 @@ def alarm_rules(foundation: Foundation) -> list[dict[str, Any]]:
             "event_pattern": {
                 "source": ["aws.sts"],
                 "detail-type": ["AWS API Call via CloudTrail"],
-                "detail": {"eventName": ["AssumeRole"], "requestParameters": {"roleArn": [role]}},
+                "detail": {
+                    "eventName": ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"],
+                    "$or": [
+                        {"requestParameters": {"roleArn": [role]}},
+                        {"errorMessage": [{"wildcard": f"*{role}*"}]},
+                    ],
+                },
             },
             "targets": [
                 {

@@ -4,7 +4,7 @@
 
 # This code is private to the gitops.aws collection: it may change without notice.
 
-"""What keeps others from the pipelines' own things: Deny statements for build roles, people and organisations.
+"""What keeps others from the pipelines' own things: Deny statements for build roles and for people.
 
 The resources' own policies (seal.py) guard state, lock and key. Pipelines, build projects, roles and logs have no such
 policies on AWS: here the callers are denied.
@@ -15,21 +15,22 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names, seal
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
+from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import Statement, allow, document
 
-Statement = dict[str, Any]
 Document = dict[str, Any]
 
 RUN_PIPELINES = ["PutApprovalResult", "StartPipelineExecution", "StopPipelineExecution"]
-# Actions are matched whatever their case: *TagResource is UntagResource, too.
 CHANGE_PIPELINES = [
     "CreatePipeline",
     "DeletePipeline",
-    "*StageTransition",
+    "DisableStageTransition",
+    "EnableStageTransition",
     "OverrideStageCondition",
     "RetryStageExecution",
     "RollbackStage",
-    "*TagResource",
+    "TagResource",
+    "UntagResource",
     "UpdatePipeline",
 ]
 # A build that somebody starts has the project's role, and whatever commands he overrides the buildspec with.
@@ -62,25 +63,32 @@ CHANGE_LOGS = [
     "Associate*",
     "Delete*",
     "Disassociate*",
-    "PutRetentionPolicy",
+    "Put*Policy",
     "PutSubscriptionFilter",
-    "*TagResource",
+    "TagResource",
+    "UntagResource",
 ]
 CHANGE_PARAMETERS = [
     "AddTagsToResource",
     "DeleteParameter",
     "DeleteParameters",
+    "LabelParameterVersion",
     "PutParameter",
     "RemoveTagsFromResource",
+    "UnlabelParameterVersion",
 ]
-CHANGE_RULES = ["DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets", "*TagResource"]
+CHANGE_RULES = ["DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource", "UntagResource"]
 CHANGE_TOPICS = [
     "AddPermission",
     "DeleteTopic",
+    "PutDataProtectionPolicy",
     "RemovePermission",
-    "SetTopicAttributes",
-    "*TagResource",
+    "Set*",
+    "TagResource",
+    "Unsubscribe",
+    "UntagResource",
 ]
+CHANGE_BUCKET = ["CreateAccessPoint", "CreateBucket", "Delete*", "Put*"]
 CHANGE_KEY = [
     "CreateGrant",
     "DeleteImportedKeyMaterial",
@@ -88,10 +96,11 @@ CHANGE_KEY = [
     "PutKeyPolicy",
     "RevokeGrant",
     "ScheduleKeyDeletion",
-    "*TagResource",
+    "TagResource",
+    "UntagResource",
     "Update*",
 ]
-CHANGE_CONNECTION = ["DeleteConnection", "*TagResource", "UpdateConnectionInstallation"]
+CHANGE_CONNECTION = ["DeleteConnection", "TagResource", "UntagResource", "UpdateConnectionInstallation"]
 
 # Services in which a person may look at what is there; not at what is in it: objects, parameters, secrets, items.
 LOOK_AT = {
@@ -108,10 +117,8 @@ LOOK_AT = {
 LOOK_AT_MORE = [
     "codebuild:BatchGet*",
     "codeconnections:GetConnection",
-    "ec2:Get*",
     "iam:Simulate*",
-    "kms:GetKeyPolicy",
-    "kms:GetKeyRotationStatus",
+    "kms:GetKey*",
     "logs:FilterLogEvents",
     "logs:StartQuery",
     "s3:GetBucket*",
@@ -140,10 +147,11 @@ def deny(sid: str, service: str, actions: list[str], resources: list[str], **con
     return {**statement, "Condition": condition} if condition else statement
 
 
-def own_things(foundation: Foundation, pipeline_actions: list[str]) -> list[Statement]:
+def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: list[str]) -> list[Statement]:
     """Nobody with this changes the estate's pipelines, projects, roles, settings, logs, parameters and alarm.
 
-    The key and the connection have ids of AWS's choice: they are known by their tag, unless the user names them.
+    Whoever can change an installer, or a boundary that bounds others, can be it: they count as the estate's own. The
+    key and the connection have ids of AWS's choice: they are known by their tag, unless the user names them.
     """
     name = foundation["name"]
     ours = {"StringEquals": {f"aws:ResourceTag/{names.OWNER_TAG}": name}}
@@ -154,33 +162,40 @@ def own_things(foundation: Foundation, pipeline_actions: list[str]) -> list[Stat
     def iam(resource: str) -> str:
         return names.arn(foundation, "iam", resource, "")
 
-    roles = [iam(f"role/{name}-*"), foundation["break_glass_role_arn"], *foundation["installers"]]
-    identities = sorted({*roles, iam(f"policy/{name}-*")})
+    identities = {
+        iam(f"role/{name}-*"),
+        iam(f"policy/{name}-*"),
+        boundary_arn(foundation),
+        *names.everybody(foundation),
+        *names.named_roles(stacks),
+    }
+    # Who takes the break-glass role is the business of its own trust policy.
+    build_roles = seal.builders(foundation, stacks, *names.ALL_PURPOSES)
     buckets = [names.bucket_arn(foundation, foundation[f"{kind}_bucket"]) for kind in ("state", "artifact")]
     group = arn("logs", f"log-group:{foundation['log_group']}")
     table = arn("dynamodb", f"table/{foundation['lock_table']}")
-    settings: Statement = {"Sid": "Buckets", "Effect": "Deny", "NotAction": seal.READING_S3, "Resource": buckets}
-    table_settings = [action.partition(":")[2] for action in seal.TABLE_SETTINGS]
-    named_key, named_connection = foundation["kms_key_arn"], foundation["named_connection_arn"]
+    table_settings = [*(action.partition(":")[2] for action in seal.TABLE_SETTINGS), "CreateBackup", "EnableKinesis*"]
+    key, connection = foundation["named_key_arn"], foundation["named_connection_arn"]
+    services = ("codeconnections", "codestar-connections")  # each name acts on ARNs of its own
     return [
         deny("Pipelines", "codepipeline", pipeline_actions, [arn("codepipeline", f"{name}-*")]),
         deny("Projects", "codebuild", USE_PROJECTS, [arn("codebuild", f"project/{name}-*")]),
-        deny("Identities", "iam", CHANGE_IDENTITIES, identities),
-        deny("Roles", "sts", ["AssumeRole", "TagSession"], [iam(f"role/{name}-*"), foundation["break_glass_role_arn"]]),
-        settings,
+        deny("Identities", "iam", CHANGE_IDENTITIES, sorted(identities)),
+        deny("Roles", "sts", ["AssumeRole", "TagSession"], build_roles),
+        deny("Buckets", "s3", CHANGE_BUCKET, buckets),
         deny("Table", "dynamodb", table_settings, [table]),
-        deny("Key", "kms", CHANGE_KEY, [named_key or arn("kms", "key/*")], **({} if named_key else ours)),
         deny("Logs", "logs", CHANGE_LOGS, [group, f"{group}:*"]),
         deny("Parameters", "ssm", CHANGE_PARAMETERS, [arn("ssm", f"parameter/{name}/*")]),
         deny("AlarmRule", "events", CHANGE_RULES, [arn("events", f"rule/{name}-*")]),
-        deny("AlarmTopic", "sns", CHANGE_TOPICS, [arn("sns", f"{name}-alarms")]),
-        deny(
-            "Connection",
-            "codeconnections",
-            CHANGE_CONNECTION,
-            [named_connection or arn("codeconnections", "connection/*")],
-            **({} if named_connection else ours),
-        ),
+        deny("AlarmTopic", "sns", CHANGE_TOPICS, [arn("sns", f"{name}-alarms*")]),
+        deny("Key", "kms", CHANGE_KEY, [key or arn("kms", "key/*")], **({} if key else ours)),
+        {
+            "Sid": "Connection",
+            "Effect": "Deny",
+            "Action": [f"{service}:{action}" for service in services for action in CHANGE_CONNECTION],
+            "Resource": [connection] if connection else [arn(service, "connection/*") for service in services],
+            **({} if connection else {"Condition": ours}),
+        },
     ]
 
 
@@ -191,28 +206,24 @@ def bounded(foundation: Foundation) -> list[Statement]:
     give += ["PutRolePolicy", "PutUserPermissionsBoundary", "PutUserPolicy"]
     take_off = ["DeleteRolePermissionsBoundary", "DeleteUserPermissionsBoundary"]
     keys = ["CreateAccessKey", "CreateLoginProfile", "UpdateLoginProfile"]
+    groups = ["AddUserToGroup", "AttachGroupPolicy", "PutGroupPolicy"]  # their members may be without a boundary
     return [
         deny("OnlyBounded", "iam", give, ["*"], **unbounded),
-        deny("BoundaryStays", "iam", [*take_off, *keys], ["*"]),
+        deny("BoundaryStays", "iam", [*take_off, *keys, *groups], ["*"]),
     ]
 
 
-def document(statements: list[Statement]) -> Document:
-    """A policy document."""
-    return {"Version": "2012-10-17", "Statement": statements}
-
-
-def seal_policy(foundation: Foundation) -> Document:
+def seal_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """What the build roles are denied, whatever their stack's permissions allow: the pipelines and themselves."""
     # They end and start executions: their own and those of stacks that come after.
     approve = ["PutApprovalResult"]
-    return document([*own_things(foundation, sorted([*CHANGE_PIPELINES, *approve])), *bounded(foundation)])
+    return document([*own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *approve])), *bounded(foundation)])
 
 
-def boundary_policy(foundation: Foundation) -> Document:
+def boundary_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """The permissions boundary of roles and users that Terraform makes: everything but the pipelines' own things."""
     allow = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
-    sealed = own_things(foundation, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES]))
+    sealed = own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES]))
     return document([allow, *sealed, *bounded(foundation)])
 
 
@@ -223,7 +234,7 @@ def looking() -> list[str]:
     )
 
 
-def developer_policy(foundation: Foundation) -> Document:
+def developer_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """What people in the account may do who deploy through Git: look. As a managed policy, or as their boundary.
 
     The Deny statements hold whatever else is attached to them.
@@ -241,91 +252,28 @@ def developer_policy(foundation: Foundation) -> Document:
     contents = [f"{bucket}/*" for bucket in buckets]
     parameters = [names.arn(foundation, "ssm", f"parameter/{foundation['name']}/*")]
     table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
+    # Whom the role's trust policy names may take it; where it names nobody, this is not the place to.
+    emergency = [allow("BreakGlass", ["sts:AssumeRole"], [foundation["break_glass_role_arn"]])]
     return document(
         [
             look,
             credentials,
-            *_together(
+            *(emergency if foundation["break_glass_principals"] else []),
+            *together(
                 [
-                    *own_things(foundation, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES])),
+                    *own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES])),
                     deny("Contents", "s3", ["*Object*"], contents),
                     deny("Secrets", "ssm", ["GetParameter*"], parameters),
-                    deny("Locks", "dynamodb", [action.partition(":")[2] for action in seal.WRITING_ITEMS], [table]),
+                    deny(
+                        "Locks", "dynamodb", ["*WriteItem", "DeleteItem", "PartiQL*", "PutItem", "UpdateItem"], [table]
+                    ),
                 ]
             ),
         ]
     )
 
 
-def spared(foundation: Foundation) -> dict[str, Any]:
-    """The condition of an organisation's policy: the caller is no role of the estate, installer or break-glass role."""
-    ours = names.arn(foundation, "iam", f"role/{foundation['name']}-*", "")
-    return seal.spared(foundation, [ours, *foundation["installers"]])
-
-
-def service_control_policies(foundation: Foundation) -> dict[str, Document]:
-    """For the organisation's administrator: what no principal of the account may do, its administrators included."""
-    # Who runs and approves is the business of IAM policies.
-    things = own_things(foundation, CHANGE_PIPELINES)
-    people = [
-        f"arn:{foundation['partition']}:iam::*:{one}" for one in ("user/*", "role/aws-reserved/sso.amazonaws.com/*")
-    ]
-    others = spared(foundation)
-    return {
-        "scp_pipeline": document(_together(things, others)),
-        "scp_people": document(
-            [
-                {
-                    "Sid": "PeopleOnlyLook",
-                    "Effect": "Deny",
-                    "NotAction": sorted([*looking(), *OWN_CREDENTIALS, "codepipeline:*", "sts:*"]),
-                    "Resource": "*",
-                    "Condition": {"ArnLike": {"aws:PrincipalArn": people}, **others},
-                }
-            ]
-        ),
-    }
-
-
-def resource_control_policy(foundation: Foundation) -> Document:
-    """For the organisation's administrator: what nobody, of whatever account, may do with buckets, key and roles."""
-    buckets = [names.bucket_arn(foundation, foundation[f"{kind}_bucket"]) for kind in ("state", "artifact")]
-    roles = [
-        names.arn(foundation, "iam", f"role/{foundation['name']}-*-{purpose}", "")
-        for purpose in ("apply", "pipeline", "plan", "review")
-    ]
-    ours = {"StringEquals": {f"aws:ResourceTag/{names.OWNER_TAG}": foundation["name"]}}
-    named = foundation["kms_key_arn"]
-    others = seal.spared(foundation, [*roles, *foundation["installers"], *foundation["state_readers"]])
-
-    def statement(sid: str, actions: list[str], resources: list[str], condition: dict[str, Any]) -> Statement:
-        return {
-            "Sid": sid,
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": actions,
-            "Resource": resources,
-            "Condition": condition,
-        }
-
-    everything = [*buckets, *(f"{bucket}/*" for bucket in buckets)]
-    return document(
-        [
-            statement("Buckets", ["s3:*"], everything, others),
-            statement("PlainHttp", ["s3:*"], everything, {"Bool": {"aws:SecureTransport": "false"}}),
-            statement(
-                "Key",
-                ["kms:*"],
-                [named or names.arn(foundation, "kms", "key/*")],
-                others if named else {**others, **ours},
-            ),
-            # Only CodeBuild and CodePipeline act as them.
-            statement("BuildRoles", ["sts:AssumeRole"], roles, {"Bool": {"aws:PrincipalIsAWSService": "false"}}),
-        ]
-    )
-
-
-def _together(statements: list[Statement], others: dict[str, Any] | None = None) -> list[Statement]:
+def together(statements: list[Statement], others: dict[str, Any] | None = None) -> list[Statement]:
     """The same in fewer characters: statements with the same condition are one; `others` is added to each condition.
 
     Every action is one of a service, and every resource, too: together they deny no more than apart. Not so those of

@@ -34,8 +34,8 @@ def key_statements(foundation: Foundation) -> list[Statement]:
         "kms:ReEncryptTo",
     ]
     for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-    if foundation["kms_key_arn"]:
-        keys = [foundation["kms_key_arn"]]
+    if foundation["named_key_arn"]:
+        keys = [foundation["named_key_arn"]]
         return [
             allow("ReadKey", ["kms:DescribeKey"], keys),
             allow("UseKey", use, keys, {"StringEquals": via}),
@@ -95,7 +95,7 @@ def objects(foundation: Foundation, made: list[str]) -> list[Statement]:
     """teardown.yml reads which resources the states still hold, and empties the buckets that were made."""
     statements = []
     if made:
-        actions = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject"]
+        actions = ["s3:DeleteObjectVersion", "s3:GetObject"]
         statements.append(allow("Objects", actions, [f"{arn}/*" for arn in made]))
     state = names.bucket_arn(foundation, foundation["state_bucket"])
     if state not in made:
@@ -144,11 +144,12 @@ def role_statements(foundation: Foundation, own_roles: list[str]) -> list[Statem
         "iam:UpdateAssumeRolePolicy",
         "iam:UpdateRole",
     ]
-    give = ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+    give = ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy"]
     boundary = foundation["permissions_boundary"]
     if not boundary:
         return [allow("Roles", sorted([*keep, *give, "iam:DeleteRolePermissionsBoundary"]), own_roles)]
     bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    give = sorted([*give, "iam:PutRolePermissionsBoundary"])
     return [allow("Roles", keep, own_roles), allow("BoundedRoles", give, own_roles, bounded)]
 
 
@@ -163,8 +164,6 @@ def seal_statements(foundation: Foundation, named_roles: list[str]) -> list[Stat
             "DeletePolicyVersion",
             "GetPolicy",
             "ListEntitiesForPolicy",
-            "ListPolicyTags",
-            "ListPolicyVersions",
             "TagPolicy",
             "UntagPolicy",
         ],
@@ -181,7 +180,6 @@ def seal_statements(foundation: Foundation, named_roles: list[str]) -> list[Stat
         ],
         "events": [
             "DeleteRule",
-            "DescribeRule",
             "ListTagsForResource",
             "ListTargetsByRule",
             "PutRule",
@@ -197,13 +195,12 @@ def seal_statements(foundation: Foundation, named_roles: list[str]) -> list[Stat
         "sns": names.arn(foundation, "sns", f"{name}-alarms*"),
         "events": names.arn(foundation, "events", f"rule/{name}-*"),
     }
-    asked = sorted({*foundation["installers"], foundation["break_glass_role_arn"], *named_roles})
+    asked = sorted({*names.everybody(foundation), *named_roles})
     return [
         *(
             allow(sids[service], [f"{service}:{action}" for action in actions[service]], [resources[service]])
             for service in actions
         ),
-        allow("EndSubscriptions", ["sns:Unsubscribe"], [ANYTHING]),
         allow("KnowOneself", ["iam:GetRole"], asked),
         # Whom the settings name next, or name wrongly, is asked about with the policies of today.
         allow(
@@ -221,15 +218,9 @@ def installer_policies(foundation: Foundation, stacks: list[Stack]) -> dict[str,
     Wildcards stand where AWS chooses the id (keys, connections) and where an action has no resource-level permission.
     The stacks add what the estate's name does not cover: roles and parameters that the user names.
     """
-    named_roles = {
-        stack[f"{purpose}_role_arn"]
-        for stack in stacks
-        for purpose in names.PURPOSES
-        if stack.get(f"{purpose}_role_arn")
-    }
     return {
         "installer_state": document(state_part(foundation, stacks)),
-        "installer_pipelines": document(pipelines_part(foundation, sorted(named_roles))),
+        "installer_pipelines": document(pipelines_part(foundation, names.named_roles(stacks))),
     }
 
 
@@ -300,6 +291,7 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
                 "iam:GetAccountAuthorizationDetails",
                 "iam:ListRoles",
                 "iam:SimulateCustomPolicy",
+                "sns:GetSubscriptionAttributes",
             ],
             [ANYTHING],
         ),
@@ -337,7 +329,6 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
                     "CreateProject",
                     "CreateWebhook",
                     "DeleteProject",
-                    "DeleteWebhook",
                     "UpdateProject",
                     "UpdateWebhook",
                 )

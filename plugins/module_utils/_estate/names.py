@@ -17,6 +17,7 @@ OWNER_TAG = "gitops:estate"
 ARTIFACT_FOLDER = 20  # characters of a pipeline's name that CodePipeline keeps in the keys of its artifacts
 MADE = ("state_bucket", "artifact_bucket", "lock_table")  # each may exist and be named instead of made
 PURPOSES = ("plan", "apply", "pipeline")  # of a stack's roles
+ALL_PURPOSES = (*PURPOSES, "review")  # where it plans pull requests
 
 
 def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> Foundation:
@@ -114,6 +115,18 @@ def role(foundation: Foundation, stack: Stack, purpose: str) -> str:
 def role_arn(foundation: Foundation, stack: Stack, purpose: str) -> str:
     """The ARN of that role; the user's own where one is named."""
     return stack.get(f"{purpose}_role_arn") or arn(foundation, "iam", f"role/{role(foundation, stack, purpose)}", "")
+
+
+def everybody(foundation: Foundation) -> list[str]:
+    """The ARNs of all users and roles that the settings name."""
+    groups = ("installers", "state_readers", "break_glass_principals")
+    return sorted({foundation["break_glass_role_arn"], *(one for group in groups for one in foundation[group])})
+
+
+def named_roles(stacks: list[Stack]) -> list[str]:
+    """The ARNs of the roles that stacks name, instead of having them made."""
+    keys = [f"{purpose}_role_arn" for purpose in PURPOSES]
+    return sorted({stack[key] for stack in stacks for key in keys if stack.get(key)})
 
 
 def arn(foundation: Foundation, service: str, resource: str, region: str | None = None) -> str:

@@ -64,7 +64,7 @@ def doctor_policy(foundation: Foundation) -> dict[str, Any]:
     name = foundation["name"]
     state, artifacts = (names.bucket_arn(foundation, foundation[f"{part}_bucket"]) for part in ("state", "artifact"))
     group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
-    named = foundation["kms_key_arn"]
+    named = foundation["named_key_arn"]
     keys = [named or names.arn(foundation, "kms", "key/*")]
     ours = {} if named else {f"aws:ResourceTag/{names.OWNER_TAG}": name}
     connections = [
@@ -135,14 +135,23 @@ def doctor_policy(foundation: Foundation) -> dict[str, Any]:
 def verifier_policy(foundation: Foundation) -> dict[str, Any]:
     """What verify.yml needs: asking IAM, and reading projects and the policies of bucket, table, key and roles."""
     name = foundation["name"]
-    named = foundation["kms_key_arn"]
+    named = foundation["named_key_arn"]
     ours = None if named else {"StringEquals": {f"aws:ResourceTag/{names.OWNER_TAG}": name}}
     roles = [names.arn(foundation, "iam", f"role/{name}-*", ""), foundation["break_glass_role_arn"]]
     # Whose own rights are to be tried, -e developer=role/Developers, is said when it is run.
     anybody = [names.arn(foundation, "iam", f"{kind}/*", "") for kind in ("role", "user")]
+    connections = [
+        names.arn(foundation, service, "connection/*") for service in ("codeconnections", "codestar-connections")
+    ]
     return document(
         [
-            allow("AskIam", ["iam:SimulateCustomPolicy"], [ANYTHING]),
+            allow("AskIam", ["codeconnections:ListConnections", "iam:SimulateCustomPolicy"], [ANYTHING]),
+            allow("Connections", ["codeconnections:ListTagsForResource"], connections),
+            allow(
+                "Pipelines",
+                ["codepipeline:GetPipeline", "codepipeline:ListTagsForResource"],
+                [names.arn(foundation, "codepipeline", f"{name}-*")],
+            ),
             allow("AskAboutPeople", ["iam:SimulatePrincipalPolicy"], anybody),
             allow("ReadRoles", ["iam:GetRole"], sorted({*roles})),
             allow(

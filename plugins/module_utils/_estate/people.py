@@ -61,7 +61,7 @@ def recovery_policy(foundation: Foundation) -> dict[str, Any]:
     # The folders of artifacts are named by the beginning of the pipelines' names.
     rescued = f"{artifacts}/{f'{name}-'[: names.ARTIFACT_FOLDER]}*/errored/*"
     group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
-    named = foundation["kms_key_arn"]
+    named = foundation["named_key_arn"]
     via = via_services(foundation, "dynamodb", "s3")
     ours = {} if named else {f"aws:ResourceTag/{names.OWNER_TAG}": name}
     keys = [named or names.arn(foundation, "kms", "key/*")]

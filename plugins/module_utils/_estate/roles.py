@@ -135,7 +135,7 @@ def state(foundation: Foundation, stack: Stack, write: bool, lock: bool = True) 
 
 
 def own_state_only(foundation: Foundation, stack: Stack, write: bool) -> list[Statement]:
-    """Whatever the stack's permissions allow, the build writes no other stack's state, and takes no other's lock.
+    """Whatever the stack's permissions allow, the build gets no other stack's state, lock in the table, or access key.
 
     A condition can name what may be written, a resource in a Deny only what may not. Of an upload it knows the key's
     encryption context: the object, in a bucket without a bucket key.
@@ -161,6 +161,33 @@ def own_state_only(foundation: Foundation, stack: Stack, write: bool) -> list[St
                 },
             }
         )
+    # The plan's build runs code of the commit; neither build may exchange what the other is given.
+    kinds = ["source", "plan"] if write else ["source", "used", "errored"]
+    folders = artifact_folders(foundation, stack)
+    statements.append(
+        {
+            "Sid": "NoOtherArtifact",
+            "Effect": "Deny",
+            "Action": "s3:PutObject*",
+            "Resource": [f"{folder}/{kind}/*" for folder in folders for kind in kinds],
+        }
+    )
+    parameter = "kms:EncryptionContext:PARAMETER_ARN"
+    secrets = [stack["access_key_id_parameter"], stack["secret_access_key_parameter"]]
+    statements.append(
+        {
+            "Sid": "NoOtherSecret",
+            "Effect": "Deny",
+            "Action": "kms:Decrypt",
+            "Resource": foundation["kms_key_arn"],
+            "Condition": {
+                "StringLike": {parameter: names.arn(foundation, "ssm", f"parameter/{foundation['name']}/*/AWS_*")},
+                "StringNotEquals": {
+                    parameter: [names.arn(foundation, "ssm", f"parameter/{one.lstrip('/')}") for one in secrets]
+                },
+            },
+        }
+    )
     if "dynamodb" in foundation["locking"]:
         item = f"{foundation['state_bucket']}/{stack['state_key']}"
         statements.append(

@@ -52,7 +52,7 @@ def builders(foundation: Foundation, stacks: list[Stack], *purposes: str) -> lis
     return [*ours, *sorted(named)]
 
 
-def spared(foundation: Foundation, principals: list[str]) -> dict[str, Any]:
+def but_for(foundation: Foundation, principals: list[str]) -> dict[str, Any]:
     """The condition that the caller is none of these, nor the break-glass role, nor AWS itself (an access log, say)."""
     return {
         "ArnNotLike": {"aws:PrincipalArn": [*principals, foundation["break_glass_role_arn"]]},
@@ -60,9 +60,14 @@ def spared(foundation: Foundation, principals: list[str]) -> dict[str, Any]:
     }
 
 
+def keepers(foundation: Foundation) -> list[str]:
+    """Who changes settings. Root of the account is one: of a bucket AWS lets it repair the policy anyway."""
+    return [*foundation["installers"], names.arn(foundation, "iam", "root", "")]
+
+
 def deny(sid: str, foundation: Foundation, spare: list[str], **parts: Any) -> Statement:
     """A statement of a resource's policy: nobody but these. `parts` are its Action or NotAction, and its Resource."""
-    return {"Sid": sid, "Effect": "Deny", "Principal": "*", **parts, "Condition": spared(foundation, spare)}
+    return {"Sid": sid, "Effect": "Deny", "Principal": "*", **parts, "Condition": but_for(foundation, spare)}
 
 
 def state_bucket(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
@@ -77,22 +82,18 @@ def state_bucket(foundation: Foundation, stacks: list[Stack]) -> list[Statement]
     reads = [*builders(foundation, stacks, "apply", "plan", "review"), *foundation["installers"]]
     lock_files = f"{bucket}/*.tflock"
     return [
-        deny("OnlyAppliesWrite", foundation, applies, NotAction=READING_S3, NotResource=[bucket, lock_files]),
-        deny("OnlyBuildsLock", foundation, locks, NotAction=READING_S3, Resource=lock_files),
+        deny("OnlyBuildsWrite", foundation, locks, NotAction=READING_S3, Resource=f"{bucket}/*"),
         deny(
-            "NothingIsLost",
-            foundation,
-            [],
-            Action=["s3:DeleteObject", "s3:DeleteObjectVersion"],
-            NotResource=[bucket, lock_files],
+            "PlansOnlyLock", foundation, applies, Action=["s3:PutObject*", "s3:RestoreObject"], NotResource=lock_files
         ),
+        deny("NothingIsLost", foundation, [], Action="s3:DeleteObject*", NotResource=lock_files),
         # Who holds a lock is no secret.
         deny(
             "OnlyKnownRead",
             foundation,
             [*reads, *foundation["state_readers"]],
             Action="s3:GetObject*",
-            NotResource=[bucket, lock_files],
+            NotResource=lock_files,
         ),
         settings(foundation, bucket),
     ]
@@ -105,13 +106,15 @@ def artifact_bucket(foundation: Foundation, stacks: list[Stack]) -> list[Stateme
     return [
         deny("OnlyPipelinesWrite", foundation, roles, NotAction=READING_S3, Resource=f"{bucket}/*"),
         deny("OnlyPipelinesRead", foundation, roles, Action="s3:GetObject*", Resource=f"{bucket}/*"),
+        # Among them the marks of the plans that were used.
+        deny("NothingIsLost", foundation, [], Action="s3:DeleteObject*", Resource=f"{bucket}/*"),
         settings(foundation, bucket),
     ]
 
 
 def settings(foundation: Foundation, bucket: str) -> Statement:
     """Policy, versioning, lifecycle, encryption, public access and all else of a bucket itself."""
-    return deny("OnlyInstallersChange", foundation, foundation["installers"], NotAction=READING_S3, Resource=bucket)
+    return deny("OnlyInstallersChange", foundation, keepers(foundation), NotAction=READING_S3, Resource=bucket)
 
 
 def lock_table(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
@@ -120,9 +123,18 @@ def lock_table(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
     locks = builders(foundation, stacks, "apply", "plan")
     statements = [
         deny("OnlyBuildsLock", foundation, locks, Action=WRITING_ITEMS, Resource=table),
-        deny("OnlyInstallersChange", foundation, foundation["installers"], Action=TABLE_SETTINGS, Resource=table),
+        deny("OnlyInstallersChange", foundation, keepers(foundation), Action=TABLE_SETTINGS, Resource=table),
     ]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def of_locks(foundation: Foundation) -> dict[str, str]:
+    """The encryption contexts of lock files and of the lock table, by condition key."""
+    bucket = names.bucket_arn(foundation, foundation["state_bucket"])
+    return {
+        "kms:EncryptionContext:aws:s3:arn": f"{bucket}/*.tflock",
+        "kms:EncryptionContext:aws:dynamodb:tableName": foundation["lock_table"],
+    }
 
 
 def key(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
@@ -135,11 +147,7 @@ def key(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
     roles = builders(foundation, stacks, "apply", "plan", "pipeline", "review")
     users = [*roles, *foundation["installers"], *foundation["state_readers"]]
     known = deny("OnlyKnownUse", foundation, users, Action=USING_KEY, Resource="*")
-    state_bucket_arn = names.bucket_arn(foundation, foundation["state_bucket"])
-    known["Condition"]["StringNotLike"] = {
-        "kms:EncryptionContext:aws:s3:arn": f"{state_bucket_arn}/*.tflock",
-        "kms:EncryptionContext:aws:dynamodb:tableName": foundation["lock_table"],
-    }
+    known["Condition"]["StringNotLike"] = of_locks(foundation)
     statements = [
         {
             "Sid": "IamPoliciesCount",
@@ -152,7 +160,7 @@ def key(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
         deny(
             "OnlyInstallersChange",
             foundation,
-            foundation["installers"],
+            keepers(foundation),
             NotAction=[*USING_KEY, *READING_KEY],
             Resource="*",
         ),

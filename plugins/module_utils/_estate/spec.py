@@ -400,6 +400,8 @@ def check_stack(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> F
         "an object's key such as network/terraform.tfstate, of a-z A-Z 0-9 and . _ - + = @, with single slashes inside"
     )
     found += must_match(f"{path}.state_key", stack["state_key"] or None, STATE_KEY, allowed)
+    if (stack["state_key"] or "").endswith((".tflock", ".errored")):
+        found.append(f"{path}.state_key: {stack['state_key']!r} ends like a lock file, or a state that was saved aside")
     for key in ("plan_role_arn", "apply_role_arn", "pipeline_role_arn", "assume_role_arn", "plan_assume_role_arn"):
         found += must_match(
             f"{path}.{key}", stack[key] or None, ROLE_ARN, "a role's ARN, arn:aws:iam::<account>:role/<name>"

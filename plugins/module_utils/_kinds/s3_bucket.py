@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import partial
 from typing import Any, Callable
 
@@ -20,6 +21,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import (
+    NotYet,
     Refused,
     error_code,
     explain,
@@ -31,6 +33,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Re
 from ansible_collections.gitops.aws.plugins.module_utils._names import bucket_name_problem
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import to_dict, to_list
+
+EMPTYING_TIMEOUT = 15  # seconds that a deleted policy may still deny
 
 BLOCK_EVERYTHING = {
     "BlockPublicAcls": True,
@@ -258,9 +262,23 @@ class S3Bucket(Kind):
                 for version in page.get("Versions", []) + page.get("DeleteMarkers", [])
             ]
             if versions:
-                answer = self.client.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
-                for problem in answer.get("Errors", []):
-                    raise Refused(f"{problem['Key']} could not be deleted: {problem['Code']}: {problem['Message']}")
+                self._delete_versions(bucket, versions)
+
+    def _delete_versions(self, bucket: str, versions: list[dict[str, str]]) -> None:
+        errors: list[dict[str, str]] = []
+
+        def delete() -> None:
+            errors[:] = self.client.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True}).get(
+                "Errors", []
+            )
+            if any(error["Code"] == "AccessDenied" for error in errors):
+                raise NotYet
+
+        # A policy that was just deleted is still in force here and there, for a moment.
+        with suppress(NotYet):
+            until_propagated(delete, lambda error: isinstance(error, NotYet), EMPTYING_TIMEOUT)
+        for problem in errors:
+            raise Refused(f"{problem['Key']} could not be deleted: {problem['Code']}: {problem['Message']}")
 
 
 def _encryption(answer: dict[str, Any]) -> Settings:

@@ -38,6 +38,7 @@ OPTIONS: dict[str, Any] = {
     "display_name": {"type": "str"},
     "kms_key_id": {"type": "str"},
     "policy": {"type": "dict"},
+    "purge_subscriptions": {"type": "bool", "default": True},
     "subscriptions": {"type": "list", "elements": "dict", "options": SUBSCRIPTION},
     "tags": {"type": "dict", "aliases": ["resource_tags"]},
 }
@@ -86,6 +87,8 @@ class SnsTopic(Kind):
         return [each["endpoint"] for each in item["subscriptions"] or [] if _LOGIN.match(each.get("endpoint") or "")]
 
     def normalise(self, settings: Settings) -> Settings:
+        # How to deal with others' subscriptions is no setting of the topic.
+        settings = {name: value for name, value in settings.items() if name != "purge_subscriptions"}
         if "subscriptions" not in settings:
             return settings
         return {**settings, "subscriptions": sorted(map(_normalised, settings["subscriptions"]), key=_key)}
@@ -121,6 +124,8 @@ class SnsTopic(Kind):
             listed.sort(key=lambda each: (each["Protocol"], each["Endpoint"]))
             for each in [each for each in listed if each["SubscriptionArn"] != "Deleted"]:
                 known = {"protocol": each["Protocol"], "endpoint": each["Endpoint"]}
+                if _key(known) not in wanted and not item["purge_subscriptions"]:
+                    continue
                 if each["SubscriptionArn"].startswith("arn:"):
                     settings["subscriptions"].append({**known, **self._attributes(each["SubscriptionArn"])})
                 elif _key(known) in wanted:

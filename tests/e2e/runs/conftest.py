@@ -17,7 +17,7 @@ import yaml
 from local_estate import ACCOUNT, ROOT, LocalAws, Repository, execution_of_push, people_policies
 
 from tests.e2e.conftest import EVERYTHING, HERE, PARAMETER_ACTIONS, REPOSITORY, parameter_policy
-from tests.e2e.estate import Estate, Execution, break_glass, new_person, root
+from tests.e2e.estate import Estate, Execution, break_glass, helper_in_need, new_person, root
 
 ROOTS = HERE / "roots"
 MINUTE = 4  # seconds that a minute of a timeout takes here, so that an approval can expire
@@ -139,7 +139,9 @@ def _set_up(aws: LocalAws, directory: Path) -> Runs:
     aws.command("map-repository", REPOSITORY, str(repository.bare))
     (repository.clone / "README.md").write_text("All stacks\n")
     repository.push("Begin")
+    role = estate.foundation["break_glass_role_arn"]
+    helper = helper_in_need(administrator, "recovery", role)
     estate.site()
     aws.command("complete-connection", "github")
-    estate.recovery = break_glass(administrator, "recovery", estate.foundation["break_glass_role_arn"])
+    estate.recovery = break_glass(administrator, helper, role)
     return Runs(estate, repository)

@@ -45,6 +45,22 @@ def test_a_subscription_that_waits_counts_as_there(account: Account) -> None:
     ]
 
 
+def test_subscriptions_of_others_stay_where_they_are_not_purged(account: Account) -> None:
+    name, sns = unique("topic"), account.client("sns")
+    item = {"name": name, "subscriptions": [MAIL], "purge_subscriptions": False}
+    topic = account.run("sns_topics", topics=[item])["resources"][name]["arn"]
+    queue = topic.replace(":sns:", ":sqs:")
+    account.root("sqs").create_queue(QueueName=name)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+
+    again = account.run("sns_topics", topics=[item])
+    assert not again["changed"]
+    assert "sns:GetSubscriptionAttributes" not in again["api_calls"]
+    account.run("sns_topics", topics=[{**item, "purge_subscriptions": True}])
+    left = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert [one["Protocol"] for one in left] == ["email"]
+
+
 def test_one_that_waits_cannot_be_unsubscribed_and_is_told(account: Account) -> None:
     name = unique("topic")
     account.run("sns_topics", topics=[{"name": name, "subscriptions": [MAIL, queue("a"), queue("b")]}])

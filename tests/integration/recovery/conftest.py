@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from local_estate import ACCOUNT, REGION, LocalAws, Person, people_policies
 
-from tests.e2e.estate import Estate, Run, allow, break_glass, new_person, root
+from tests.e2e.estate import Estate, Run, allow, break_glass, helper_in_need, new_person, root
 from tests.integration.modules.running import eventually
 from tests.integration.modules.states import CODE
 
@@ -115,10 +115,11 @@ def recovery(local_aws: tuple[str, Path], tmp_path_factory: pytest.TempPathFacto
     stacks = [{"name": name, "repository": REPOSITORY, "path": name} for name in ("killed", "restored", "rescued")]
     estate = Estate(aws, administrator, directory, settings, stacks, installer=administrator)
     estate.keeper = root(aws.endpoint_url)
+    role = estate.foundation["break_glass_role_arn"]
+    helper = helper_in_need(administrator, f"{ESTATE}-recovery", role)
     estate.site()
     rendered = estate.playbook("policies.yml", None, account_id=ACCOUNT, directory=str(directory / "policies"))
     assert not rendered.failed, rendered.output
     policy = people_policies(directory / "policies", "operator")["operator"]
     operator = new_person(administrator, f"{ESTATE}-operator", policy)
-    recoverer = break_glass(administrator, f"{ESTATE}-recovery", estate.foundation["break_glass_role_arn"])
-    return Recovery(estate, recoverer, operator)
+    return Recovery(estate, break_glass(administrator, helper, role), operator)

@@ -245,6 +245,7 @@ FOUNDATION = [
         },
         ours={
             **dict.fromkeys(sns_topic.ATTRIBUTES, "in the attributes"),
+            "purge_subscriptions": "is how the module deals with them",
             "subscriptions": "have an operation of their own, compared below",
         },
     ),

@@ -36,6 +36,8 @@ MEANT = (
     ("RESOURCE_MISMATCH", "dynamodb:PutResourcePolicy"),
     # Who installs writes the policies of the buckets, and could allow himself more.
     ("RESOURCE_POLICY_PRIVILEGE_ESCALATION", "s3:PutBucketPolicy"),
+    # Who writes lifecycle rules may delete every version as it is, to take a bucket down.
+    ("RESOURCE_POLICY_PRIVILEGE_ESCALATION", "s3:PutLifecycleConfiguration"),
     # A list is of the whole account.
     ("RESOURCE_STAR", "['codeconnections:ListConnections']"),
     # The key's ARN is compared letter by letter, as AWS's own examples do.
@@ -152,7 +154,7 @@ def test_people_get_no_whole_service_and_change_nothing_everywhere(foundation: M
                 if not a.split(":")[1].startswith(("Describe", "Get", "List", "Simulate"))
             }
             # AWS gives these their ids; a key can be made, and tagged, only with the tag that makes it ours.
-            assert writes <= {"codeconnections:CreateConnection", "kms:CreateKey", "kms:TagResource", "sns:Unsubscribe"}
+            assert writes <= {"codeconnections:CreateConnection", "kms:CreateKey", "kms:TagResource"}
             if "kms:CreateKey" in writes:
                 assert statement["Condition"] == {"StringEquals": {"aws:RequestTag/gitops:estate": "gitops"}}
 
@@ -162,7 +164,7 @@ def by_sid(policy: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_who_installs_manages_the_key_of_the_estate_only(foundation: Make) -> None:
-    statements = by_sid(installer_policy({**foundation(), "kms_key_arn": ""}, []))
+    statements = by_sid(installer_policy(foundation(kms_key_arn=""), []))
     ours = {"aws:ResourceTag/gitops:estate": "gitops"}
 
     assert statements["ManageKey"]["Condition"] == {"StringEquals": ours}
@@ -188,7 +190,7 @@ def test_who_installs_uses_the_key_through_the_services_of_the_partition(
     foundation: Make, key: str, partition: str, region: str, suffix: str
 ) -> None:
     shared = {**foundation(), "partition": partition, "region": region}
-    document = installer_policy({**shared, "kms_key_arn": ""} if key == "made" else shared, [])
+    document = installer_policy({**shared, "named_key_arn": ""} if key == "made" else shared, [])
 
     via = by_sid(document)["UseKey"]["Condition"]["StringEquals"]["kms:ViaService"]
     assert via == [f"{service}.{region}.{suffix}" for service in ("dynamodb", "s3", "ssm")]
@@ -196,7 +198,7 @@ def test_who_installs_uses_the_key_through_the_services_of_the_partition(
 
 def test_who_installs_only_uses_a_key_that_is_named(foundation: Make) -> None:
     arn = "arn:aws:kms:eu-central-1:111122223333:key/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55"
-    policy = installer_policy({**foundation(), "kms_key_arn": arn}, [])
+    policy = installer_policy(foundation(kms_key_arn=arn), [])
     keys = [s for s in policy["Statement"] if any(action.startswith("kms:") for action in s["Action"])]
 
     assert [statement["Resource"] for statement in keys] == [[arn]] * len(keys)

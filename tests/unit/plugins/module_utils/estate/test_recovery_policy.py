@@ -33,7 +33,7 @@ BUCKET = "arn:aws:s3:::gitops-111122223333-eu-central-1-state"
 )
 def test_the_linter_finds_nothing(foundation: Make, settings: dict[str, Any], key: str, locking: list[str]) -> None:
     shared = foundation(**settings, locking=locking)
-    document = recovery_policy({**shared, "kms_key_arn": ""} if key == "made" else shared)
+    document = recovery_policy({**shared, "named_key_arn": ""} if key == "made" else shared)
 
     assert findings(document) == []
     assert len(json.dumps(document, separators=(",", ":"))) < MANAGED_POLICY_LIMIT
@@ -80,7 +80,7 @@ def test_every_place_of_rescued_states_is_in_it(foundation: Make, stack: Make, n
 
 def test_the_key_is_used_through_the_services_only(foundation: Make) -> None:
     named = recovery_policy(foundation())
-    made = recovery_policy({**foundation(), "kms_key_arn": ""})
+    made = recovery_policy({**foundation(), "named_key_arn": ""})
 
     via = {"kms:ViaService": ["dynamodb.eu-central-1.amazonaws.com", "s3.eu-central-1.amazonaws.com"]}
     assert by_sid(named)["UseKey"]["Condition"] == {"StringEquals": via}
@@ -92,7 +92,7 @@ def test_the_key_is_used_through_the_services_only(foundation: Make) -> None:
 @pytest.mark.parametrize("key", ["made", "named"])
 def test_services_in_china_have_names_of_their_own(foundation: Make, key: str) -> None:
     shared = {**foundation(), "partition": "aws-cn", "region": "cn-north-1"}
-    document = recovery_policy({**shared, "kms_key_arn": ""} if key == "made" else shared)
+    document = recovery_policy({**shared, "named_key_arn": ""} if key == "made" else shared)
 
     via = by_sid(document)["UseKey"]["Condition"]["StringEquals"]["kms:ViaService"]
     assert via == ["dynamodb.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com.cn"]

@@ -42,6 +42,7 @@ def may(role: dict[str, Any], action: str, resource: str) -> bool:
     return any(
         fnmatch.fnmatchcase(action, allowed) and fnmatch.fnmatchcase(resource, where)
         for statement in statements(role)
+        if statement["Effect"] == "Allow"
         for allowed in statement["Action"]
         for where in statement["Resource"]
     )

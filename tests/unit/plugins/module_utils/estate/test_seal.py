@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate import attempts, break_glass, guardrails, names, seal
+from ansible_collections.gitops.aws.plugins.module_utils._estate import (
+    attempts,
+    break_glass,
+    guardrails,
+    lockout,
+    names,
+    organisation,
+    seal,
+    verdicts,
+)
 
 Make = Callable[..., dict[str, Any]]
 IAM = "arn:aws:iam::111122223333"
@@ -42,10 +51,8 @@ def test_every_statement_spares_the_break_glass_role_and_aws_itself(foundation: 
 def test_settings_are_the_installers_and_writing_is_not(foundation: Make) -> None:
     for kind, statements in all_policies(foundation(), []).items():
         by_sid = {statement["Sid"]: statement for statement in statements}
-        assert spared(by_sid["OnlyInstallersChange"]) == [f"{IAM}:role/platform", BREAK_GLASS]
-        writing = [
-            s for sid, s in by_sid.items() if sid in ("OnlyAppliesWrite", "OnlyBuildsLock", "OnlyPipelinesWrite")
-        ]
+        assert spared(by_sid["OnlyInstallersChange"]) == [f"{IAM}:role/platform", f"{IAM}:root", BREAK_GLASS]
+        writing = [s for sid, s in by_sid.items() if sid in ("OnlyBuildsWrite", "OnlyBuildsLock", "OnlyPipelinesWrite")]
         assert writing or kind == "key"
         assert not [one for one in writing if f"{IAM}:role/platform" in spared(one)]
 
@@ -53,8 +60,10 @@ def test_settings_are_the_installers_and_writing_is_not(foundation: Make) -> Non
 def test_states_are_written_by_applies_and_locks_by_plans_too(foundation: Make) -> None:
     by_sid = {statement["Sid"]: statement for statement in seal.state_bucket(foundation(), [])}
 
-    assert spared(by_sid["OnlyAppliesWrite"]) == [f"{IAM}:role/gitops-*-apply", BREAK_GLASS]
-    assert spared(by_sid["OnlyBuildsLock"]) == [f"{IAM}:role/gitops-*-apply", f"{IAM}:role/gitops-*-plan", BREAK_GLASS]
+    builds = [f"{IAM}:role/gitops-*-apply", f"{IAM}:role/gitops-*-plan"]
+    assert spared(by_sid["OnlyBuildsWrite"]) == [*builds, BREAK_GLASS]
+    assert spared(by_sid["PlansOnlyLock"]) == [builds[0], BREAK_GLASS]
+    assert by_sid["PlansOnlyLock"]["NotResource"].endswith("/*.tflock")
     assert spared(by_sid["NothingIsLost"]) == [BREAK_GLASS]
 
 
@@ -80,7 +89,7 @@ def test_locks_can_be_read_by_whom_iam_lets(foundation: Make) -> None:
     (use,) = [s for s in seal.key(shared, [])["Statement"] if s["Sid"] == "OnlyKnownUse"]
 
     bucket = names.bucket_arn(shared, shared["state_bucket"])
-    assert f"{bucket}/*.tflock" in read["NotResource"]
+    assert read["NotResource"] == f"{bucket}/*.tflock"
     assert use["Condition"]["StringNotLike"] == {
         "kms:EncryptionContext:aws:s3:arn": f"{bucket}/*.tflock",
         "kms:EncryptionContext:aws:dynamodb:tableName": shared["lock_table"],
@@ -112,11 +121,11 @@ def test_a_break_glass_role_of_the_user_s_is_used_and_not_made(foundation: Make)
 
 @pytest.mark.parametrize("key", ["", "arn:aws:kms:eu-central-1:111122223333:key/made"])
 def test_what_is_made_before_the_key_is_the_same_after_it(foundation: Make, key: str) -> None:
-    shared = {**foundation(kms_key_arn=""), "kms_key_arn": key}
-    before = {**shared, "kms_key_arn": ""}
+    before = foundation(kms_key_arn="")
+    shared = {**before, "kms_key_arn": key}
 
     assert break_glass.break_glass_roles(shared) == break_glass.break_glass_roles(before)
-    assert break_glass.managed_policies(shared) == break_glass.managed_policies(before)
+    assert break_glass.managed_policies(shared, []) == break_glass.managed_policies(before, [])
 
 
 # The build roles, people and organisations
@@ -125,15 +134,15 @@ def test_what_is_made_before_the_key_is_the_same_after_it(foundation: Make, key:
 def test_our_boundary_is_made_unless_the_user_has_one(foundation: Make) -> None:
     own = f"{IAM}:policy/theirs"
 
-    assert [one["name"] for one in break_glass.managed_policies(foundation())] == ["gitops-seal", "gitops-boundary"]
-    assert [one["name"] for one in break_glass.managed_policies(foundation(permissions_boundary=own))] == [
+    assert [one["name"] for one in break_glass.managed_policies(foundation(), [])] == ["gitops-seal", "gitops-boundary"]
+    assert [one["name"] for one in break_glass.managed_policies(foundation(permissions_boundary=own), [])] == [
         "gitops-seal"
     ]
-    (bounded,) = [s for s in guardrails.seal_policy(foundation())["Statement"] if s["Sid"] == "OnlyBounded"]
+    (bounded,) = [s for s in guardrails.seal_policy(foundation(), [])["Statement"] if s["Sid"] == "OnlyBounded"]
     assert bounded["Condition"] == {"StringNotEquals": {"iam:PermissionsBoundary": f"{IAM}:policy/gitops-boundary"}}
     (bounded,) = [
         s
-        for s in guardrails.seal_policy(foundation(permissions_boundary=own))["Statement"]
+        for s in guardrails.seal_policy(foundation(permissions_boundary=own), [])["Statement"]
         if s["Sid"] == "OnlyBounded"
     ]
     assert bounded["Condition"] == {"StringNotEquals": {"iam:PermissionsBoundary": own}}
@@ -141,8 +150,9 @@ def test_our_boundary_is_made_unless_the_user_has_one(foundation: Make) -> None:
 
 def test_statements_that_are_put_together_deny_what_they_denied_apart(foundation: Make) -> None:
     shared = foundation()
-    apart = guardrails.own_things(shared, guardrails.CHANGE_PIPELINES)
-    together = guardrails.service_control_policies(shared)["scp_pipeline"]["Statement"]
+    apart = guardrails.own_things(shared, [], guardrails.CHANGE_PIPELINES)
+    policies = organisation.service_control_policies(shared, [])
+    together = [one for name in ("scp_pipeline", "scp_identities") for one in json.loads(policies[name])["Statement"]]
 
     def denied(statements: list[dict[str, Any]]) -> set[tuple[str, str]]:
         return {
@@ -154,7 +164,7 @@ def test_statements_that_are_put_together_deny_what_they_denied_apart(foundation
         }
 
     assert denied(together) == denied(apart)
-    others = guardrails.spared(shared)
+    others = organisation.spared(shared)
     for statement in together:
         for operator, keys in others.items():
             assert statement["Condition"][operator].items() >= keys.items()
@@ -185,7 +195,7 @@ def test_real_developers_are_tried_with_what_they_have(foundation: Make, stack: 
     ],
 )
 def test_what_came_of_an_attempt(answer: dict[str, Any], observed: str) -> None:
-    (line,) = attempts.simulated([{"name": "plan role: write the state", "decided_by": ["x"], **answer}])
+    (line,) = verdicts.simulated([{"name": "plan role: write the state", "decided_by": ["x"], **answer}])
 
     assert (line["who"], line["what"], line["observed"]) == ("plan role", "write the state", observed)
 
@@ -193,7 +203,7 @@ def test_what_came_of_an_attempt(answer: dict[str, Any], observed: str) -> None:
 @pytest.mark.parametrize(("allowed", "observed"), [(["s3:PutObject"], "allowed"), ([], "REFUSED")])
 def test_own_work_must_be_allowed(allowed: list[str], observed: str) -> None:
     name = f"apply role: {attempts.OWN_WORK}write the state"
-    (line,) = attempts.simulated([{"name": name, "decided_by": [], "allowed": allowed, "missing": False}])
+    (line,) = verdicts.simulated([{"name": name, "decided_by": [], "allowed": allowed, "missing": False}])
 
     assert (line["expected"], line["observed"]) == ("allowed", observed)
 
@@ -201,40 +211,48 @@ def test_own_work_must_be_allowed(allowed: list[str], observed: str) -> None:
 def test_what_a_refusal_may_hang_on_is_said() -> None:
     answer = {"name": "a: b", "decided_by": ["x"], "allowed": [], "missing": False, "unknown_keys": ["aws:SourceVpce"]}
 
-    assert attempts.simulated([answer])[0]["by"] == "x (which also asks for aws:SourceVpce)"
-
-
-def project(buildspec: str, authors: str = "") -> dict[str, Any]:
-    variables = [{"name": "STACK_AUTHORS", "value": authors}] if authors else []
-    return {
-        "name": "gitops-network-apply",
-        "source": {"buildspec": buildspec},
-        "environment": {"environment_variables": variables},
-    }
+    assert verdicts.simulated([answer])[0]["by"] == "x (which also asks for aws:SourceVpce)"
 
 
 @pytest.mark.parametrize(
-    ("expected", "found", "observed"),
+    ("authors", "approval", "differing", "observed"),
     [
-        (project("ours", "a"), [project("ours", "a")], ["refused", "refused"]),
-        (project("ours"), [project("ours")], ["refused", "open"]),
-        (project("ours", "a"), [project("buildspec.yml", "a")], ["GOT THROUGH", "refused"]),
-        (project("ours", "a"), [project("ours", "b")], ["refused", "GOT THROUGH"]),
-        (project("ours", "a"), [], ["GOT THROUGH", "GOT THROUGH"]),
+        ({"a@example.com": "user/a"}, True, [], ["refused", "refused"]),
+        ({}, True, [], ["refused", "open"]),
+        ({"a@example.com": "user/a"}, False, [], ["refused", "open"]),
+        ({"a@example.com": "user/a"}, True, ["gitops-network-apply"], ["GOT THROUGH", "GOT THROUGH"]),
+        ({}, True, ["gitops-network"], ["GOT THROUGH", "open"]),
     ],
 )
 def test_what_the_builds_refuse(
-    stack: Make, expected: dict[str, Any], found: list[dict[str, Any]], observed: list[str]
+    foundation: Make, stack: Make, authors: dict[str, str], approval: bool, differing: list[str], observed: list[str]
 ) -> None:
-    lines = attempts.settled(stack(), [expected], found)
+    lines = verdicts.settled({**foundation(), "authors": authors}, stack(approval=approval), differing)
 
     assert [lines[0]["observed"], lines[-1]["observed"]] == observed
+    assert all(name in lines[0]["by"] for name in differing)
+
+
+def test_what_belongs_to_others_is_left_open_and_not_tried(foundation: Make, stack: Make) -> None:
+    shared = foundation(state_bucket="theirs", create_state_bucket=False, kms_key_arn="")
+    made = {**shared, "kms_key_arn": "arn:aws:kms:eu-central-1:111122223333:key/made"}
+
+    tried = [one for one in attempts.attempts(made, stack()) if one.get("policy_of", {}).get("name") == "theirs"]
+    assert {one["name"].partition(":")[0] for one in tried} <= {"plan role", "apply role"}
+    assert [line["what"] for line in verdicts.left_open(made)][2:] == ["get at theirs"]
+    assert {line["observed"] for line in verdicts.left_open(made)} == {"open"}
 
 
 def test_who_would_be_locked_out_is_told_with_the_reason() -> None:
-    refused = attempts.refused_checks(
+    refused = lockout.refused_checks(
         [
-            {"name": "caller: change the state bucket's policy", "principal": "a", "allowed": ["x"], "missing": False},
+            {
+                "name": "caller: change the state bucket's policy",
+                "principal": "a",
+                "allowed": ["x"],
+                "missing": False,
+                "decisions": {"x": "allowed"},
+            },
             {
                 "name": "caller: change the key's policy",
                 "principal": "a",
@@ -243,8 +261,8 @@ def test_who_would_be_locked_out_is_told_with_the_reason() -> None:
                 "decisions": {"kms:PutKeyPolicy": "explicitDeny"},
                 "decided_by": ["the resource's policy"],
             },
-            {"name": "b: exist", "principal": "b", "allowed": [], "missing": True},
-            {"name": "c: exist", "principal": "c", "allowed": [], "missing": False},
+            {"name": "b: exist", "principal": "b", "allowed": [], "missing": True, "decisions": {}},
+            {"name": "c: exist", "principal": "c", "allowed": [], "missing": False, "decisions": {}},
         ]
     )
 
@@ -252,3 +270,49 @@ def test_who_would_be_locked_out_is_told_with_the_reason() -> None:
         "a could not change the key's policy: the resource's policy denies it",
         "b does not exist",
     ]
+
+
+def test_who_is_not_spared_yet_is_told_who_must_add_him() -> None:
+    answer = {
+        "name": f"caller: {lockout.AS_IT_IS}",
+        "principal": "b",
+        "allowed": [],
+        "decided_by": [],
+        "missing": False,
+    }
+
+    (told,) = lockout.refused_checks([{**answer, "decisions": {"s3:PutBucketPolicy": "explicitDeny"}}])
+    assert "one of them must add b to the installers" in told
+    # On the first run there is no bucket, and without a policy there is nothing to be spared by.
+    for other in ({"missing": True}, {"decisions": {"s3:PutBucketPolicy": "implicitDeny"}}):
+        assert lockout.refused_checks([{**answer, "decisions": {"x": "explicitDeny"}, **other}]) == []
+
+
+def test_everybody_who_is_named_must_be_there(foundation: Make, stack: Make) -> None:
+    shared = foundation(
+        installers=["role/platform", "role/aws-reserved/*/Admin_*"],
+        state_readers=["user/auditor", "arn:aws:iam::444455556666:role/other"],
+        break_glass_principals=["user/alice"],
+    )
+    named = stack(pipeline_role_arn=f"{IAM}:role/theirs")
+    policies: dict[str, Any] = {"state_bucket": {}, "lock_table": {}, "key": {}}
+    asked = [
+        check["principal"]
+        for check in lockout.seal_checks(shared, [named], policies, False)
+        if check["name"].endswith(f": {lockout.EXIST}")
+    ]
+
+    assert sorted(asked) == [f"{IAM}:role/platform", f"{IAM}:role/theirs", f"{IAM}:user/alice", f"{IAM}:user/auditor"]
+
+
+def test_a_policy_that_organisations_do_not_take_is_refused(foundation: Make) -> None:
+    with pytest.raises(ValueError, match=r"scp_[a-z]+ has \d+ characters, and AWS Organizations takes 5120"):
+        organisation.service_control_policies(foundation(installers=[f"role/{'x' * 60}-{n}" for n in range(40)]), [])
+
+
+def test_who_is_named_in_the_settings_may_take_the_break_glass_role_as_a_developer(foundation: Make) -> None:
+    named = guardrails.developer_policy(foundation(break_glass_principals=["user/alice"]), [])
+
+    assert [s["Action"] for s in named["Statement"] if s["Effect"] == "Allow" and "sts:AssumeRole" in s["Action"]]
+    denied = [s for s in named["Statement"] if s["Effect"] == "Deny" and "sts:AssumeRole" in s.get("Action", [])]
+    assert not [one for s in denied for one in s["Resource"] if one == BREAK_GLASS]
