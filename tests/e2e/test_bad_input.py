@@ -131,7 +131,9 @@ def test_policy_that_would_lock_the_caller_out_is_refused_before_anything_is_mad
     assert {call["action"] for call in run.calls} <= {
         "sts:GetCallerIdentity",
         "iam:ListAccountAliases",
+        "iam:SimulateCustomPolicy",
         "iam:SimulatePrincipalPolicy",
+        "s3:GetBucketPolicy",
     }
     for part in ("OnlyTheBoss", "s3:GetBucketPolicy", "arn:aws:iam::123456789012:user/installer", "Fix:"):
         assert part in run.text

@@ -253,8 +253,9 @@ class Attempts:
             self.add(who, what, "kms:GenerateDataKey", self.key, context=context, policy_of=self.key_policy)
         source = self.plan.replace("/plan/", "/source/")
         self.add(who, "exchange the source", "s3:PutObject", source, policy_of=self.artifact_policy)
-        what = "remove the mark of a plan that was used"
-        self.add(who, what, "s3:DeleteObject", self.plan.replace("/plan/", "/used/"), policy_of=self.artifact_policy)
+        if self.artifact_policy not in self.theirs:
+            mark, what = self.plan.replace("/plan/", "/used/"), "remove the mark of a plan that was used"
+            self.add(who, what, "s3:DeleteObject", mark, policy_of=self.artifact_policy)
         what = "lift a group of people"
         self.add(who, what, "iam:PutGroupPolicy", names.arn(foundation, "iam", "group/people", ""))
         secret = names.arn(foundation, "ssm", f"parameter/{foundation['name']}/another-stack/AWS_SECRET_ACCESS_KEY")
@@ -274,7 +275,7 @@ class Attempts:
         if self.bucket_policy in self.theirs:
             return
         key_header = "s3:x-amz-server-side-encryption-aws-kms-key-id"
-        other_key = {**self.encrypted, key_header: f"{self.key[:-1]}0"}
+        other_key = {**self.encrypted, key_header: names.arn(self.foundation, "kms", "key/another")}
         policy = {"policy_of": self.bucket_policy}
         for what, action, context in (
             ("write the state unencrypted", "s3:PutObject", {}),

@@ -222,9 +222,9 @@ def seal_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
 
 def boundary_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """The permissions boundary of roles and users that Terraform makes: everything but the pipelines' own things."""
-    allow = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
+    everything = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
     sealed = own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES]))
-    return document([allow, *sealed, *bounded(foundation)])
+    return document([everything, *sealed, *bounded(foundation)])
 
 
 def looking() -> list[str]:
