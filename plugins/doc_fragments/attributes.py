@@ -30,6 +30,20 @@ attributes:
       - gitops.aws.aws
 """
 
+    READING = r"""
+options: {}
+attributes:
+  check_mode:
+    description: It never changes anything.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+  idempotent:
+    description: It never changes anything.
+    support: full
+"""
+
     DOCUMENTATION = r"""
 options: {}
 attributes:

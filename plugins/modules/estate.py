@@ -30,16 +30,7 @@ options:
     default: []
 extends_documentation_fragment:
   - gitops.aws.attributes.platform
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: There is nothing to compare.
-  idempotent:
-    support: full
-    description: It never changes anything.
+  - gitops.aws.attributes.reading
 author:
   - Contributors to gitops.aws (@gitops-aws)
 """

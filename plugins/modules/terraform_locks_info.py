@@ -59,16 +59,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - gitops.aws.attributes.group
   - gitops.aws.attributes.platform
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: There is nothing to compare.
-  idempotent:
-    support: full
-    description: It never changes anything.
+  - gitops.aws.attributes.reading
 seealso:
   - module: gitops.aws.terraform_lock
   - module: gitops.aws.terraform_state
