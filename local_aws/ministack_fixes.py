@@ -51,6 +51,7 @@ def apply() -> None:
     every_parameter_counts()
     key_of_an_upload()
     what_a_call_acts_on()
+    role_in_denials_of_sts()
     empty_parameters_of_iam()
     keys_of_log_groups()
     boundaries_in_details()
@@ -290,6 +291,19 @@ def _acted_on(service: str, operation: str, request: dict[str, Any], place: str)
         key = kms._resolve_key(request["KeyId"])
         return str(key["Arn"]) if key else f"arn:aws:kms:{place}:key/*"
     return None
+
+
+def role_in_denials_of_sts() -> None:
+    """Where IAM refuses AssumeRole, the message names the role."""
+    original: Callable[..., Any] = iam_actions.access_denied_response
+
+    def denied(service: str, action: str, principal_arn: str, request_id: str, **more: Any) -> Any:
+        if service == "sts" and not more.get("error_code") and not more.get("message"):
+            resource, explicit = more.get("resource_arn", "*"), more.get("explicit_deny", False)
+            more["message"] = iam_actions.identity_denial_message(action, principal_arn, resource, explicit)
+        return original(service, action, principal_arn, request_id, **more)
+
+    iam_actions.access_denied_response = denied
 
 
 def empty_parameters_of_iam() -> None:
