@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
@@ -51,6 +52,9 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.statements impo
 from ansible_collections.gitops.aws.plugins.module_utils._estate.states import import_batches, stack_states
 from ansible_collections.gitops.aws.plugins.module_utils._estate.verdicts import verdicts
 
+POLICY_LIMIT = 20480  # characters in the policy of a bucket or a table; AWS
+KEY_POLICY_LIMIT = 32768
+
 
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with its errors as Ansible shows them."""
@@ -70,6 +74,17 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def short_enough(what: str, policy: dict[str, Any], limit: int) -> dict[str, Any]:
+    """The policy, if AWS takes one of its length. Only roles that stacks name make these longer."""
+    length = len(json.dumps(policy, separators=(",", ":")))
+    if length > limit:
+        raise AnsibleFilterError(
+            f"The policy of {what} has {length} characters, and AWS takes {limit}. Nothing was changed. Fix: let "
+            "stacks share the roles that they name, or have theirs made"
+        )
+    return policy
+
+
 def state_bucket_policy(
     foundation: dict[str, Any], statements: list[Any], caller_arn: str | None, stacks: list[dict[str, Any]]
 ) -> dict[str, Any]:
@@ -87,18 +102,21 @@ def state_bucket_policy(
             "Fix: add yourself to the installers, if the statement is OnlyInstallersChange; add your ARN to the "
             "ArnNotLike aws:PrincipalArn of a statement of your own, or leave it out."
         )
-    return policy
+    return short_enough("the state bucket", policy, POLICY_LIMIT)
 
 
 def artifact_bucket_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:
     """The artifact bucket's policy."""
     sealed = seal.artifact_bucket(foundation, stacks) if foundation["sealed"] else []
-    return bucket_policies.artifact_bucket_policy(names.bucket_arn(foundation, foundation["artifact_bucket"]), sealed)
+    policy = bucket_policies.artifact_bucket_policy(names.bucket_arn(foundation, foundation["artifact_bucket"]), sealed)
+    return short_enough("the artifact bucket", policy, POLICY_LIMIT)
 
 
 def lock_table_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:
     """The lock table's policy, none where the estate is not sealed."""
-    return seal.lock_table(foundation, stacks) if foundation["sealed"] else {}
+    if not foundation["sealed"]:
+        return {}
+    return short_enough("the lock table", seal.lock_table(foundation, stacks), POLICY_LIMIT)
 
 
 def policies_to_attach(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -117,7 +135,7 @@ def policies_to_attach(foundation: dict[str, Any], stacks: list[dict[str, Any]])
 
 def key_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:
     """The key's policy; AWS's default where the estate is not sealed."""
-    policy = seal.key(foundation, stacks)
+    policy = short_enough("the key", seal.key(foundation, stacks), KEY_POLICY_LIMIT)
     return policy if foundation["sealed"] else {**policy, "Statement": policy["Statement"][:1]}
 
 

@@ -132,7 +132,8 @@ class Practice:
     @property
     def connection_arn(self) -> str:
         """The connection's ARN."""
-        (one,) = self.administrator.client("codeconnections").list_connections()["Connections"]
+        every = self.administrator.client("codeconnections").list_connections()["Connections"]
+        (one,) = [each for each in every if each["ConnectionName"] == ESTATE]  # the account has others
         return str(one["ConnectionArn"])
 
     def start(self, stack: str) -> str:

@@ -77,6 +77,24 @@ def test_a_policy_that_locks_the_caller_out_is_refused_before_it_is_attached() -
     assert FILTERS["state_bucket_policy"](shared, [spared], caller, [])["Statement"][-1] == spared
 
 
+def test_a_policy_that_aws_does_not_take_is_refused_before_it_is_attached() -> None:
+    shared = FILTERS["foundation"]({**SETTINGS, "sealed": True}, "111122223333", "aws")
+    stacks = [
+        {
+            f"{purpose}_role_arn": f"arn:aws:iam::111122223333:role/{purpose}-{n}"
+            for purpose in ("plan", "apply", "pipeline")
+        }
+        for n in range(300)
+    ]
+
+    for policy in ("artifact_bucket_policy", "lock_table_policy", "key_policy"):
+        with pytest.raises(AnsibleFilterError, match=r"has \d+ characters, and AWS takes \d+\. Nothing was changed"):
+            FILTERS[policy](shared, stacks)
+        assert FILTERS[policy](shared, stacks[:3])
+    with pytest.raises(AnsibleFilterError, match="The policy of the state bucket has"):
+        FILTERS["state_bucket_policy"](shared, [], None, stacks)
+
+
 def test_errors_are_ansible_s(tmp_path: Path) -> None:
     file = tmp_path / "accessKeys.csv"
     file.write_text("nothing", encoding="utf-8")
