@@ -135,13 +135,14 @@ state_facts() {
   if [ -n "$lineage" ]; then
     path=/$STATE_BUCKET/$(printf %s "$STATE_KEY" | sed 's/+/%2B/g; s/=/%3D/g; s/@/%40/g')
     serial=$(evaluate "$WORK" 'jsondecode(file("state.json")).serial') || return 1
-    version=$(aws_call s3 '' '' "$path" 2>&1 > /dev/null) || return 1
+    # The object as it is: Terraform writes it anew each time, its check results in any order.
+    version=$(aws_call s3 '' '' "$path" 2>&1 > "$WORK/state.object") || return 1
     version=$(printf %s "$version" | tr -d '\r' | sed -n 's/^ *[Xx]-[Aa]mz-[Vv]ersion-[Ii]d: *//p')
     version=${version:-none} # of a bucket without versions
-    digest=$(sha256 < "$WORK/state.json")
-    [ -n "$serial" ] && [ -n "$digest" ] || return 1
+    digest=$(sha256 < "$WORK/state.object")
+    [ -n "$serial" ] && [ -s "$WORK/state.object" ] || return 1
   fi
-  rm "$WORK/state.json"
+  rm -f "$WORK/state.json" "$WORK/state.object"
   printf 'state_%s=%s\n' lineage "$lineage" serial "$serial" version_id "$version" sha256 "$digest"
 }
 
