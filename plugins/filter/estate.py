@@ -121,16 +121,16 @@ def lock_table_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) 
 
 def policies_to_attach(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The policies of what exists and is named: nobody but its owner attaches them."""
+    if not foundation["sealed"]:
+        return {}
     policies: dict[str, Callable[[], dict[str, Any]]] = {
         "state_bucket": lambda: state_bucket_policy(foundation, [], None, stacks),
         "artifact_bucket": lambda: artifact_bucket_policy(foundation, stacks),
-        "lock_table": lambda: seal.lock_table(foundation, stacks),
+        "lock_table": lambda: lock_table_policy(foundation, stacks),
+        "key": lambda: key_policy(foundation, stacks),
     }
-    found = {part: policies[part]() for part in foundation["existing"]} if foundation["sealed"] else {}
-    return {
-        **found,
-        **({"key": seal.key(foundation, stacks)} if foundation["sealed"] and foundation["named_key_arn"] else {}),
-    }
+    theirs = [*foundation["existing"], *(["key"] if foundation["named_key_arn"] else [])]
+    return {part: policies[part]() for part in theirs}
 
 
 def key_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:

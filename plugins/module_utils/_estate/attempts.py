@@ -66,7 +66,7 @@ class Attempts:
         if who == ADMINISTRATOR and more.get("policy_of") in self.theirs:
             return
         nobody = names.arn(foundation, "iam", "user/nobody-that-the-estate-knows", "")
-        tags = {f"aws:ResourceTag/{names.OWNER_TAG}": foundation["name"]}
+        tags = names.of_estate(foundation)
         check: Check = {
             "name": f"{who}: {what}",
             "principal": nobody,

@@ -44,12 +44,14 @@ def trust(foundation: Foundation) -> dict[str, Any]:
 
 def repair(foundation: Foundation) -> dict[str, Any]:
     """Reading and writing the policies of bucket, table and key, for when one of them locks out whom it should not."""
-    buckets = [names.bucket_arn(foundation, foundation[f"{kind}_bucket"]) for kind in ("state", "artifact")]
-    named = foundation["named_key_arn"]
-    ours = None if named else {"StringEquals": {f"aws:ResourceTag/{names.OWNER_TAG}": foundation["name"]}}
+    ours = None if foundation["named_key_arn"] else {"StringEquals": names.of_estate(foundation)}
     return document(
         [
-            allow("Buckets", ["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"], buckets),
+            allow(
+                "Buckets",
+                ["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
+                names.buckets(foundation),
+            ),
             allow(
                 "Table",
                 ["dynamodb:DeleteResourcePolicy", "dynamodb:GetResourcePolicy", "dynamodb:PutResourcePolicy"],
@@ -58,7 +60,7 @@ def repair(foundation: Foundation) -> dict[str, Any]:
             allow(
                 "Key",
                 ["kms:GetKeyPolicy", "kms:PutKeyPolicy"],
-                [named or names.arn(foundation, "kms", "key/*")],
+                names.keys(foundation),
                 ours,
             ),
         ]

@@ -154,7 +154,7 @@ def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: li
     key and the connection have ids of AWS's choice: they are known by their tag, unless the user names them.
     """
     name = foundation["name"]
-    ours = {"StringEquals": {f"aws:ResourceTag/{names.OWNER_TAG}": name}}
+    ours = {"StringEquals": names.of_estate(foundation)}
 
     def arn(service: str, resource: str) -> str:
         return names.arn(foundation, service, resource)
@@ -171,29 +171,27 @@ def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: li
     }
     # Who takes the break-glass role is the business of its own trust policy.
     build_roles = seal.builders(foundation, stacks, *names.ALL_PURPOSES)
-    buckets = [names.bucket_arn(foundation, foundation[f"{kind}_bucket"]) for kind in ("state", "artifact")]
     group = arn("logs", f"log-group:{foundation['log_group']}")
     table = arn("dynamodb", f"table/{foundation['lock_table']}")
     table_settings = [*(action.partition(":")[2] for action in seal.TABLE_SETTINGS), "CreateBackup", "EnableKinesis*"]
     key, connection = foundation["named_key_arn"], foundation["named_connection_arn"]
-    services = ("codeconnections", "codestar-connections")  # each name acts on ARNs of its own
     return [
         deny("Pipelines", "codepipeline", pipeline_actions, [arn("codepipeline", f"{name}-*")]),
         deny("Projects", "codebuild", USE_PROJECTS, [arn("codebuild", f"project/{name}-*")]),
         deny("Identities", "iam", CHANGE_IDENTITIES, sorted(identities)),
         deny("Roles", "sts", ["AssumeRole", "TagSession"], build_roles),
-        deny("Buckets", "s3", CHANGE_BUCKET, buckets),
+        deny("Buckets", "s3", CHANGE_BUCKET, names.buckets(foundation)),
         deny("Table", "dynamodb", table_settings, [table]),
         deny("Logs", "logs", CHANGE_LOGS, [group, f"{group}:*"]),
         deny("Parameters", "ssm", CHANGE_PARAMETERS, [arn("ssm", f"parameter/{name}/*")]),
         deny("AlarmRule", "events", CHANGE_RULES, [arn("events", f"rule/{name}-*")]),
         deny("AlarmTopic", "sns", CHANGE_TOPICS, [arn("sns", f"{name}-alarms*")]),
-        deny("Key", "kms", CHANGE_KEY, [key or arn("kms", "key/*")], **({} if key else ours)),
+        deny("Key", "kms", CHANGE_KEY, names.keys(foundation), **({} if key else ours)),
         {
             "Sid": "Connection",
             "Effect": "Deny",
-            "Action": [f"{service}:{action}" for service in services for action in CHANGE_CONNECTION],
-            "Resource": [connection] if connection else [arn(service, "connection/*") for service in services],
+            "Action": [f"{service}:{action}" for service in names.CONNECTION_SERVICES for action in CHANGE_CONNECTION],
+            "Resource": [connection] if connection else names.connections(foundation),
             **({} if connection else {"Condition": ours}),
         },
     ]
@@ -248,8 +246,7 @@ def developer_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
         "Action": OWN_CREDENTIALS,
         "Resource": [own_device, own_user],
     }
-    buckets = [names.bucket_arn(foundation, foundation[f"{kind}_bucket"]) for kind in ("state", "artifact")]
-    contents = [f"{bucket}/*" for bucket in buckets]
+    contents = [f"{bucket}/*" for bucket in names.buckets(foundation)]
     parameters = [names.arn(foundation, "ssm", f"parameter/{foundation['name']}/*")]
     table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
     # Whom the role's trust policy names may take it; where it names nobody, this is not the place to.

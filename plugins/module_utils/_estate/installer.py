@@ -41,8 +41,8 @@ def key_statements(foundation: Foundation) -> list[Statement]:
             allow("UseKey", use, keys, {"StringEquals": via}),
             allow("GrantKey", ["kms:CreateGrant"], keys, for_aws),
         ]
-    keys = [names.arn(foundation, "kms", "key/*")]
-    ours = {f"aws:ResourceTag/{names.OWNER_TAG}": name}
+    keys = names.keys(foundation)
+    ours = names.of_estate(foundation)
     manage = [
         "kms:DisableKeyRotation",
         "kms:EnableKeyRotation",
@@ -278,9 +278,6 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
     """Roles and the seal, the connection, build projects and pipelines."""
     name = foundation["name"]
     own_roles = [names.arn(foundation, "iam", f"role/{name}-*", "")]
-    connections = [
-        names.arn(foundation, service, "connection/*") for service in ("codeconnections", "codestar-connections")
-    ]
     services = ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]
     return [
         allow(
@@ -308,7 +305,7 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
             "Connections",
             [
                 f"{service}:{action}"
-                for service in ("codeconnections", "codestar-connections")
+                for service in names.CONNECTION_SERVICES
                 for action in (
                     "DeleteConnection",
                     "ListTagsForResource",
@@ -318,7 +315,7 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
                     "UseConnection",
                 )
             ],
-            connections,
+            names.connections(foundation),
         ),
         allow(
             "Projects",

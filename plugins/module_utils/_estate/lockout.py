@@ -62,7 +62,7 @@ class _Questions:
 
     def ask(self, what: str, principal: str, action: str, resource: str, **more: Any) -> None:
         """One question; its name is found again in the answer."""
-        tags = {f"aws:ResourceTag/{names.OWNER_TAG}": self.foundation["name"]}
+        tags = names.of_estate(self.foundation)
         check = {"name": f"{principal}: {what}", "principal": principal, "actions": [action], "resource": resource}
         self.found.append({**check, "context": tags, **more})
 

@@ -15,6 +15,7 @@ Foundation = dict[str, Any]
 
 OWNER_TAG = "gitops:estate"
 ARTIFACT_FOLDER = 20  # characters of a pipeline's name that CodePipeline keeps in the keys of its artifacts
+CONNECTION_SERVICES = ("codeconnections", "codestar-connections")  # each name acts on ARNs of its own
 MADE = ("state_bucket", "artifact_bucket", "lock_table")  # each may exist and be named instead of made
 PURPOSES = ("plan", "apply", "pipeline")  # of a stack's roles
 ALL_PURPOSES = (*PURPOSES, "review")  # where it plans pull requests
@@ -123,9 +124,9 @@ def everybody(foundation: Foundation) -> list[str]:
     return sorted({foundation["break_glass_role_arn"], *(one for group in groups for one in foundation[group])})
 
 
-def named_roles(stacks: list[Stack]) -> list[str]:
-    """The ARNs of the roles that stacks name, instead of having them made."""
-    keys = [f"{purpose}_role_arn" for purpose in PURPOSES]
+def named_roles(stacks: list[Stack], purposes: tuple[str, ...] = PURPOSES) -> list[str]:
+    """The ARNs of the roles that stacks name for these purposes, instead of having them made."""
+    keys = [f"{purpose}_role_arn" for purpose in purposes]
     return sorted({stack[key] for stack in stacks for key in keys if stack.get(key)})
 
 
@@ -138,6 +139,26 @@ def arn(foundation: Foundation, service: str, resource: str, region: str | None 
 def policy_arn(foundation: Foundation, purpose: str) -> str:
     """The managed policy for a purpose: seal or boundary."""
     return arn(foundation, "iam", f"policy/{foundation['name']}-{purpose}", "")
+
+
+def buckets(foundation: Foundation) -> list[str]:
+    """The ARNs of the state bucket and the artifact bucket, in this order."""
+    return [bucket_arn(foundation, foundation[f"{kind}_bucket"]) for kind in ("state", "artifact")]
+
+
+def keys(foundation: Foundation) -> list[str]:
+    """The key that the user names, or every key: then the condition is needed that it carries of_estate()."""
+    return [foundation["named_key_arn"] or arn(foundation, "kms", "key/*")]
+
+
+def connections(foundation: Foundation) -> list[str]:
+    """Connections of any id, by either of their services' names."""
+    return [arn(foundation, service, "connection/*") for service in CONNECTION_SERVICES]
+
+
+def of_estate(foundation: Foundation) -> dict[str, str]:
+    """The condition key, and its value, that a resource carries the tag of this estate."""
+    return {f"aws:ResourceTag/{OWNER_TAG}": foundation["name"]}
 
 
 def bucket_arn(foundation: Foundation, bucket: str) -> str:

@@ -62,14 +62,11 @@ def stack_expectations(stacks: list[Stack], foundation: Foundation) -> list[dict
 def doctor_policy(foundation: Foundation) -> dict[str, Any]:
     """What doctor.yml needs: reading settings, executions, logs and locks. No state, no secret, nothing to change."""
     name = foundation["name"]
-    state, artifacts = (names.bucket_arn(foundation, foundation[f"{part}_bucket"]) for part in ("state", "artifact"))
+    state, artifacts = names.buckets(foundation)
     group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
     named = foundation["named_key_arn"]
-    keys = [named or names.arn(foundation, "kms", "key/*")]
-    ours = {} if named else {f"aws:ResourceTag/{names.OWNER_TAG}": name}
-    connections = [
-        names.arn(foundation, service, "connection/*") for service in ("codeconnections", "codestar-connections")
-    ]
+    keys = names.keys(foundation)
+    ours = {} if named else names.of_estate(foundation)
     statements = [
         allow(
             "ReadAcrossTheAccount",
@@ -84,7 +81,7 @@ def doctor_policy(foundation: Foundation) -> dict[str, Any]:
         allow(
             "Connections",
             ["codeconnections:GetConnection", "codestar-connections:GetConnection"],
-            connections,
+            names.connections(foundation),
         ),
         # Pipelines and projects may use another key than they should, which is what is looked for.
         allow(
@@ -135,18 +132,14 @@ def doctor_policy(foundation: Foundation) -> dict[str, Any]:
 def verifier_policy(foundation: Foundation) -> dict[str, Any]:
     """What verify.yml needs: asking IAM, and reading projects and the policies of bucket, table, key and roles."""
     name = foundation["name"]
-    named = foundation["named_key_arn"]
-    ours = None if named else {"StringEquals": {f"aws:ResourceTag/{names.OWNER_TAG}": name}}
+    ours = None if foundation["named_key_arn"] else {"StringEquals": names.of_estate(foundation)}
     roles = [names.arn(foundation, "iam", f"role/{name}-*", ""), foundation["break_glass_role_arn"]]
     # Whose own rights are to be tried, -e developer=role/Developers, is said when it is run.
     anybody = [names.arn(foundation, "iam", f"{kind}/*", "") for kind in ("role", "user")]
-    connections = [
-        names.arn(foundation, service, "connection/*") for service in ("codeconnections", "codestar-connections")
-    ]
     return document(
         [
             allow("AskIam", ["codeconnections:ListConnections", "iam:SimulateCustomPolicy"], [ANYTHING]),
-            allow("Connections", ["codeconnections:ListTagsForResource"], connections),
+            allow("Connections", ["codeconnections:ListTagsForResource"], names.connections(foundation)),
             allow(
                 "Pipelines",
                 ["codepipeline:GetPipeline", "codepipeline:ListTagsForResource"],
@@ -157,7 +150,7 @@ def verifier_policy(foundation: Foundation) -> dict[str, Any]:
             allow(
                 "Buckets",
                 ["s3:GetBucketPolicy"],
-                [names.bucket_arn(foundation, foundation[f"{part}_bucket"]) for part in ("state", "artifact")],
+                names.buckets(foundation),
             ),
             allow(
                 "Table",
@@ -170,7 +163,7 @@ def verifier_policy(foundation: Foundation) -> dict[str, Any]:
             allow(
                 "Key",
                 ["kms:DescribeKey", "kms:GetKeyPolicy"],
-                [named or names.arn(foundation, "kms", "key/*")],
+                names.keys(foundation),
                 ours,
             ),
         ]

@@ -68,10 +68,9 @@ def resource_control_policy(foundation: Foundation, stacks: list[Stack]) -> str:
 
     Settings and locks stay readable, for those who look for what is wrong.
     """
-    state, artifacts = (names.bucket_arn(foundation, foundation[f"{kind}_bucket"]) for kind in ("state", "artifact"))
-    key = foundation["named_key_arn"]
-    ours = {} if key else {"StringEquals": {f"aws:ResourceTag/{names.OWNER_TAG}": foundation["name"]}}
-    keys = [key or names.arn(foundation, "kms", "key/*")]
+    state, artifacts = names.buckets(foundation)
+    keys = names.keys(foundation)
+    ours = {} if foundation["named_key_arn"] else {"StringEquals": names.of_estate(foundation)}
     others = spared(foundation, *foundation["state_readers"], *names.named_roles(stacks))
     http = {"Bool": {"aws:SecureTransport": "false"}}
     everything = [state, f"{state}/*", artifacts, f"{artifacts}/*"]

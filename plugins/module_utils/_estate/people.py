@@ -57,14 +57,14 @@ def recovery_policy(foundation: Foundation) -> dict[str, Any]:
     ever deleted.
     """
     name = foundation["name"]
-    state, artifacts = (names.bucket_arn(foundation, foundation[f"{part}_bucket"]) for part in ("state", "artifact"))
+    state, artifacts = names.buckets(foundation)
     # The folders of artifacts are named by the beginning of the pipelines' names.
     rescued = f"{artifacts}/{f'{name}-'[: names.ARTIFACT_FOLDER]}*/errored/*"
     group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
     named = foundation["named_key_arn"]
     via = via_services(foundation, "dynamodb", "s3")
-    ours = {} if named else {f"aws:ResourceTag/{names.OWNER_TAG}": name}
-    keys = [named or names.arn(foundation, "kms", "key/*")]
+    ours = {} if named else names.of_estate(foundation)
+    keys = names.keys(foundation)
     statements = [
         allow(
             "Builds",

@@ -109,6 +109,18 @@ def keyed(*items: str) -> dict[str, Any]:
     return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(items)}}
 
 
+def lock_items(foundation: Foundation, stack: Stack) -> tuple[str, str]:
+    """The stack's items in the lock table: the lock, and the state's checksum, which plan reads and apply writes."""
+    item = f"{foundation['state_bucket']}/{stack['state_key']}"
+    return item, f"{item}-md5"
+
+
+def access_key_arns(foundation: Foundation, stack: Stack) -> list[str]:
+    """The parameters with the stack's access key."""
+    parameters = (stack["access_key_id_parameter"], stack["secret_access_key_parameter"])
+    return [names.arn(foundation, "ssm", f"parameter/{name.lstrip('/')}") for name in parameters]
+
+
 def state(foundation: Foundation, stack: Stack, write: bool, lock: bool = True) -> list[Statement]:
     """The stack's own state and lock, nobody else's; without the lock for who only reads."""
     bucket = names.bucket_arn(foundation, foundation["state_bucket"])
@@ -122,8 +134,7 @@ def state(foundation: Foundation, stack: Stack, write: bool, lock: bool = True) 
         result.append(allow("StateLockFile", file_actions, [f"{bucket}/{key}.tflock"]))
     if "dynamodb" in foundation["locking"]:
         table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
-        item = f"{foundation['state_bucket']}/{key}"
-        digest = f"{item}-md5"  # Terraform keeps the state's checksum beside the lock: plan reads it, apply writes it
+        item, digest = lock_items(foundation, stack)
         actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
         if lock:
             result.append(allow("StateLock", actions, [table], keyed(item, *([digest] if write else []))))
@@ -173,7 +184,6 @@ def own_state_only(foundation: Foundation, stack: Stack, write: bool) -> list[St
         }
     )
     parameter = "kms:EncryptionContext:PARAMETER_ARN"
-    secrets = [stack["access_key_id_parameter"], stack["secret_access_key_parameter"]]
     statements.append(
         {
             "Sid": "NoOtherSecret",
@@ -182,14 +192,12 @@ def own_state_only(foundation: Foundation, stack: Stack, write: bool) -> list[St
             "Resource": foundation["kms_key_arn"],
             "Condition": {
                 "StringLike": {parameter: names.arn(foundation, "ssm", f"parameter/{foundation['name']}/*/AWS_*")},
-                "StringNotEquals": {
-                    parameter: [names.arn(foundation, "ssm", f"parameter/{one.lstrip('/')}") for one in secrets]
-                },
+                "StringNotEquals": {parameter: access_key_arns(foundation, stack)},
             },
         }
     )
     if "dynamodb" in foundation["locking"]:
-        item = f"{foundation['state_bucket']}/{stack['state_key']}"
+        item, digest = lock_items(foundation, stack)
         statements.append(
             {
                 "Sid": "NoOtherLock",
@@ -197,7 +205,7 @@ def own_state_only(foundation: Foundation, stack: Stack, write: bool) -> list[St
                 "Action": seal.WRITING_ITEMS,
                 "Resource": names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}"),
                 "Condition": {
-                    "ForAnyValue:StringNotEquals": {"dynamodb:LeadingKeys": [item, *([f"{item}-md5"] if write else [])]}
+                    "ForAnyValue:StringNotEquals": {"dynamodb:LeadingKeys": [item, *([digest] if write else [])]}
                 },
             }
         )
@@ -212,9 +220,7 @@ def managed(foundation: Foundation, given: list[str]) -> list[str]:
 def credentials(foundation: Foundation, stack: Stack, step: str) -> list[Statement]:
     """What the credentials mode needs: the parameters (GetParameters, plural, is what CodeBuild calls), or the role."""
     if stack["credentials"] == "parameter_store":
-        parameters = [stack["access_key_id_parameter"], stack["secret_access_key_parameter"]]
-        resources = [names.arn(foundation, "ssm", f"parameter/{name.lstrip('/')}") for name in parameters]
-        return [allow("Credentials", ["ssm:GetParameters"], resources)]
+        return [allow("Credentials", ["ssm:GetParameters"], access_key_arns(foundation, stack))]
     if stack["credentials"] == "assume_role":
         return [allow("Credentials", ["sts:AssumeRole"], [assumed_role(stack, step)])]
     return []
@@ -222,7 +228,7 @@ def credentials(foundation: Foundation, stack: Stack, step: str) -> list[Stateme
 
 def clone(foundation: Foundation) -> Statement:
     """The builds fetch the source themselves, with its history. The older action name is that of older connections."""
-    actions = ["codeconnections:UseConnection", "codestar-connections:UseConnection"]
+    actions = [f"{service}:UseConnection" for service in names.CONNECTION_SERVICES]
     return allow("Connection", actions, [foundation["connection_arn"]])
 
 
@@ -273,7 +279,7 @@ def review_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
     name = names.project(foundation, stack, "review")
     actions = [
         f"{service}:{action}"
-        for service in ("codeconnections", "codestar-connections")
+        for service in names.CONNECTION_SERVICES
         for action in ("GetConnection", "GetConnectionToken", "UseConnection")
     ]
     build = [

@@ -46,10 +46,7 @@ READING_KEY = ["kms:DescribeKey", "kms:Get*", "kms:List*"]
 def builders(foundation: Foundation, stacks: list[Stack], *purposes: str) -> list[str]:
     """The roles of all stacks for these purposes: ours by the form of their names, the user's by their ARNs."""
     ours = [names.arn(foundation, "iam", f"role/{foundation['name']}-*-{purpose}", "") for purpose in purposes]
-    named = {
-        stack[f"{purpose}_role_arn"] for stack in stacks for purpose in purposes if stack.get(f"{purpose}_role_arn")
-    }
-    return [*ours, *sorted(named)]
+    return [*ours, *names.named_roles(stacks, purposes)]
 
 
 def but_for(foundation: Foundation, principals: list[str]) -> dict[str, Any]:
