@@ -10,25 +10,14 @@ from typing import Any
 from ministack.core import iam_actions
 from ministack.services import iam
 
+from local_aws import acted_on
+
 
 def apply() -> None:
     """Install it in MiniStack."""
-    original = iam_actions.extract_resource_arn
-
-    def extract(
-        service: str,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, Any],
-        region: str,
-        account_id: str,
-    ) -> str:
-        found = str(original(service, method, path, headers, body, query, region, account_id))
-        return _entity(found, query, account_id) if service == "iam" else found
-
-    iam_actions.extract_resource_arn = extract
+    acted_on.correct(
+        lambda call, so_far: _entity(so_far(), call.query, call.account_id) if call.service == "iam" else None
+    )
 
 
 def _entity(found: str, query: dict[str, Any], account_id: str) -> str:

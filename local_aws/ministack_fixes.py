@@ -19,6 +19,7 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import cloudwatch_logs, eventbridge, iam, kms, s3, sns, ssm, tagging
 
 from local_aws import (
+    acted_on,
     conditions,
     event_targets,
     iam_entities,
@@ -31,6 +32,7 @@ from local_aws import (
     table_policies,
     trail,
 )
+from local_aws.acted_on import Call
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
 
 Message = MutableMapping[str, Any]
@@ -163,7 +165,6 @@ def pages_of_get_resources() -> None:
 
 def every_parameter_counts() -> None:
     """SSM calls with several names need permission on each parameter, and GetParametersByPath on its path."""
-    original = iam_actions.extract_resource_arn
     handle_request: Callable[..., Awaitable[Any]] = ssm.handle_request
 
     def arns(body: bytes, region: str, account_id: str) -> list[str]:
@@ -174,20 +175,8 @@ def every_parameter_counts() -> None:
         names = request.get("Names") or [request.get("Path")]
         return [_parameter_arn(name, region, account_id) for name in names if isinstance(name, str) and name]
 
-    def extract(
-        service: str,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query_params: dict[str, Any],
-        region: str,
-        account_id: str,
-    ) -> str:
-        found = arns(body, region, account_id) if service == "ssm" else []
-        return (
-            found[0] if found else str(original(service, method, path, headers, body, query_params, region, account_id))
-        )
+    def first(call: Call, _so_far: Any) -> str | None:
+        return next(iter(arns(call.body, call.region, call.account_id)), None) if call.service == "ssm" else None
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
         # MiniStack checked the first already, which is all that its interface allows.
@@ -203,7 +192,8 @@ def every_parameter_counts() -> None:
                 )
         return await handle_request(method, path, headers, body, query)
 
-    iam_actions.extract_resource_arn, ssm.handle_request = extract, handle
+    acted_on.correct(first)
+    ssm.handle_request = handle
 
 
 def _parameter_arn(name: str, region: str, account_id: str) -> str:
@@ -240,31 +230,19 @@ def what_a_call_acts_on() -> None:
     as well). DynamoDB: the table or backup that an ARN names. EventBridge: the rule. SNS: the topic
     whose tags are meant. IAM: the managed policy that is to be created.
     """
-    original = iam_actions.extract_resource_arn
 
-    def extract(
-        service: str,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, Any],
-        region: str,
-        account_id: str,
-    ) -> str:
-        if service in ("dynamodb", "events", "kms", "logs"):
-            operation = headers.get("x-amz-target", "").rpartition(".")[2]
-            found = _acted_on(service, operation, json.loads(body or b"{}"), f"{region}:{account_id}")
-            if found:
-                return found
-        if service == "iam" and iam_actions._query_param(query, "Action") == "CreatePolicy":
-            name, folder = (iam_actions._query_param(query, member) for member in ("PolicyName", "Path"))
-            return f"arn:aws:iam::{account_id}:policy{folder or '/'}{name}"
-        if service == "sns" and iam_actions._query_param(query, "ResourceArn"):
-            return str(iam_actions._query_param(query, "ResourceArn"))
-        return str(original(service, method, path, headers, body, query, region, account_id))
+    def resource(call: Call, _so_far: Any) -> str | None:
+        if call.service in ("dynamodb", "events", "kms", "logs"):
+            place = f"{call.region}:{call.account_id}"
+            return _acted_on(call.service, call.operation, json.loads(call.body or b"{}"), place)
+        if call.service == "iam" and iam_actions._query_param(call.query, "Action") == "CreatePolicy":
+            name, folder = (iam_actions._query_param(call.query, member) for member in ("PolicyName", "Path"))
+            return f"arn:aws:iam::{call.account_id}:policy{folder or '/'}{name}"
+        if call.service == "sns":
+            return iam_actions._query_param(call.query, "ResourceArn") or None
+        return None
 
-    iam_actions.extract_resource_arn = extract
+    acted_on.correct(resource)
 
 
 _OF_A_RULE = (

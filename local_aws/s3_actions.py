@@ -13,31 +13,19 @@ from typing import Any
 
 from ministack.core import iam_actions
 
+from local_aws import acted_on
+from local_aws.acted_on import Call
+
 _RETAIN_UNTIL = "x-amz-object-lock-retain-until-date"
 
 
 def apply() -> None:
     """Install it in MiniStack."""
-    arn_of, action_of, checks_of = (
-        iam_actions.extract_resource_arn,
-        iam_actions.extract_iam_action,
-        iam_actions.s3_additional_checks,
-    )
+    action_of, checks_of = iam_actions.extract_iam_action, iam_actions.s3_additional_checks
 
-    def arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, Any],
-        region: str,
-        account_id: str,
-    ) -> str:
-        bucket, key = _bucket_and_key(path)
-        if service == "s3" and key:
-            return f"arn:aws:s3:::{bucket}/{key}"
-        return str(arn_of(service, method, path, headers, body, query, region, account_id))
+    def arn(call: Call, _so_far: Any) -> str | None:
+        bucket, key = _bucket_and_key(call.path)
+        return f"arn:aws:s3:::{bucket}/{key}" if call.service == "s3" and key else None
 
     def action(
         service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
@@ -66,8 +54,8 @@ def apply() -> None:
             found += [("s3:DeleteObjectVersion", on) for on, version in first if version]
         return found
 
-    iam_actions.extract_resource_arn, iam_actions.extract_iam_action = arn, action
-    iam_actions.s3_additional_checks = checks
+    acted_on.correct(arn)
+    iam_actions.extract_iam_action, iam_actions.s3_additional_checks = action, checks
 
 
 def _bucket_and_key(path: str) -> tuple[str, str]:
