@@ -232,6 +232,12 @@ def put_user(endpoint_url: str, name: str, policy: dict[str, Any]) -> dict[str, 
     return {"UserName": name, "AccessKeyId": key["AccessKeyId"], "SecretAccessKey": key["SecretAccessKey"]}
 
 
+def calls(data: Path) -> list[dict[str, Any]]:
+    """The log of calls so far, oldest first. A line that is just being written is not there yet."""
+    lines = (data / "calls.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
 def _running(data: Path) -> dict[str, Any] | None:
     """The endpoint.json of a server that answers and is the one this directory belongs to; None otherwise."""
     try:

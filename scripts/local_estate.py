@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local_aws.cli import put_user
+from local_aws.cli import calls, put_user
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "eu-central-1"
@@ -81,7 +81,7 @@ class LocalAws:
 
     def calls(self) -> list[dict[str, Any]]:
         """Every API call so far, oldest first; local_aws/README.md says what is known of each."""
-        return [json.loads(line) for line in (self.data / "calls.jsonl").read_text(encoding="utf-8").splitlines()]
+        return calls(self.data)
 
 
 class Repository:

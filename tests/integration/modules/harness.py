@@ -166,8 +166,7 @@ class Account:
 
     def log(self) -> list[dict[str, Any]]:
         """The calls that local AWS has seen so far."""
-        text = (self.data / "calls.jsonl").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
+        return local_aws.cli.calls(self.data)
 
     def calls_since(self, before: int, expected: int) -> list[dict[str, Any]]:
         """The modules' calls after the first `before` of the log. A call is logged just after it is answered."""

@@ -114,7 +114,7 @@ class LocalAws:
 
     def calls(self) -> list[dict[str, Any]]:
         """The call log so far."""
-        return [json.loads(line) for line in (self.data / "calls.jsonl").read_text().splitlines()]
+        return cli.calls(self.data)
 
     def commit_statuses(self, full_name: str) -> list[dict[str, Any]]:
         """What was posted to the commits of a repository so far."""
