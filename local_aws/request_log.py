@@ -31,10 +31,12 @@ _OWN_NAMESPACES = ("codepipeline", "codebuild", "codeconnections", "codestar-con
 
 
 class RequestLog:
-    """Appends {time, service, action, principal_arn, access_key_id, status, error_code, user_agent, resource}.
+    """Appends a line per call: {time, service, action, principal_arn, access_key_id, status, error_code, user_agent,
+    resource, invocation}.
 
     time is epoch seconds at the end of the call; principal_arn the STS session's ARN for an assumed role; action an
-    IAM action such as "s3:PutObject"; error_code None for a success.
+    IAM action such as "s3:PutObject"; error_code None for a success; invocation the SDK's id of the call, the same
+    when it sends the call again, or "".
     """
 
     def __init__(self, path: Path) -> None:
@@ -99,6 +101,7 @@ class RequestLog:
                 "status": status,
                 "error_code": error_code(headers, status, answer),
                 "user_agent": headers.get("user-agent", ""),
+                "invocation": headers.get("amz-sdk-invocation-id", ""),
                 "resource": resource,
             }
         )
