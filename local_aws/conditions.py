@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import sts
 
@@ -21,6 +21,7 @@ def apply() -> None:
     """Install them in MiniStack's evaluator."""
     _of_the_caller()
     _of_keys()
+    _of_policies()
 
 
 def _of_the_caller() -> None:
@@ -47,3 +48,16 @@ def _of_keys() -> None:
         return original(access_key_id, iam_action, service, region, **more)
 
     iam_evaluator.enforce = enforce
+
+
+def _of_policies() -> None:
+    """iam:PolicyARN is the managed policy that a call attaches or detaches."""
+    original: Callable[..., dict[str, Any]] = iam_actions.request_tag_context
+
+    def context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        found = original(service, iam_action, body, params)
+        if iam_action.startswith(("iam:Attach", "iam:Detach")):
+            found["iam:PolicyARN"] = iam_actions._query_param(params, "PolicyArn")
+        return found
+
+    iam_actions.request_tag_context = context

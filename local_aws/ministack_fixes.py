@@ -20,13 +20,22 @@ from ministack.services import cloudwatch_logs, eventbridge, iam, kms, s3, sns, 
 
 from local_aws import (
     acted_on,
+    all_resources,
     conditions,
+    deletions,
+    descriptions,
+    ec2_dependencies,
+    ec2_parts,
+    ec2_services,
     event_targets,
     iam_entities,
     kms_use,
+    lambda_actions,
     mfa,
     missing_objects,
     s3_actions,
+    schedules,
+    service_owned,
     services,
     simulation,
     table_policies,
@@ -49,6 +58,7 @@ def apply() -> None:
     principal_arn_of_assumed_roles()
     loopback_counts_as_tls()
     tags_of_our_services()
+    all_resources.apply()
     pages_of_get_resources()
     every_parameter_counts()
     key_of_an_upload()
@@ -61,8 +71,15 @@ def apply() -> None:
     rules_with_targets_stay()
     rules_of_no_bus()
     mail_waits_for_its_reader()
+    ec2_parts.apply()
+    ec2_services.apply()
+    ec2_dependencies.apply()
     event_targets.apply()
+    descriptions.apply()
+    deletions.apply()
+    schedules.apply()
     kms_use.apply()
+    lambda_actions.apply()
     s3_actions.apply()
     missing_objects.apply()
     iam_entities.apply()
@@ -71,6 +88,7 @@ def apply() -> None:
     table_policies.apply()
     trail.apply()
     simulation.apply()
+    service_owned.apply()
 
 
 def principal_arn_of_assumed_roles() -> None:

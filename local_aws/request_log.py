@@ -27,7 +27,7 @@ App = Callable[
 ]
 
 _PEEK = 64 * 1024
-_OWN_NAMESPACES = ("codepipeline", "codebuild", "codeconnections", "codestar-connections")
+_OWN_NAMESPACES = ("codepipeline", "codebuild", "codeconnections", "codestar-connections", "resource-explorer-2")
 
 
 class RequestLog:
@@ -119,7 +119,7 @@ def describe(
     service = detect_service(method, path, headers, params)
     target = headers.get("x-amz-target", "")
     if service in _OWN_NAMESPACES:
-        return service, f"{service}:{target.rpartition('.')[2]}", _named(body)
+        return service, f"{service}:{target.rpartition('.')[2] or path.strip('/')}", _named(body)
     if service == "s3" and bucket:
         path = f"/{bucket}{path}"
     action = iam_actions.extract_iam_action(service, method, path, headers, body, params)

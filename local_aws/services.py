@@ -11,7 +11,7 @@ from __future__ import annotations
 from ministack import app
 from ministack.core import iam_actions, router
 
-from local_aws import codeconnections
+from local_aws import codeconnections, resource_explorer
 from local_aws.aws_json import JsonService
 from local_aws.codebuild.service import SERVICE as CODEBUILD
 from local_aws.codepipeline.service import SERVICE as CODEPIPELINE
@@ -21,12 +21,14 @@ SERVICES: dict[str, JsonService] = {
     "codeconnections": codeconnections.SERVICE,
     "codestar-connections": codeconnections.OLD_SERVICE,
     "codepipeline": CODEPIPELINE,
+    "resource-explorer-2": resource_explorer.SERVICE,
 }
 
 _TARGET_PREFIXES = {
     "codebuild": ["CodeBuild_20161006."],
     **codeconnections.TARGET_PREFIXES,
     "codepipeline": ["CodePipeline_20150709."],
+    "resource-explorer-2": [],  # known by its name in the signature
 }
 
 

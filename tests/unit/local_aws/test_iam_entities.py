@@ -36,3 +36,14 @@ def test_an_mfa_device_is_named(local_aws: LocalAws) -> None:
     denied(iam.create_virtual_mfa_device, VirtualMFADeviceName=unique("other"))
     serial = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]["SerialNumber"]
     iam.delete_virtual_mfa_device(SerialNumber=serial)
+
+
+def test_a_managed_policy_is_a_condition_of_attaching_it(local_aws: LocalAws) -> None:
+    name, deny_all = unique("role"), "arn:aws:iam::aws:policy/AWSDenyAll"
+    local_aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+    only = {"Condition": {"ArnEquals": {"iam:PolicyARN": deny_all}}}
+    user = local_aws.user(unique("user"), {**allow(["iam:AttachRolePolicy", "iam:DetachRolePolicy"]), **only})
+    iam = local_aws.client("iam", user)
+    denied(iam.attach_role_policy, RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    iam.attach_role_policy(RoleName=name, PolicyArn=deny_all)
+    iam.detach_role_policy(RoleName=name, PolicyArn=deny_all)
