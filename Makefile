@@ -28,7 +28,7 @@ export AWS_EC2_METADATA_DISABLED := true
 # Settings of the caller's that would change what the tools do.
 unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup demo local-up local-down test $(PARTS) format dist lock clean
+.PHONY: help setup demo local-up local-down test $(PARTS) bench format dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,9 @@ e2e: setup ## The whole way, from an empty account to a VPC and back; the two es
 	@sh scripts/side_by_side.sh e2e-runs \
 		"tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py" \
 		"tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/statements/test_roles_of_stacks.py"
+
+bench: setup ## Speed and memory, as ratios in one run
+	@PYTHONPATH=.:.work/collections python tests/bench/scan.py
 
 format: setup ## Format Python and Terraform
 	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf && terraform fmt -recursive tests && terraform fmt -recursive buildspecs

@@ -26,7 +26,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_c
 T = TypeVar("T")
 R = TypeVar("R")
 
-READ_ONLY_OPERATION = re.compile(r"^(Get|List|Describe|BatchGet|Head|Lookup|Simulate|Search)")
+READ_ONLY_OPERATION = re.compile(r"^(Get|List|Describe|BatchGet|Head|Lookup|Simulate|Search|Scan)")
 
 # Seconds. IAM promises no bound for a fresh role to become assumable; AWS's own tools wait up to two minutes.
 PROPAGATION_TIMEOUT = 120
@@ -46,10 +46,12 @@ class Aws:
     Args:
         module: an AnsibleAWSModule; its region, credentials and check mode are used.
         concurrency: calls in flight at most.
+        region: another region than the module's.
     """
 
-    def __init__(self, module: Any, concurrency: int = 10) -> None:
+    def __init__(self, module: Any, concurrency: int = 10, region: str | None = None) -> None:
         self._module = module
+        self._region = region
         self.check_mode: bool = module.check_mode
         self.concurrency = concurrency
         self.calls: Counter[str] = Counter()
@@ -64,7 +66,7 @@ class Aws:
                 self._module,
                 conn_type="client",
                 resource=service,
-                region=region,
+                region=self._region or region,
                 endpoint=endpoint_url,
                 config=Config(
                     retries={"mode": "standard", "total_max_attempts": 10},
@@ -75,6 +77,12 @@ class Aws:
             client.meta.events.register("before-call", self._before_call)
             self._clients[service] = client
         return self._clients[service]
+
+    def in_region(self, region: str) -> Aws:
+        """The same connection to another region; its calls are counted with these."""
+        other = Aws(self._module, self.concurrency, region)
+        other.calls, other._calls_lock = self.calls, self._calls_lock
+        return other
 
     def _before_call(self, model: Any, **_kwargs: Any) -> None:
         operation = f"{model.service_model.service_name}:{model.name}"

@@ -23,6 +23,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._builds import read as 
 from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import (
     ABSENT,
+    MODULES,
+    REMOVAL,
     RESTORE,
     Lock,
     read,
@@ -55,6 +57,9 @@ LONGEST_BUILD = timedelta(hours=36 + 8)
 
 FAILED = "FAILED"  # CodeBuild's word where a command failed; others are for builds that were ended from outside
 WAITING = ("SUBMITTED", "QUEUED")  # phases in which a build does not run yet
+
+# What our own modules take locks for.
+PURPOSES = {RESTORE: "to restore the state", REMOVAL: "so that no build runs while it removes resources"}
 
 # Terraform's words. A build whose log has the first one with the id of a lock was kept out by it.
 KEPT_OUT, NOT_RELEASED = "Error acquiring the state lock", "Error releasing the state lock"
@@ -252,8 +257,8 @@ def judge(lock: Lock, builds: list[dict[str, Any]], logs: dict[str, list[str]], 
         projects: whose builds may hold it.
     """
     time = time_of(lock.created)
-    if lock.operation == RESTORE:
-        return Holder(lock, "foreign", "gitops.aws.terraform_state took it, to restore the state")
+    if lock.operation in PURPOSES:
+        return Holder(lock, "foreign", f"{MODULES[lock.operation]} took it, {PURPOSES[lock.operation]}")
     if time is None:
         return Holder(lock, "foreign", "it does not say when it was taken, so that nobody can say by which build")
     if not projects:
@@ -297,7 +302,7 @@ def look(
     since: dict[str, datetime] = {}
     for lock in locks:
         time = time_of(lock.created)
-        if time is not None and lock.operation != RESTORE:
+        if time is not None and lock.operation not in PURPOSES:
             since.update({project: min(time, since.get(project, time)) for project in projects[lock.key]})
     builds = dict(zip(since, aws.map(lambda project: _builds_since(aws, project, since[project]), list(since))))
 

@@ -35,9 +35,11 @@ from ansible_collections.gitops.aws.plugins.module_utils._shapes import input_sh
 
 DYNAMODB, LOCKFILE = "dynamodb", "lockfile"
 SUFFIX = ".tflock"  # what Terraform's native lock adds to the state's key
+DIGEST = "-md5"  # what Terraform adds to the id of a lock, for the item with the state's checksum
 
-# What our own locks say in Operation.
-RESTORE = "restore"
+# What our own locks say in Operation, and the module that takes them.
+RESTORE, REMOVAL = "restore", "removal"
+MODULES = {RESTORE: "gitops.aws.terraform_state", REMOVAL: "gitops.aws.unmanaged_resources"}
 
 # S3's answers when an object is not there, and when it is not what a condition says.
 ABSENT = ("NoSuchKey", "404")
@@ -151,6 +153,26 @@ def read(aws: Aws, bucket: str, table: str | None, keys: list[str]) -> dict[str,
     return found
 
 
+def all_of_bucket(aws: Aws, bucket: str, table: str | None, with_file: list[str]) -> dict[str, list[Lock]]:
+    """The locks on all states of a bucket, by key, also of states that are not there yet.
+
+    Args:
+        aws: the connection.
+        bucket: of the states.
+        table: the lock table (Scan: it has a few items for each state); None where there is none.
+        with_file: the keys of the states that have a lock file, from a list of the bucket (GetObject for each).
+    """
+    halves: dict[str, list[Held]] = {}
+    if table:
+        for item in aws.pages("dynamodb", "scan", "Items", TableName=table, ConsistentRead=True):
+            place, _slash, key = item["LockID"]["S"].partition("/")
+            if place == bucket and not key.endswith(DIGEST):
+                halves.setdefault(key, []).append(Held(DYNAMODB, item.get("Info", {}).get("S")))
+    for key, file in zip(with_file, aws.map(lambda key: _lockfile(aws, bucket, key), with_file)):
+        halves.setdefault(key, []).extend([file] if file else [])
+    return {key: locks_of(key, some) for key, some in halves.items() if some}
+
+
 def _items(aws: Aws, table: str, ids: list[str]) -> dict[str, dict[str, Any]]:
     client, found = aws.client("dynamodb"), {}
     for some in chunks(ids, 100):
@@ -247,7 +269,13 @@ def _replaced(lock: Lock, kind: str) -> str:
 
 @contextmanager
 def taken(
-    aws: Aws, bucket: str, table: str | None, key: str, kinds: list[str], encryption: dict[str, str]
+    aws: Aws,
+    bucket: str,
+    table: str | None,
+    key: str,
+    kinds: list[str],
+    encryption: dict[str, str],
+    operation: str = RESTORE,
 ) -> Iterator[None]:
     """Holds the lock on a state for a while.
 
@@ -258,11 +286,12 @@ def taken(
         key: of the state.
         kinds: DYNAMODB, LOCKFILE or both.
         encryption: arguments of PutObject for the lock file.
+        operation: what it is held for, RESTORE or REMOVAL.
 
     Raises:
         Refused: somebody holds it, or it could not be released; the message says which.
     """
-    content = _content(bucket, key)
+    content = _content(bucket, key, operation)
     trouble: BaseException | None = None
     try:
         for kind in sorted(kinds, reverse=True):  # Terraform's order
@@ -275,7 +304,7 @@ def taken(
         _give_back(aws, bucket, table if DYNAMODB in kinds else None, key, content, trouble)
 
 
-def _content(bucket: str, key: str) -> str:
+def _content(bucket: str, key: str, operation: str = RESTORE) -> str:
     """A lock in Terraform's format."""
     try:
         user = getpass.getuser()
@@ -283,8 +312,8 @@ def _content(bucket: str, key: str) -> str:
         user = "unknown"
     said = {
         "ID": str(uuid.uuid4()),
-        "Operation": RESTORE,
-        "Info": "gitops.aws.terraform_state",
+        "Operation": operation,
+        "Info": MODULES[operation],
         "Who": f"{user}@{socket.gethostname()}",
         "Version": "",
         "Created": datetime.now(timezone.utc).isoformat().replace("+00:00", "Z"),

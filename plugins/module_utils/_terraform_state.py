@@ -37,7 +37,7 @@ def parse(content: bytes) -> dict[str, Any]:
         raise Unreadable("it is not a Terraform state of format version 4")
     try:
         resources = [
-            _address(resource, instance)
+            address(resource, instance)
             for resource in state.get("resources") or []
             if resource["mode"] == "managed"
             for instance in resource["instances"]
@@ -58,7 +58,7 @@ def parse(content: bytes) -> dict[str, Any]:
         raise Unreadable("it lacks what a Terraform state of format version 4 has") from None
 
 
-def _address(resource: dict[str, Any], instance: dict[str, Any]) -> str:
+def address(resource: dict[str, Any], instance: dict[str, Any]) -> str:
     """The address as Terraform writes it: module.a.aws_subnet.private[0]."""
     prefix = f"{resource['module']}." if resource.get("module") else ""
     address = f"{prefix}{resource['type']}.{resource['name']}"
@@ -76,10 +76,10 @@ def instance_ids(content: bytes) -> dict[str, set[str]]:
             continue
         for instance in resource["instances"]:
             # One that waits for its end belongs to the same address.
-            address = _address(resource, {**instance, "deposed": None})
+            name = address(resource, {**instance, "deposed": None})
             attributes = instance.get("attributes")
             one = attributes.get("id") if isinstance(attributes, dict) else None
-            found.setdefault(address, set()).add(one if isinstance(one, str) else "")
+            found.setdefault(name, set()).add(one if isinstance(one, str) else "")
     return found
 
 

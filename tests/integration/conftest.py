@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """Endpoint URL and data directory of a local AWS on a free port."""
-    data = tmp_path_factory.mktemp("local-aws")
+@contextmanager
+def running(data: Path) -> Iterator[tuple[str, Path]]:
+    """A local AWS on a free port: its endpoint URL and its data directory."""
 
     def command(*arguments: str) -> str:
         line = [sys.executable, "-m", "local_aws", *arguments, "--data", str(data)]
@@ -31,6 +31,13 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, P
         yield endpoint["endpoint_url"], data
     finally:
         command("down")
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """One for all."""
+    with running(tmp_path_factory.mktemp("local-aws")) as aws:
+        yield aws
 
 
 @pytest.fixture(autouse=True)

@@ -555,6 +555,64 @@ RULES = Case(
     refused=({"name": "denied"}, "events:PutRule"),
 )
 
+# --- EventBridge Scheduler
+
+
+def look_at_schedule(account: Account, name: str) -> Any:
+    return account.client("scheduler").get_schedule(Name=name)
+
+
+def start(world: World, **settings: Any) -> Item:
+    """A pipeline as a schedule's target."""
+    return {"arn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:none", "role_arn": world.role, **settings}
+
+
+def schedule_changes(world: World, name: str) -> list[Change]:
+    retried = {"dead_letter_arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead", "maximum_retry_attempts": 0}
+    everything = {"schedule_expression": "cron(0 4 * * ? *)", "schedule_expression_timezone": "Europe/Berlin"}
+    return [
+        # Each leaves the others as they are, though AWS drops what is not sent along.
+        Change({"description": "second"}, {"Description": "second", "State": "ENABLED"}),
+        Change({"enabled": False}, {"Description": "second", "State": "DISABLED"}),
+        Change(
+            everything,
+            {"ScheduleExpression": "cron(0 4 * * ? *)", "ScheduleExpressionTimezone": "Europe/Berlin"},
+        ),
+        Change(
+            {"maximum_window_in_minutes": 15},
+            {"FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}, "State": "DISABLED"},
+        ),
+        Change(
+            {"target": start(world, input={"x": 1}, **retried)},
+            {
+                "Target": {
+                    "Input": '{"x":1}',
+                    "DeadLetterConfig": {"Arn": retried["dead_letter_arn"]},
+                    "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 86400},
+                }
+            },
+        ),
+        Change(
+            {"target": start(world, role_arn=world.another_role)},
+            {"Target": {"Input": '{"x":1}', "RoleArn": world.another_role}},
+        ),
+        Change(
+            {"maximum_window_in_minutes": 0, "description": "", "enabled": True},
+            {"FlexibleTimeWindow": {"Mode": "OFF", "MaximumWindowInMinutes": None}, "State": "ENABLED"},
+        ),
+    ]
+
+
+SCHEDULES = Case(
+    module="scheduler_schedules",
+    plural="schedules",
+    name="schedule-{}".format,
+    item=lambda world: {"description": "first", "schedule_expression": "rate(365 days)", "target": start(world)},
+    changes=schedule_changes,
+    look=look_at_schedule,
+    refused=({"name": "denied"}, "scheduler:CreateSchedule"),
+)
+
 # --- CodeConnections
 
 
@@ -888,4 +946,4 @@ CODEPIPELINE = Case(
     refused=({"role_arn": f"arn:aws:iam::{ACCOUNT}:role/denied"}, "iam:PassRole"),
 )
 
-CASES = [KMS, S3, DYNAMODB, LOGS, SSM, IAM, POLICIES, TOPICS, RULES, CONNECTIONS, CODEBUILD, CODEPIPELINE]
+CASES = [KMS, S3, DYNAMODB, LOGS, SSM, IAM, POLICIES, TOPICS, RULES, SCHEDULES, CONNECTIONS, CODEBUILD, CODEPIPELINE]
