@@ -62,7 +62,8 @@ aws_call() (
   set -- --header "X-Amz-Content-Sha256: $digest" --header "X-Amz-Date: $time" --header "X-Amz-Security-Token: $token" \
     --header "Authorization: AWS4-HMAC-SHA256 Credential=$scope,SignedHeaders=$signed,Signature=$signature"
   if [ -n "$target" ]; then
-    set -- "$@" --header "X-Amz-Target: $target" --header 'Content-Type: application/x-amz-json-1.1' --post-data "$body"
+    case $service in dynamodb) json=x-amz-json-1.0 ;; *) json=x-amz-json-1.1 ;; esac
+    set -- "$@" --header "X-Amz-Target: $target" --header "Content-Type: application/$json" --post-data "$body"
   else
     set -- "$@" -S
   fi
@@ -124,6 +125,9 @@ enter_stack() {
     refuse "The code has no S3 backend, so that its state would be lost. Fix: terraform { backend \"s3\" {} }"
 }
 
+# The state's key, as S3 takes it in an address.
+state_path() { printf %s "$STATE_KEY" | sed 's/+/%2B/g; s/=/%3D/g; s/@/%40/g'; }
+
 # What the state is now, a `name=value` on each line; the values are empty while there is no state.
 state_facts() {
   "$TERRAFORM" state pull > "$WORK/state.json" || return 1
@@ -133,7 +137,7 @@ state_facts() {
     lineage=$(evaluate "$WORK" 'jsondecode(file("state.json")).lineage') || return 1
   fi
   if [ -n "$lineage" ]; then
-    path=/$STATE_BUCKET/$(printf %s "$STATE_KEY" | sed 's/+/%2B/g; s/=/%3D/g; s/@/%40/g')
+    path=/$STATE_BUCKET/$(state_path)
     serial=$(evaluate "$WORK" 'jsondecode(file("state.json")).serial') || return 1
     # The object as it is: Terraform writes it anew each time, its check results in any order.
     version=$(aws_call s3 '' '' "$path" 2>&1 > "$WORK/state.object") || return 1

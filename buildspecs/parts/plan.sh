@@ -1,15 +1,20 @@
 # Functions: what only the plan does.
 # shellcheck shell=dash
 
-# How the newest execution of a pipeline with a commit in it fared: applied, running, failed, or none where none has it.
-#   fate_of PIPELINE COMMIT
-fate_of() {
+# The newest 50 executions of a pipeline, in WORK/after/list: status|commit|reason, the newest first.
+executions_of() {
   mkdir -p "$WORK/after" && aws_call codepipeline CodePipeline_20150709.ListPipelineExecutions \
     "{\"pipelineName\":\"$1\",\"maxResults\":50}" > "$WORK/after/executions.json" &&
     evaluate "$WORK/after" 'join("", [
       for each in jsondecode(file("executions.json")).pipelineExecutionSummaries : format("%s|%s|%s\n",
         each.status, try(each.sourceRevisions[0].revisionId, ""), try(each.stopTrigger.reason, ""))
-    ])' > "$WORK/after/list" || return 1
+    ])' > "$WORK/after/list"
+}
+
+# How the newest execution of a pipeline with a commit in it fared: applied, running, failed, or none where none has it.
+#   fate_of PIPELINE COMMIT
+fate_of() {
+  executions_of "$1" || return 1
   while IFS='|' read -r status revision reason; do
     source_git merge-base --is-ancestor "$2" "$revision" 2> /dev/null || continue
     case $status:$reason in

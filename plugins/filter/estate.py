@@ -21,6 +21,15 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.break_glass imp
     managed_policies,
     taking_policy,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._estate.drift import (
+    drift_not_wanted,
+    drift_pipelines,
+    drift_policies,
+    drift_projects,
+    drift_roles,
+    drift_schedules,
+    drift_settings,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails import (
     boundary_policy,
     developer_policy,
@@ -43,6 +52,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.people import (
     recovery_policy,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import (
+    drift_pipelines_not_wanted,
     reviews_not_wanted,
     stack_pipelines,
     stack_projects,
@@ -51,6 +61,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import st
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import statement_problems
 from ansible_collections.gitops.aws.plugins.module_utils._estate.states import import_batches, stack_states
 from ansible_collections.gitops.aws.plugins.module_utils._estate.verdicts import verdicts
+from ansible_collections.gitops.aws.plugins.module_utils._findings.reviewed_file import reviewed_entries, with_baseline
 
 POLICY_LIMIT = 20480  # characters in the policy of a bucket or a table; AWS
 KEY_POLICY_LIMIT = 32768
@@ -154,6 +165,14 @@ class FilterModule:
             "break_glass_roles": break_glass_roles,
             "developer_policy": developer_policy,
             "doctor_policy": doctor_policy,
+            "drift_not_wanted": drift_not_wanted,
+            "drift_pipelines": drift_pipelines,
+            "drift_pipelines_not_wanted": drift_pipelines_not_wanted,
+            "drift_policies": drift_policies,
+            "drift_projects": drift_projects,
+            "drift_roles": drift_roles,
+            "drift_schedules": drift_schedules,
+            "drift_settings": drift_settings,
             "foundation": foundation_of,
             "import_batches": import_batches,
             "installer_policies": installer_policies,
@@ -166,6 +185,7 @@ class FilterModule:
             "recovery_policy": recovery_policy,
             "refused_checks": refused_checks,
             "resource_control_policy": resource_control_policy,
+            "reviewed_entries": reviewed_entries,
             "reviews_not_wanted": reviews_not_wanted,
             "seal_checks": seal_checks,
             "service_control_policies": service_control_policies,
@@ -178,5 +198,6 @@ class FilterModule:
             "state_bucket_policy": state_bucket_policy,
             "verdicts": verdicts,
             "verifier_policy": verifier_policy,
+            "with_baseline": with_baseline,
         }
         return {name: explained(function) for name, function in functions.items()}

@@ -85,15 +85,20 @@ def _named(aws: Aws, stacks: list[dict[str, Any]], execution_id: str) -> list[tu
 
 
 def _newest(aws: Aws, stack: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The newest execution of any of a stack's pipelines, as _named; [] where none ever ran."""
-    client, summaries = aws.client("codepipeline"), []
+    """The newest execution of a stack's pipelines, as _named; [] where none ever ran.
+
+    Of the pipeline that looks for drift, which runs every day, only one that failed, beside the newest of the others.
+    """
+    client = aws.client("codepipeline")
+    newest: dict[bool, tuple[dict[str, Any], str]] = {}
     for pipeline in stack["pipelines"]:
+        drift = pipeline.endswith("-drift")  # no stack has such a name
         answer = read_or_none(client.list_pipeline_executions, NO_PIPELINE, pipelineName=pipeline, maxResults=1)
-        summaries += [(one, pipeline) for one in (answer or {}).get("pipelineExecutionSummaries", [])[:1]]
-    if not summaries:
-        return []
-    summary, pipeline = max(summaries, key=lambda one: one[0]["startTime"])
-    return [(stack["name"], pipeline, summary["pipelineExecutionId"])]
+        for one in (answer or {}).get("pipelineExecutionSummaries", [])[:1]:
+            last = drift not in newest or one["startTime"] > newest[drift][0]["startTime"]
+            if last and (not drift or one["status"] == "Failed"):
+                newest[drift] = one, pipeline
+    return [(stack["name"], pipeline, one["pipelineExecutionId"]) for one, pipeline in newest.values()]
 
 
 def read(aws: Aws, stack: str, pipeline: str, execution_id: str) -> dict[str, Any]:

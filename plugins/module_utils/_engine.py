@@ -66,6 +66,8 @@ class Kind:
         self.client = aws.client(self.service)
         self.unreadable: dict[str, str] = {}  # key of an item -> why it could not be read
         self.only_shown = False  # whether what is read is for a person, and nothing is written after it
+        self.owner_tags: dict[str, str] = {}  # without which nothing that exists is touched
+        self.purge_tags = True
 
     @classmethod
     def plural(cls) -> str:
@@ -376,6 +378,7 @@ def converge(
 ) -> list[Step]:
     """Reads everything at once, then writes what differs with bounded concurrency."""
     owner_tags = owner_tags or {}
+    kind.owner_tags, kind.purge_tags = owner_tags, purge_tags
     if owner_tags:
         items = [{**item, "tags": {**(item["tags"] or {}), **owner_tags}} for item in items]
     found = kind.read(items)

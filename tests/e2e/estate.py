@@ -21,7 +21,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.names import fo
 from local_aws.mfa import code
 from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
-BUILDS = ("Plan", "Apply", "Destroy")
+BUILDS = ("Plan", "Apply", "Destroy", "Drift")
 FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 Call = dict[str, Any]

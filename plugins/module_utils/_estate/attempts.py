@@ -35,7 +35,7 @@ class Attempts:
         self.state_arn = names.bucket_arn(foundation, foundation["state_bucket"])
         self.artifact_arn = names.bucket_arn(foundation, foundation["artifact_bucket"])
         self.state = f"{self.state_arn}/{stack['state_key']}"
-        self.plan = f"{self.artifact_arn}/{names.artifact_folders(foundation, stack)[0]}/plan/saved-plan"
+        self.plan = f"{self.artifact_arn}/{names.pipeline(foundation, stack)[: names.ARTIFACT_FOLDER]}/plan/saved-plan"
         self.table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
         self.key = foundation["kms_key_arn"]
         self.pipeline = names.arn(foundation, "codepipeline", names.pipeline(foundation, stack))

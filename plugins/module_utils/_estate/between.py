@@ -23,12 +23,12 @@ def path_of(index: int, stack: Any) -> str:
 def check_folders(stacks: list[dict[str, Any]], prefix: str) -> Found:
     """Stacks whose pipelines would share a folder in the artifact bucket, and so each other's plans."""
     found = []
-    owners: dict[str, str] = {}
+    owners: dict[str, str] = {f"{prefix}-drift"[:ARTIFACT_FOLDER]: "drift"}
     for index, stack in enumerate(stacks):
         name = stack.get("name")
         if not name:
             continue  # it is wrong in itself, and was reported
-        for pipeline in (f"{prefix}-{name}", f"{prefix}-{name}-destroy"):
+        for pipeline in (f"{prefix}-{name}", f"{prefix}-{name}-destroy", f"{prefix}-{name}-drift"):
             owner = owners.setdefault(pipeline[:ARTIFACT_FOLDER], name)
             if owner != name:
                 found.append(

@@ -21,7 +21,9 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import St
 Document = dict[str, Any]
 
 RUN_PIPELINES = ["PutApprovalResult", "StartPipelineExecution", "StopPipelineExecution"]
+# *agResource is TagResource and UntagResource: policies must be short.
 CHANGE_PIPELINES = [
+    "*agResource",
     "CreatePipeline",
     "DeletePipeline",
     "DisableStageTransition",
@@ -29,8 +31,6 @@ CHANGE_PIPELINES = [
     "OverrideStageCondition",
     "RetryStageExecution",
     "RollbackStage",
-    "TagResource",
-    "UntagResource",
     "UpdatePipeline",
 ]
 # A build that somebody starts has the project's role, and whatever commands he overrides the buildspec with.
@@ -59,15 +59,7 @@ CHANGE_IDENTITIES = [
     "Untag*",
     "Update*",
 ]
-CHANGE_LOGS = [
-    "Associate*",
-    "Delete*",
-    "Disassociate*",
-    "Put*Policy",
-    "PutSubscriptionFilter",
-    "TagResource",
-    "UntagResource",
-]
+CHANGE_LOGS = ["*agResource", "Associate*", "Delete*", "Disassociate*", "Put*Policy", "PutSubscriptionFilter"]
 CHANGE_PARAMETERS = [
     "AddTagsToResource",
     "DeleteParameter",
@@ -77,27 +69,26 @@ CHANGE_PARAMETERS = [
     "RemoveTagsFromResource",
     "UnlabelParameterVersion",
 ]
-CHANGE_RULES = ["DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource", "UntagResource"]
+CHANGE_RULES = ["*agResource", "DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets"]
+CHANGE_SCHEDULES = ["*agResource", "Create*", "Delete*", "Update*"]
 CHANGE_TOPICS = [
+    "*agResource",
     "AddPermission",
     "DeleteTopic",
     "PutDataProtectionPolicy",
     "RemovePermission",
     "Set*",
-    "TagResource",
     "Unsubscribe",
-    "UntagResource",
 ]
 CHANGE_BUCKET = ["CreateAccessPoint", "CreateBucket", "Delete*", "Put*"]
 CHANGE_KEY = [
+    "*agResource",
     "CreateGrant",
     "DeleteImportedKeyMaterial",
     "Disable*",
     "PutKeyPolicy",
     "RevokeGrant",
     "ScheduleKeyDeletion",
-    "TagResource",
-    "UntagResource",
     "Update*",
 ]
 CHANGE_CONNECTION = ["DeleteConnection", "TagResource", "UntagResource", "UpdateConnectionInstallation"]
@@ -171,6 +162,7 @@ def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: li
     }
     # Who takes the break-glass role is the business of its own trust policy.
     build_roles = seal.builders(foundation, stacks, *names.ALL_PURPOSES)
+    schedules = [arn("scheduler", f"schedule*/{name}*")]  # and their group
     group = arn("logs", f"log-group:{foundation['log_group']}")
     table = arn("dynamodb", f"table/{foundation['lock_table']}")
     table_settings = [*(action.partition(":")[2] for action in seal.TABLE_SETTINGS), "CreateBackup", "EnableKinesis*"]
@@ -186,6 +178,7 @@ def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: li
         deny("Parameters", "ssm", CHANGE_PARAMETERS, [arn("ssm", f"parameter/{name}/*")]),
         deny("AlarmRule", "events", CHANGE_RULES, [arn("events", f"rule/{name}-*")]),
         deny("AlarmTopic", "sns", CHANGE_TOPICS, [arn("sns", f"{name}-alarms*")]),
+        *([deny("Schedules", "scheduler", CHANGE_SCHEDULES, schedules)] if foundation.get("drift") else []),
         deny("Key", "kms", CHANGE_KEY, names.keys(foundation), **({} if key else ours)),
         {
             "Sid": "Connection",

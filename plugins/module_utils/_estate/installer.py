@@ -98,6 +98,8 @@ def objects(foundation: Foundation, made: list[str]) -> list[Statement]:
         actions = ["s3:DeleteObjectVersion", "s3:GetObject"]
         statements.append(allow("Objects", actions, [f"{arn}/*" for arn in made]))
     state = names.bucket_arn(foundation, foundation["state_bucket"])
+    if foundation.get("drift"):
+        statements.append(allow("DriftSource", ["s3:PutObject"], [f"{state}/{names.DRIFT_SOURCE}"]))
     if state not in made:
         statements.append(allow("ReadStates", ["s3:GetObject", "s3:ListBucket"], [state, f"{state}/*"]))
     return statements
@@ -211,6 +213,20 @@ def seal_statements(foundation: Foundation, named_roles: list[str]) -> list[Stat
     ]
 
 
+def schedule_statements(foundation: Foundation) -> list[Statement]:
+    """Making and keeping the schedules that look for drift, and removing those that nobody wants any more."""
+    group = foundation["name"]
+    schedules = names.arn(foundation, "scheduler", f"schedule/{group}/{group}-*")
+    groups = names.arn(foundation, "scheduler", f"schedule-group/{group}")
+    actions = ["CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule"]
+    of_group = ["CreateScheduleGroup", "DeleteScheduleGroup", "GetScheduleGroup"]
+    tags = ["ListTagsForResource", "TagResource", "UntagResource"]
+    return [
+        allow("Schedules", [f"scheduler:{action}" for action in actions], [schedules]),
+        allow("ScheduleGroup", [f"scheduler:{action}" for action in [*of_group, *tags]], [groups]),
+    ]
+
+
 def installer_policies(foundation: Foundation, stacks: list[Stack]) -> dict[str, dict[str, Any]]:
     """What site.yml and teardown.yml need, for an estate with this name, account and region.
 
@@ -278,7 +294,7 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
     """Roles and the seal, the connection, build projects and pipelines."""
     name = foundation["name"]
     own_roles = [names.arn(foundation, "iam", f"role/{name}-*", "")]
-    services = ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]
+    services = ["codebuild.amazonaws.com", "codepipeline.amazonaws.com", "scheduler.amazonaws.com"]
     return [
         allow(
             "ReadLists",
@@ -288,6 +304,7 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
                 "iam:GetAccountAuthorizationDetails",
                 "iam:ListRoles",
                 "iam:SimulateCustomPolicy",
+                "scheduler:ListSchedules",
                 "sns:GetSubscriptionAttributes",
             ],
             [ANYTHING],
@@ -345,4 +362,5 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
             ],
             [names.arn(foundation, "codepipeline", f"{name}-*")],
         ),
+        *schedule_statements(foundation),
     ]

@@ -19,6 +19,8 @@ CONNECTION_SERVICES = ("codeconnections", "codestar-connections")  # each name a
 MADE = ("state_bucket", "artifact_bucket", "lock_table")  # each may exist and be named instead of made
 PURPOSES = ("plan", "apply", "pipeline")  # of a stack's roles
 ALL_PURPOSES = (*PURPOSES, "review")  # where it plans pull requests
+DRIFT_PREFIX = "gitops-drift/"  # of the keys in the state bucket that are no states: ledger, reports and plans
+DRIFT_SOURCE = f"{DRIFT_PREFIX}source/source.zip"  # what the pipeline runs; only installers write it
 
 
 def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> Foundation:
@@ -27,7 +29,7 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
     Args:
         settings: name, region, tags, locking, and what may be empty or missing: state_bucket, artifact_bucket,
             lock_table, kms_key_arn, and of the seal: sealed, installers, state_readers, break_glass_role,
-            break_glass_principals, permissions_boundary, connection_arn.
+            break_glass_principals, permissions_boundary, connection_arn; and drift as gitops.aws.estate returns it.
         account_id: the account's number.
         partition: aws, aws-cn or aws-us-gov.
     """
@@ -55,6 +57,7 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
         "permissions_boundary": settings.get("permissions_boundary") or "",
         "named_key_arn": settings.get("kms_key_arn") or "",
         "named_connection_arn": settings.get("connection_arn") or "",
+        "drift": settings.get("drift") or None,
     }
 
 
@@ -88,14 +91,33 @@ def destroy_pipeline(foundation: Foundation, stack: Stack) -> str:
     return f"{foundation['name']}-{stack['name']}-destroy"
 
 
-def pipelines(foundation: Foundation, stack: Stack) -> list[str]:
-    """Both pipelines of a stack."""
+def drift_pipeline(foundation: Foundation, stack: Stack) -> str:
+    """The pipeline that looks whether what the stack built has changed."""
+    return f"{foundation['name']}-{stack['name']}-drift"
+
+
+def central(foundation: Foundation, part: str = "") -> str:
+    """What looks for drift in the whole account: the pipeline, or its part.
+
+    Parts are `scan` and `act`, a build project and its role, and the roles `pipeline` and `schedule`.
+    """
+    return f"{foundation['name']}-drift" + (f"-{part}" if part else "")
+
+
+def deploying_pipelines(foundation: Foundation, stack: Stack) -> list[str]:
+    """The pipelines of a stack that change something: the one that applies and the one that destroys."""
     return [pipeline(foundation, stack), destroy_pipeline(foundation, stack)]
 
 
-def artifact_folders(foundation: Foundation, stack: Stack) -> list[str]:
-    """Where CodePipeline keeps the artifacts of the stack's pipelines in their bucket: it shortens the names."""
-    return list(dict.fromkeys(name[:ARTIFACT_FOLDER] for name in pipelines(foundation, stack)))
+def pipelines(foundation: Foundation, stack: Stack) -> list[str]:
+    """All pipelines of a stack."""
+    looking = [drift_pipeline(foundation, stack)] if foundation.get("drift") else []
+    return deploying_pipelines(foundation, stack) + looking
+
+
+def artifact_folders(called: list[str]) -> list[str]:
+    """Where CodePipeline keeps the artifacts of pipelines in their bucket: it shortens the names."""
+    return list(dict.fromkeys(name[:ARTIFACT_FOLDER] for name in called))
 
 
 def predecessors(stack: Stack, stacks: list[Stack]) -> list[Stack]:

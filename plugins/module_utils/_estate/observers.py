@@ -138,7 +138,11 @@ def verifier_policy(foundation: Foundation) -> dict[str, Any]:
     anybody = [names.arn(foundation, "iam", f"{kind}/*", "") for kind in ("role", "user")]
     return document(
         [
-            allow("AskIam", ["codeconnections:ListConnections", "iam:SimulateCustomPolicy"], [ANYTHING]),
+            allow(
+                "AskIam",
+                ["codeconnections:ListConnections", "iam:SimulateCustomPolicy", "tag:GetResources"],
+                [ANYTHING],
+            ),
             allow("Connections", ["codeconnections:ListTagsForResource"], names.connections(foundation)),
             allow(
                 "Pipelines",

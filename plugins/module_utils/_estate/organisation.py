@@ -76,6 +76,8 @@ def resource_control_policy(foundation: Foundation, stacks: list[Stack]) -> str:
     everything = [state, f"{state}/*", artifacts, f"{artifacts}/*"]
     writing = [*(f"s3:{action}" for action in CHANGE_BUCKET), "s3:Replicate*", "s3:RestoreObject"]
     use = {**others, **ours, "StringNotLike": seal.of_locks(foundation)}
+    roles = seal.builders(foundation, stacks, *names.ALL_PURPOSES)
+    roles += [names.arn(foundation, "iam", f"role/{names.central(foundation, '*')}", "")] if foundation["drift"] else []
     not_a_service = {"Bool": {"aws:PrincipalIsAWSService": "false"}}
     statements = [
         _nobody("PlainHttp", ["s3:*"], everything, http),
@@ -83,8 +85,8 @@ def resource_control_policy(foundation: Foundation, stacks: list[Stack]) -> str:
         _nobody("ReadPlans", ["s3:GetObject*"], [f"{artifacts}/*"], others),
         _nobody("UseKey", seal.USING_KEY, keys, use),
         _nobody("ChangeKey", [f"kms:{action}" for action in CHANGE_KEY], keys, {**others, **ours}),
-        # Only CodeBuild and CodePipeline act as them.
-        _nobody("Roles", ["sts:AssumeRole"], seal.builders(foundation, stacks, *names.ALL_PURPOSES), not_a_service),
+        # Only CodeBuild, CodePipeline and EventBridge Scheduler act as them.
+        _nobody("Roles", ["sts:AssumeRole"], roles, not_a_service),
     ]
     return _text("rcp", document(statements))
 

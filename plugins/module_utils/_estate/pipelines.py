@@ -209,6 +209,8 @@ def stack_projects(stacks: list[Stack], foundation: Foundation, buildspecs: dict
 def project(foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]) -> dict[str, Any]:
     """A build project, without its source and artifacts."""
     name = names.project(foundation, stack, step)
+    # The plan's project looks for drift, too, without a lock: that must not keep a push from being planned.
+    at_once = 2 if step == "plan" and foundation.get("drift") else 1
     return {
         "name": name,
         "description": f"Terraform {'plan of pull requests' if step == REVIEW else step} of the stack {stack['name']}",
@@ -223,7 +225,7 @@ def project(foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]
         "encryption_key": foundation["kms_key_arn"],
         "timeout_in_minutes": stack["timeout_in_minutes"],
         # Over the limit CodeBuild refuses a build. Plans of pull requests take no lock, and none must be left out.
-        **({} if step == REVIEW else {"concurrent_build_limit": 1}),
+        **({} if step == REVIEW else {"concurrent_build_limit": at_once}),
         "logs_config": {
             "cloud_watch_logs": {"status": "ENABLED", "group_name": foundation["log_group"], "stream_name": name}
         },
@@ -273,6 +275,11 @@ def reviews_not_wanted(stacks: list[Stack], foundation: Foundation) -> list[dict
     return [{"name": names.project(foundation, stack, REVIEW)} for stack in stacks if not stack["pull_requests"]]
 
 
+def drift_pipelines_not_wanted(stacks: list[Stack], foundation: Foundation) -> list[dict[str, str]]:
+    """The pipelines that look for drift, by name, where the estate does not want any: they must not stay behind."""
+    return [] if foundation.get("drift") else [{"name": names.drift_pipeline(foundation, each)} for each in stacks]
+
+
 def source_stage(foundation: Foundation, stack: Stack, detect_changes: bool) -> dict[str, Any]:
     """The commit of the stack's branch."""
     return {
@@ -299,8 +306,11 @@ def source_stage(foundation: Foundation, stack: Stack, detect_changes: bool) -> 
 def build_action(
     foundation: Foundation, stack: Stack, step: str, run_order: int, variables: dict[str, str]
 ) -> dict[str, Any]:
-    """One step of Terraform. Plan makes the artifact `plan`, the others take it."""
-    plan = step == "plan"
+    """One step of Terraform. Plan makes the artifact `plan`, the others take it.
+
+    Drift is found by the plan's project, and makes the artifact `drift`.
+    """
+    made = step if step in ("plan", "drift") else ""
     name = step.capitalize()
     # No variable that a person or a build sets: CodePipeline would put its quotes into this JSON as they are.
     given = {**variables, "EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"}
@@ -310,17 +320,17 @@ def build_action(
         "run_order": run_order,
         "namespace": name,
         "configuration": {
-            "ProjectName": names.project(foundation, stack, step),
+            "ProjectName": names.project(foundation, stack, "plan" if step == "drift" else step),
             "PrimarySource": "source",
             "EnvironmentVariables": json.dumps(
                 [{"name": name, "value": value, "type": "PLAINTEXT"} for name, value in given.items()],
                 separators=(",", ":"),
             ),
         },
-        "input_artifacts": [{"name": "source"}] if plan else [{"name": "source"}, {"name": "plan"}],
+        "input_artifacts": [{"name": "source"}] if made else [{"name": "source"}, {"name": "plan"}],
     }
-    if plan:
-        action["output_artifacts"] = [{"name": "plan"}]
+    if made:
+        action["output_artifacts"] = [{"name": made}]
     return action
 
 
@@ -363,7 +373,10 @@ def terraform_stage(foundation: Foundation, stack: Stack, step: str, verb: str, 
 
 
 def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[str, Any]]:
-    """The two pipelines of every stack. QUEUED: one execution after the other plans, waits and applies."""
+    """The pipelines of every stack. QUEUED: one execution after the other plans, waits and applies.
+
+    The one that looks for drift changes nothing and nobody waits for it: of those that wait the newest is enough.
+    """
     result = []
     imports = {"name": "imports", "description": "What to take into the state, see run.yml", "default_value": "none"}
     confirm = {"name": "confirm", "description": "The stack's name, to show that it is meant"}
@@ -402,6 +415,21 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
                 **common,
             }
         )
+        if foundation.get("drift"):
+            look = build_action(foundation, stack, "drift", 1, {"PLAN_MODE": "drift"})
+            result.append(
+                {
+                    "name": names.drift_pipeline(foundation, stack),
+                    "stages": [
+                        source_stage(foundation, stack, detect_changes=False),
+                        {"name": "Drift", "actions": [look]},
+                    ],
+                    "triggers": [],
+                    "variables": [],
+                    **common,
+                    "execution_mode": "SUPERSEDED",
+                }
+            )
     return result
 
 

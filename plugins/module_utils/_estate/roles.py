@@ -60,23 +60,32 @@ def use_key(foundation: Foundation) -> Statement:
     )
 
 
-def artifact_folders(foundation: Foundation, stack: Stack) -> list[str]:
-    """Where CodePipeline keeps the artifacts of the stack's pipelines, as ARNs: it shortens the pipelines' names."""
+def artifact_folders(foundation: Foundation, pipelines: list[str]) -> list[str]:
+    """Where CodePipeline keeps the artifacts of pipelines, as ARNs: it shortens the pipelines' names."""
     bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
-    return sorted(f"{bucket}/{folder}" for folder in names.artifact_folders(foundation, stack))
+    return sorted(f"{bucket}/{folder}" for folder in names.artifact_folders(pipelines))
 
 
 def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list[str]) -> list[Statement]:
     """Reading and writing artifacts of the stack's pipelines, by their names; `*` stands for all.
 
     CodePipeline keeps an artifact under the first 20 characters of the pipeline's name and the first 10 of its own.
+    Only one pipeline has the artifact `drift`, and it has no plan.
     Without ListBucket and GetBucketVersioning S3 answers 403 where it means 404, and a build fails with CLIENT_ERROR.
     """
     bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
-    folders = artifact_folders(foundation, stack)
+    every = names.pipelines(foundation, stack)
+    where = {
+        "plan": names.deploying_pipelines(foundation, stack),
+        "drift": [name for name in every if name == names.drift_pipeline(foundation, stack)],
+    }
 
     def objects(artifact_names: list[str]) -> list[str]:
-        return [f"{folder}/{name[:10]}/*" for name in artifact_names for folder in folders]
+        return [
+            f"{folder}/{name[:10]}/*"
+            for name in artifact_names
+            for folder in artifact_folders(foundation, where.get(name, every))
+        ]
 
     statements = [
         allow(
@@ -91,7 +100,7 @@ def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list
 
 def upload_source(foundation: Foundation, stack: Stack) -> Statement:
     """What the source action asks for beyond PutObject: it uploads with an ACL, and may tag."""
-    folders = [f"{folder}/source/*" for folder in artifact_folders(foundation, stack)]
+    folders = [f"{folder}/source/*" for folder in artifact_folders(foundation, names.pipelines(foundation, stack))]
     actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectTagging"]
     return allow("UploadSource", actions, folders)
 
@@ -173,8 +182,9 @@ def own_state_only(foundation: Foundation, stack: Stack, write: bool) -> list[St
             }
         )
     # The plan's build runs code of the commit; neither build may exchange what the other is given.
-    kinds = ["source", "plan"] if write else ["source", "used", "errored"]
-    folders = artifact_folders(foundation, stack)
+    looking = ["drift"] if foundation.get("drift") else []
+    kinds = ["source", "plan", *looking] if write else ["source", "used", "errored"]
+    folders = artifact_folders(foundation, names.pipelines(foundation, stack))
     statements.append(
         {
             "Sid": "NoOtherArtifact",
@@ -235,7 +245,7 @@ def clone(foundation: Foundation) -> Statement:
 def kept_aside(foundation: Foundation, stack: Stack) -> Statement:
     """Beside the artifacts: marks of the plans that were used, and states that could not be written."""
     state = f"{names.bucket_arn(foundation, foundation['state_bucket'])}/{stack['state_key']}.errored"
-    folders = artifact_folders(foundation, stack)
+    folders = artifact_folders(foundation, names.deploying_pipelines(foundation, stack))
     resources = [state, *(f"{folder}/{kind}/*" for folder in folders for kind in ("errored", "used"))]
     return allow("KeepAside", ["s3:GetObject", "s3:PutObject"], resources)
 
@@ -247,8 +257,10 @@ def order(foundation: Foundation, stack: Stack, stacks: list[Stack], plan: bool)
     def pipelines(called: list[str]) -> list[str]:
         return [names.arn(foundation, "codepipeline", name) for name in called]
 
-    own = names.pipelines(foundation, stack)
+    own = names.deploying_pipelines(foundation, stack)
     before = [names.pipeline(foundation, other) for other in names.predecessors(stack, stacks)]
+    if foundation.get("drift"):
+        before.append(names.pipeline(foundation, stack))  # what it has applied last is what drift is measured by
     after = dependents(foundation, stack, stacks)
     statements = []
     reading = ["codepipeline:GetPipelineExecution"] if plan else ["codepipeline:ListActionExecutions"]
@@ -311,7 +323,7 @@ def build_role(foundation: Foundation, stack: Stack, purpose: str, stacks: list[
     moved = (
         [*artifacts(foundation, stack, ["source", "plan"], []), kept_aside(foundation, stack)]
         if apply
-        else artifacts(foundation, stack, ["source"], ["plan"])
+        else artifacts(foundation, stack, ["source"], ["plan", "drift"])
     )
     permissions = stack["plan_permissions"] + (stack["apply_permissions"] if apply else [])
     build = [
@@ -341,7 +353,7 @@ def build_role(foundation: Foundation, stack: Stack, purpose: str, stacks: list[
 
 
 def pipeline_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
-    """The role of the stack's two pipelines."""
+    """The role of the stack's pipelines."""
     pipelines = names.pipelines(foundation, stack)
     projects = [names.project(foundation, stack, step) for step in ("plan", "apply", "destroy")]
     statements = [

@@ -57,6 +57,14 @@ def but_for(foundation: Foundation, principals: list[str]) -> dict[str, Any]:
     }
 
 
+def drifters(foundation: Foundation, *parts: str) -> list[str]:
+    """The roles that look for drift in the account, none where nothing does. Parts are those of names.central."""
+    if not foundation.get("drift"):
+        return []
+    there = [part for part in parts if part != "act" or foundation["drift"]["removal"]]
+    return [names.arn(foundation, "iam", f"role/{names.central(foundation, part)}", "") for part in there]
+
+
 def keepers(foundation: Foundation) -> list[str]:
     """Who changes settings. Root of the account is one: of a bucket AWS lets it repair the policy anyway."""
     return [*foundation["installers"], names.arn(foundation, "iam", "root", "")]
@@ -75,14 +83,18 @@ def state_bucket(foundation: Foundation, stacks: list[Stack]) -> list[Statement]
     """
     bucket = names.bucket_arn(foundation, foundation["state_bucket"])
     applies = builders(foundation, stacks, "apply")
-    locks = builders(foundation, stacks, "apply", "plan")
+    locks = [*builders(foundation, stacks, "apply", "plan"), *drifters(foundation, "act")]
     reads = [*builders(foundation, stacks, "apply", "plan", "review"), *foundation["installers"]]
-    lock_files = f"{bucket}/*.tflock"
+    reads += drifters(foundation, "scan", "act")
+    lock_files, about_drift = f"{bucket}/*.tflock", f"{bucket}/{names.DRIFT_PREFIX}*"
+    source = f"{bucket}/{names.DRIFT_SOURCE}"
+    looking = bool(foundation.get("drift"))
+    # With drift, what is kept about it has writers of its own, and its source is no state.
+    states = {"NotResource": [bucket, about_drift]} if looking else {"Resource": f"{bucket}/*"}
+    no_states = [lock_files, about_drift] if looking else lock_files
     return [
-        deny("OnlyBuildsWrite", foundation, locks, NotAction=READING_S3, Resource=f"{bucket}/*"),
-        deny(
-            "PlansOnlyLock", foundation, applies, Action=["s3:PutObject*", "s3:RestoreObject"], NotResource=lock_files
-        ),
+        deny("OnlyBuildsWrite", foundation, locks, NotAction=READING_S3, **states),
+        deny("PlansOnlyLock", foundation, applies, Action=["s3:PutObject*", "s3:RestoreObject"], NotResource=no_states),
         deny("NothingIsLost", foundation, [], Action="s3:DeleteObject*", NotResource=lock_files),
         # Who holds a lock is no secret.
         deny(
@@ -90,9 +102,25 @@ def state_bucket(foundation: Foundation, stacks: list[Stack]) -> list[Statement]
             foundation,
             [*reads, *foundation["state_readers"]],
             Action="s3:GetObject*",
-            NotResource=lock_files,
+            NotResource=[lock_files, source] if looking else lock_files,
         ),
+        *(keeping_drift(foundation, about_drift, source) if looking else []),
         settings(foundation, bucket),
+    ]
+
+
+def keeping_drift(foundation: Foundation, about_drift: str, source: str) -> list[Statement]:
+    """Who writes what is kept about drift: the roles that look for it. What they run is written by installers."""
+    roles = drifters(foundation, "scan", "act")
+    return [
+        deny(
+            "OnlyDriftWrites",
+            foundation,
+            [*roles, *foundation["installers"]],
+            NotAction=READING_S3,
+            Resource=about_drift,
+        ),
+        deny("OnlyInstallersSource", foundation, foundation["installers"], NotAction=READING_S3, Resource=source),
     ]
 
 
@@ -101,11 +129,42 @@ def artifact_bucket(foundation: Foundation, stacks: list[Stack]) -> list[Stateme
     bucket = names.bucket_arn(foundation, foundation["artifact_bucket"])
     roles = builders(foundation, stacks, "apply", "plan", "pipeline")
     return [
-        deny("OnlyPipelinesWrite", foundation, roles, NotAction=READING_S3, Resource=f"{bucket}/*"),
-        deny("OnlyPipelinesRead", foundation, roles, Action="s3:GetObject*", Resource=f"{bucket}/*"),
+        *(
+            artifacts_with_drift(foundation, bucket, roles)
+            if foundation.get("drift")
+            else [
+                deny("OnlyPipelinesWrite", foundation, roles, NotAction=READING_S3, Resource=f"{bucket}/*"),
+                deny("OnlyPipelinesRead", foundation, roles, Action="s3:GetObject*", Resource=f"{bucket}/*"),
+            ]
+        ),
         # Among them the marks of the plans that were used.
         deny("NothingIsLost", foundation, [], Action="s3:DeleteObject*", Resource=f"{bucket}/*"),
         settings(foundation, bucket),
+    ]
+
+
+def artifacts_with_drift(foundation: Foundation, bucket: str, roles: list[str]) -> list[Statement]:
+    """Who writes and reads artifacts, those of stacks and those of the pipeline that looks for drift in the account.
+
+    No build of a stack exchanges what that pipeline runs. What was found holds no secret: who may read states reads it.
+    """
+    of_stacks = f"{bucket}/*/drift/*"
+    central = f"{bucket}/{names.central(foundation)[: names.ARTIFACT_FOLDER]}/*"
+    looking = drifters(foundation, "scan", "act")
+    moving = [*looking, *drifters(foundation, "pipeline")]
+    readers = [*foundation["installers"], *foundation["state_readers"]]
+    return [
+        deny("OnlyPipelinesWrite", foundation, roles, NotAction=READING_S3, NotResource=[bucket, central]),
+        deny("OnlyPipelinesRead", foundation, roles, Action="s3:GetObject*", NotResource=[of_stacks, central]),
+        deny(
+            "OnlyKnownReadDrift",
+            foundation,
+            [*roles, *looking, *readers],
+            Action="s3:GetObject*",
+            Resource=of_stacks,
+        ),
+        deny("OnlyDriftMoves", foundation, moving, NotAction=READING_S3, Resource=central),
+        deny("OnlyKnownReadCentral", foundation, [*moving, *readers], Action="s3:GetObject*", Resource=central),
     ]
 
 
@@ -117,7 +176,7 @@ def settings(foundation: Foundation, bucket: str) -> Statement:
 def lock_table(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
     """The lock table's policy."""
     table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
-    locks = builders(foundation, stacks, "apply", "plan")
+    locks = [*builders(foundation, stacks, "apply", "plan"), *drifters(foundation, "act")]
     statements = [
         deny("OnlyBuildsLock", foundation, locks, Action=WRITING_ITEMS, Resource=table),
         deny("OnlyInstallersChange", foundation, keepers(foundation), Action=TABLE_SETTINGS, Resource=table),
@@ -142,6 +201,7 @@ def key(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
     """
     account = names.arn(foundation, "iam", "root", "")
     roles = builders(foundation, stacks, "apply", "plan", "pipeline", "review")
+    roles += drifters(foundation, "scan", "act")
     users = [*roles, *foundation["installers"], *foundation["state_readers"]]
     known = deny("OnlyKnownUse", foundation, users, Action=USING_KEY, Resource="*")
     known["Condition"]["StringNotLike"] = of_locks(foundation)

@@ -13,14 +13,15 @@ import posixpath
 import re
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from ansible_collections.gitops.aws.plugins.module_utils._estate.between import (
     check_folders,
     check_order,
     check_shared,
     path_of,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._estate.drift_settings import DRIFT, check_drift
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import DRIFT_PREFIX
+from ansible_collections.gitops.aws.plugins.module_utils._estate.options import must_match, region_problems, typed
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import GIT_HOSTS, author_lines
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import Found, statement_problems
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_project import COMPUTE_TYPES
@@ -69,6 +70,7 @@ SETTINGS: dict[str, Any] = {
     "break_glass_role": {"type": "str"},
     "break_glass_principals": {"type": "list", "elements": "str", "default": []},
     "alarm_emails": {"type": "list", "elements": "str", "default": []},
+    "drift": {"type": "dict"},  # see DRIFT; without it nothing looks for drift
 }
 
 STACK: dict[str, Any] = {
@@ -154,66 +156,6 @@ VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 TAG_KEY = re.compile(r"(?!aws:)[\w\s.:/=+@-]{1,128}", re.IGNORECASE)
 TAG_VALUE = re.compile(r"[\w\s.:/=+@-]{0,256}")
 
-# In words, for messages.
-TYPES = {
-    "bool": "true or false",
-    "dict": "a dictionary",
-    "int": "a whole number",
-    "list": "a list",
-    "path": "the path of a file",
-    "str": "a text",
-}
-
-
-def known(value: dict[str, Any], options: dict[str, Any], path: str) -> Found:
-    """Keys that do not exist, with the nearest that does."""
-    found = []
-    for key in value:
-        if key not in options:
-            near = difflib.get_close_matches(str(key), options, 1)
-            hint = f"; did you mean {near[0]}?" if near else "."
-            found.append(f"{path}.{key}: unknown key{hint} Allowed are: {', '.join(sorted(options))}")
-    return found
-
-
-def typed(value: Any, options: dict[str, Any], path: str) -> tuple[dict[str, Any], Found]:
-    """The value with Ansible's types and defaults applied, and what does not fit."""
-    if not isinstance(value, dict):
-        return {}, [f"{path}: {value!r} must be a dictionary"]
-    found = known(value, options, path)
-    # A key without a value is the same as none, as in YAML's `branch:`.
-    given = {key: value[key] for key in value if key in options and value[key] is not None}
-    for key, option in options.items():
-        if key in given:
-            found += misfit(f"{path}.{key}", given[key], option)
-        elif option.get("required"):
-            found.append(f"{path}.{key}: must be given, {TYPES[option['type']]}")
-    if found:
-        return {}, found
-    return ArgumentSpecValidator(options).validate(given).validated_parameters, []
-
-
-def misfit(path: str, value: Any, option: dict[str, Any]) -> Found:
-    """One problem if the value has another type than the option, or is none of its choices."""
-    kind, elements = option["type"], option.get("elements")
-    choices = ", ".join(map(str, option.get("choices", [])))
-    allowed = f"one of {choices}" if choices else TYPES[kind]
-    if elements:
-        allowed = f"a list of {choices or {'dict': 'dictionaries', 'str': 'texts'}[elements]}"
-    # Ansible would make a text of anything.
-    texts = [value] if kind in ("str", "path") else value if elements == "str" and isinstance(value, list) else []
-    wrong = any(isinstance(text, (dict, list)) for text in texts)
-    if wrong or ArgumentSpecValidator({"it": {**option, "required": False}}).validate({"it": value}).error_messages:
-        return [f"{path}: {value!r} is not allowed; allowed is {allowed}"]
-    return []
-
-
-def must_match(path: str, value: str | None, pattern: re.Pattern[str], allowed: str) -> Found:
-    """One problem if the value is given and does not match."""
-    if value is None or pattern.fullmatch(value):
-        return []
-    return [f"{path}: {value!r} is not allowed; allowed is {allowed}"]
-
 
 def tag_problems(path: str, tags: dict[Any, Any]) -> Found:
     """Tags that AWS would refuse."""
@@ -244,15 +186,6 @@ def author_problems(path: str, authors: dict[Any, Any]) -> Found:
             "are allowed, because a build takes them as an environment variable"
         )
     return found
-
-
-def region_problems(path: str, region: str, regions: list[str]) -> Found:
-    """A region that AWS does not have, with those that are called almost so."""
-    if region in regions:
-        return []
-    near = difflib.get_close_matches(region, regions, 3)
-    hint = f"; near it are {', '.join(near)}" if near else ""
-    return [f"{path}: {region!r} is no AWS region{hint}. Allowed is a name like eu-central-1"]
 
 
 def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
@@ -317,6 +250,10 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
         )
     key = "state_bucket_policy_statements"
     found += seal_problems(path, settings)
+    if settings["drift"] is not None:
+        drift, wrong = typed(settings["drift"], DRIFT, f"{path}.drift")
+        settings["drift"] = drift
+        found += wrong or check_drift(drift, f"{path}.drift", settings, regions)
     return (
         found
         + tag_problems(f"{path}.tags", settings["tags"])
@@ -378,6 +315,11 @@ def check_stack(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> F
     """What is wrong with one stack, with settings that may be wrong themselves."""
     prefix = settings.get("name", "")
     found = must_match(f"{path}.name", stack["name"], NAME, NAME_ALLOWED)
+    if stack["name"] == "drift" or stack["name"].endswith("-drift"):
+        found.append(
+            f"{path}.name: {stack['name']!r} is not allowed: drift, and what ends in -drift, are names of the "
+            "pipelines that look for drift"
+        )
     room = ROLE_NAME_LIMIT - len(f"{prefix}-{LONGEST_SUFFIX}")
     if len(stack["name"]) > room:
         found.append(
@@ -400,6 +342,8 @@ def check_stack(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> F
         "an object's key such as network/terraform.tfstate, of a-z A-Z 0-9 and . _ - + = @, with single slashes inside"
     )
     found += must_match(f"{path}.state_key", stack["state_key"] or None, STATE_KEY, allowed)
+    if (stack["state_key"] or "").startswith(DRIFT_PREFIX):
+        found.append(f"{path}.state_key: {stack['state_key']!r} is among what is kept about drift, {DRIFT_PREFIX}")
     if (stack["state_key"] or "").endswith((".tflock", ".errored")):
         found.append(f"{path}.state_key: {stack['state_key']!r} ends like a lock file, or a state that was saved aside")
     for key in ("plan_role_arn", "apply_role_arn", "pipeline_role_arn", "assume_role_arn", "plan_assume_role_arn"):

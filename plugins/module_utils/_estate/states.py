@@ -28,7 +28,7 @@ def rescued_at(foundation: Foundation, stack: Stack) -> list[dict[str, str]]:
         {"bucket": foundation["state_bucket"], "key": f"{stack['state_key']}.errored"},
         *(
             {"bucket": foundation["artifact_bucket"], "key": f"{folder}/errored/{stack['name']}.tfstate"}
-            for folder in names.artifact_folders(foundation, stack)
+            for folder in names.artifact_folders(names.deploying_pipelines(foundation, stack))
         ),
     ]
 

@@ -114,20 +114,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         patch.setenv("LOCAL_AWS_MINUTE_SECONDS", str(MINUTE))
         aws.start()
     try:
-        yield _set_up(aws, tmp_path_factory.mktemp("runs"))
+        yield set_up(aws, tmp_path_factory.mktemp("runs"), STACKS)
     finally:
         aws.command("down")
 
 
-def _set_up(aws: LocalAws, directory: Path) -> Runs:
+def set_up(aws: LocalAws, directory: Path, given: list[dict[str, Any]], **more: Any) -> Runs:
+    """The estate after site.yml, with these stacks and more settings."""
     administrator = aws.person("administrator", EVERYTHING)
     example = yaml.safe_load((ROOT / "playbooks" / "example.yml").read_text())
-    stacks = [{"repository": REPOSITORY, "path": stack["name"], **stack} for stack in STACKS]
+    stacks = [{"repository": REPOSITORY, "path": stack["name"], **stack} for stack in given]
     recoverer = ["user/recovery"]
     settings = {
         **example["gitops_settings"],
         "break_glass_principals": recoverer,
         "authors": {AUTHOR: ["assumed-role/*/ada", "user/oper*"]},
+        **more,
     }
     estate = Estate(aws, administrator, directory, settings, stacks)
     rendered = estate.playbook("policies.yml", None, account_id=ACCOUNT, directory=str(directory / "policies"))

@@ -89,6 +89,7 @@ NOT_NEEDED_HERE = {
         "s3:ListBucket",
     ): "without it S3 answers 403 where a lock file is missing, and no call says so",
     ("doctor", "Connections", "codestar-connections:GetConnection"): OLD_NAME,
+    ("verifier", "Pipelines", "codepipeline:ListTagsForResource"): "of what the Tagging API does not know yet",
 }
 
 
@@ -135,6 +136,7 @@ class Life:
         # The administrator spoils settings that only installers may change.
         known = {"installers": ["user/installer", "user/administrator"], "state_readers": ["user/recovery"]}
         settings = {"name": NAME, "tags": {"owner": "platform"}, "alarm_emails": ["a@example.com"], **known}
+        settings["drift"] = {}
         self.estate, self.repository = new_estate(aws, directory, stacks, **settings)
         policies = directory / "policies"
         self.policies = {file.stem: json.loads(file.read_text()) for file in sorted(policies.glob("*.json"))}
@@ -265,6 +267,7 @@ class Life:
         codebuild.update_webhook(projectName=f"{NAME}-first-review", filterGroups=created)
 
         changed = {"tags": {"team": "platform"}, "alarm_emails": ["b@example.com"], "log_retention_in_days": 30}
+        changed |= {"drift": {"schedule": "rate(2 days)"}}
         estate.settings |= changed
         estate.stack("first").update(approval_timeout_in_minutes=60, timeout_in_minutes=30)
 

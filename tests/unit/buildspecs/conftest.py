@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PARTS = ROOT / "buildspecs" / "parts"
+SCRIPTS = ("functions.sh", "plan.sh", "drift.sh", "apply.sh")
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -34,9 +35,10 @@ def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Shell:
         path, posix = f"{tmp_path / 'tools'}:{path}", [shutil.which("busybox"), "ash"]
 
     def run(commands: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        texts = [(PARTS / name).read_text(encoding="utf-8") for name in ("functions.sh", "plan.sh", "apply.sh")]
-        facts = (PARTS / "plan_facts.tf").read_text(encoding="utf-8")
-        parts = "\n".join(texts).replace("#include plan_facts.tf", facts)
+        texts = [(PARTS / name).read_text(encoding="utf-8") for name in SCRIPTS]
+        parts = "\n".join(texts)
+        for name in ("plan_facts.tf", "drift_facts.tf"):
+            parts = parts.replace(f"#include {name}", (PARTS / name).read_text(encoding="utf-8"))
         environment = {
             "PATH": path,
             "HOME": str(tmp_path),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate import spec
+from ansible_collections.gitops.aws.plugins.module_utils._estate import drift_settings, spec
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -40,6 +40,7 @@ SETTINGS = {
         "state_backend_break_glass_principals": "break_glass_principals",
         "state_backend_permissions_boundary": "permissions_boundary",
         "state_backend_connection_arn": "connection_arn",
+        "state_backend_drift": "drift",
     },
     "iam": {"iam_region": "region", "iam_alarm_emails": "alarm_emails"},
     "pipeline": {
@@ -175,7 +176,7 @@ def test_a_setting_that_a_role_repeats_is_the_same(role: str, option: str, setti
     if setting == "sealed":  # needs installers and break-glass role, which a role alone does not have
         assert (of_role["default"], of_estate["default"]) == (False, True)
     elif not of_estate.get("required"):
-        assert of_role["default"] == of_estate.get("default", "")
+        assert of_role["default"] == of_estate.get("default", {} if setting == "drift" else "")
 
 
 def test_every_setting_reaches_a_role() -> None:
@@ -199,7 +200,14 @@ def test_the_playbooks_give_no_option_that_does_not_exist() -> None:
     assert set(load("playbooks/vars/roles.yml")) - known == {"estate_foundation"}
 
 
-@pytest.mark.parametrize(("title", "expected"), [("`gitops_settings`", spec.SETTINGS), ("`gitops_stacks`", spec.STACK)])
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("`gitops_settings`", spec.SETTINGS),
+        ("`gitops_settings.drift`", drift_settings.DRIFT),
+        ("`gitops_stacks`", spec.STACK),
+    ],
+)
 def test_the_readme_of_the_collection_lists_every_key_with_its_default(title: str, expected: dict[str, Any]) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     section = text[text.index(f"\n{title}, ") :].split("\n`gitops_")[1]

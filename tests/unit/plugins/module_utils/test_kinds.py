@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -26,6 +26,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     kms_key,
     log_group,
     s3_bucket,
+    scheduler_schedule,
     sns_topic,
     ssm_parameter,
 )
@@ -43,6 +44,7 @@ MODULES = {
     "log_group": (log_group.LogGroup, log_group.OPTIONS),
     "bucket": (s3_bucket.S3Bucket, s3_bucket.OPTIONS),
     "rule": (eventbridge_rule.EventbridgeRule, eventbridge_rule.OPTIONS),
+    "schedule": (scheduler_schedule.SchedulerSchedule, scheduler_schedule.OPTIONS),
     "topic": (sns_topic.SnsTopic, sns_topic.OPTIONS),
     "parameter": (ssm_parameter.SsmParameter, ssm_parameter.OPTIONS),
 }
@@ -607,3 +609,44 @@ class TestRule:
         assert differs(input={"a": [1, 2]}, maximum_retry_attempts=185, maximum_event_age_in_seconds=86400) == set()
         assert differs(input={"a": [2, 1]}) == {"targets"}
         assert differs(maximum_retry_attempts=0) == {"targets"}
+
+
+class TestSchedule:
+    CURRENT: ClassVar[dict[str, Any]] = {
+        "name": "s",
+        "group_name": "g",
+        "schedule_expression": "rate(1 day)",
+        "target": {"arn": "arn:x", "role_arn": "arn:r", "input": '{"a": [1, 2]}'},
+    }
+
+    def test_defaults_and_spelling(self, kinds: dict[str, Kind]) -> None:
+        def differs(**options: Any) -> set[str]:
+            wanted = item("schedule", name="s", group_name="g", **options)
+            return changed(kinds["schedule"], scheduler_schedule.OPTIONS, self.CURRENT, wanted)
+
+        assert differs(enabled=True, schedule_expression_timezone="UTC", maximum_window_in_minutes=0) == set()
+        assert (
+            differs(target={**self.CURRENT["target"], "input": {"a": [1, 2]}, "maximum_retry_attempts": 185}) == set()
+        )
+        assert differs(target={**self.CURRENT["target"], "input": {"a": [2, 1]}}) == {"target"}
+        assert differs(schedule_expression_timezone="Europe/Berlin") == {"schedule_expression_timezone"}
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"name": "a b"}, "name: 'a b'"),
+            ({"group_name": "x" * 65}, "group_name: "),
+            ({"schedule_expression": "daily"}, "schedule_expression: 'daily' is not allowed; allowed are rate(1 day)"),
+            ({"schedule_expression": "cron(0 4 * * *)"}, "schedule_expression: 'cron(0 4 * * *)' is not allowed"),
+            ({"maximum_window_in_minutes": 1441}, "maximum_window_in_minutes: 1441 is not between 0 and 1440"),
+            ({"target": {"arn": "x", "role_arn": "arn:r"}}, "target.arn: 'x' is no ARN"),
+            (
+                {"target": {"arn": "arn:x", "role_arn": "arn:r", "maximum_retry_attempts": 186}},
+                "target.maximum_retry_attempts: 186 is not between 0 and 185",
+            ),
+        ],
+    )
+    def test_what_aws_would_refuse(self, kinds: dict[str, Kind], options: dict[str, Any], problem: str) -> None:
+        (found,) = kinds["schedule"].problems(item("schedule", **{**self.CURRENT, **options}))
+
+        assert found.startswith(problem)

@@ -113,10 +113,11 @@ def test_the_lock_of_a_build_that_runs() -> None:
         judged(build(begin=-20, end=-5)),
         judged(build(), projects=[]),
         judged(build("IN_PROGRESS", end=None), operation="restore"),
+        judged(build("IN_PROGRESS", end=None), operation="removal"),
         judged(build(), created="yesterday"),
         judged(build(), log=("Error: Error acquiring the state lock", "  ID:        b7f6ddaf")),
     ],
-    ids=["none", "succeeded", "later", "earlier", "no projects", "restore", "no time", "kept out"],
+    ids=["none", "succeeded", "later", "earlier", "no projects", "restore", "removal", "no time", "kept out"],
 )
 def test_the_lock_of_somebody_else(found: holders.Holder) -> None:
     assert found.state == "foreign"

@@ -31,6 +31,7 @@ MODULES = {
     "kms_keys": "kms_keys",
     "log_groups": "log_groups",
     "s3_buckets": "buckets",
+    "scheduler_schedules": "schedules",
     "sns_topics": "topics",
     "ssm_parameters": "parameters",
 }
@@ -74,6 +75,9 @@ def test_check_of_examples_finds_a_wrong_one(name: str, module: ModuleType) -> N
     assert problems(module, MODULES[name], {MODULES[name]: [{"unknown": 1}]})
 
 
+CALLING_NOTHING = ("gitops.aws.estate", "gitops.aws.findings_report", "gitops.aws.terraform_import_blocks")
+
+
 def test_attributes_are_documented() -> None:
     names = [f"gitops.aws.{path.stem}" for path in (ROOT / "plugins/modules").glob("*.py")]
     command = ["ansible-doc", "--json", "--type", "module", *names]
@@ -84,9 +88,9 @@ def test_attributes_are_documented() -> None:
         attributes = module["doc"]["attributes"]
         assert set(attributes) >= {"check_mode", "diff_mode", "idempotent", "platform"}, name
         assert attributes["check_mode"]["support"] == "full", name
-        # The one that calls nothing takes no region and no credentials.
+        # Those that call nothing take no region and no credentials.
         groups = attributes.get("action_group", {}).get("membership", [])
-        assert groups == ([] if name == "gitops.aws.estate" else ["gitops.aws.aws"]), name
+        assert groups == ([] if name in CALLING_NOTHING else ["gitops.aws.aws"]), name
 
 
 def test_every_option_says_what_unset_means_or_has_a_default(name: str, module: ModuleType) -> None:

@@ -29,6 +29,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     kms_key,
     log_group,
     s3_bucket,
+    scheduler_schedule,
     sns_topic,
     ssm_parameter,
 )
@@ -282,6 +283,29 @@ FOUNDATION = [
             "kinesis_parameters",
             "redshift_data_parameters",
             "run_command_parameters",
+            "sage_maker_pipeline_parameters",
+            "sqs_parameters",
+        ),
+        ours={"maximum_event_age_in_seconds": "in the retry_policy"},
+    ),
+    Compared(
+        "scheduler:CreateSchedule",
+        scheduler_schedule.OPTIONS,
+        renamed={"state": "enabled", "flexible_time_window": "maximum_window_in_minutes"},
+        left_out={
+            "client_token": "the SDK's",
+            **later("action_after_completion", "end_date", "kms_key_arn", "start_date"),
+        },
+        ours={"tags": "are those of the group"},
+    ),
+    Compared(
+        "scheduler:CreateSchedule.Target",
+        scheduler_schedule.TARGET,
+        renamed={"dead_letter_config": "dead_letter_arn", "retry_policy": "maximum_retry_attempts"},
+        left_out=later(
+            "ecs_parameters",
+            "event_bridge_parameters",
+            "kinesis_parameters",
             "sage_maker_pipeline_parameters",
             "sqs_parameters",
         ),

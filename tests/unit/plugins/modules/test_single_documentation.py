@@ -20,11 +20,13 @@ from ansible_collections.gitops.aws.plugins.module_utils import (
     _approvals,
     _builds,
     _diagnosis_executions,
+    _drift_source,
     _executions,
     _lock_holders,
     _state_restore,
     _state_versions,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._findings import drift_runs, scan, unmanaged
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import stage_transition
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -34,10 +36,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "codepipeline_stage_transition": stage_transition.ARGUMENTS,
     "pipeline_diagnosis_info": _diagnosis_executions.ARGUMENTS,
     "iam_access_info": _access_checks.ARGUMENTS,
+    "drift_source": _drift_source.ARGUMENTS,
+    "terraform_drift_info": drift_runs.ARGUMENTS,
     "terraform_lock": _lock_holders.ARGUMENTS,
     "terraform_locks_info": _lock_holders.INFO_ARGUMENTS,
     "terraform_state": _state_restore.ARGUMENTS,
     "terraform_state_versions_info": _state_versions.ARGUMENTS,
+    "unmanaged_resources": unmanaged.ARGUMENTS,
+    "unmanaged_resources_info": scan.INFO_ARGUMENTS,
 }
 
 
@@ -84,8 +90,22 @@ def specified(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def options_of(module: ModuleType) -> dict[str, Any]:
+    """The documented options, with those of our fragments."""
+    documentation = yaml.safe_load(module.DOCUMENTATION)
+    found: dict[str, Any] = {}
+    for fragment in documentation["extends_documentation_fragment"]:
+        file, _dot, part = fragment.removeprefix("gitops.aws.").partition(".")
+        if fragment.startswith("gitops.aws."):
+            code = importlib.import_module(f"ansible_collections.gitops.aws.plugins.doc_fragments.{file}")
+            text = getattr(code.ModuleDocFragment, part.upper() or "DOCUMENTATION")
+            found |= yaml.safe_load(text).get("options") or {}
+    found |= documentation["options"]
+    return found
+
+
 def test_options_are_those_of_the_module(name: str, module: ModuleType) -> None:
-    assert documented(yaml.safe_load(module.DOCUMENTATION)["options"]) == specified(ARGUMENTS[name])
+    assert documented(options_of(module)) == specified(ARGUMENTS[name])
 
 
 def test_examples_are_accepted(name: str, module: ModuleType) -> None:

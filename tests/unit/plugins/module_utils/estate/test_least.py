@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.gitops.aws.plugins.module_utils._estate import (
     break_glass,
     bucket_policies,
+    drift,
     guardrails,
     installer,
     names,
@@ -25,6 +26,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate import (
     roles,
     seal,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue
 from tests.unit.plugins.module_utils.estate.conftest import KEY
 from tests.unit.plugins.module_utils.estate.test_policies import findings
 
@@ -50,7 +52,18 @@ WITHOUT_RESOURCE = {
 }
 # Allowed on every resource for another reason: document, Sid, actions (all of the statement's where none is named).
 OTHERWISE: dict[tuple[str, str], tuple[set[str], str]] = {
-    ("installer_pipelines", "ReadLists"): ({"codeconnections:ListConnections"}, "it lists those of the whole account"),
+    ("installer_pipelines", "ReadLists"): (
+        {"codeconnections:ListConnections", "scheduler:ListSchedules"},
+        "it lists those of the whole account",
+    ),
+    **{
+        (name, "Look"): (set(), "what nobody knows of has any name")
+        for name in ("scan: look", "act: look", "drift_scan")
+    },
+    **{
+        (name, "Act"): (set(), "the same, but for what carries the tag of an estate or is protected")
+        for name in ("act: act", "drift_act")
+    },
     ("doctor", "ReadAcrossTheAccount"): ({"codeconnections:ListConnections"}, "it lists those of the whole account"),
     ("verifier", "AskIam"): ({"codeconnections:ListConnections"}, "it lists those of the whole account"),
     ("installer_state", "NewKey"): ({"kms:TagResource"}, "a key has no ARN before it is made, with the estate's tag"),
@@ -66,6 +79,13 @@ MEANT = (
     ("installer_state", "RESOURCE_MISMATCH", "kms:CreateAlias"),
     # The boundary's ARN is compared letter by letter, as AWS's own examples do.
     ("installer_pipelines", "MISMATCHED_TYPE_BUT_USABLE", "StringEquals requires a value of type String but given Arn"),
+    # IAM has learnt it since.
+    *(
+        (name, "UNKNOWN_ACTION", "resource-explorer-2:ListResources")
+        for name in ("scan: look", "act: look", "drift_scan")
+    ),
+    ("act: act", "RESOURCE_STAR", "['acm:DeleteCertificate', "),
+    ("drift_act", "RESOURCE_STAR", "['acm:DeleteCertificate', "),
     # Those of OTHERWISE.
     ("installer_state", "RESOURCE_STAR", "['kms:TagResource']"),
     ("developer", "RESOURCE_STAR", "cloudformation:Describe"),
@@ -84,13 +104,16 @@ LIMITS = {
     "organisation": 5120,
 }
 SSO = "role/aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_AdministratorAccess_*"
+OWNING = {"removal": True, "scope": {"account": True}, "types": catalogue.REMOVABLE}
 BIG_ESTATES: dict[str, dict[str, Any]] = {
     "longest names": {"name": "n" * 27, "state_bucket": "s" * 63, "artifact_bucket": "a" * 63, "lock_table": "l" * 255},
+    "looks for drift": {"name": "n" * 27, "artifact_bucket": "a" * 63, "lock_table": "l" * 255, "drift": {}},
     "people of Identity Center": {
         "installers": [SSO, "role/platform"],
         "state_readers": [SSO, "role/auditors"],
         "break_glass_principals": [SSO, "user/root-of-trust"],
     },
+    "drift": {"drift": OWNING},
 }
 OTHER_ROLE = {
     "credentials": "assume_role",
@@ -109,11 +132,17 @@ def stacks_of(stack: Make) -> list[dict[str, Any]]:
     return [*made, {**stack(name="later"), "after": [one["name"] for one in made]}]
 
 
+def all_roles(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every role of an estate."""
+    made = [*roles.stack_roles(stacks, shared), *break_glass.break_glass_roles(shared)]
+    return [*made, *drift.drift_roles(shared, stacks)]
+
+
 def rendered(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> Iterator[tuple[str, str, Document]]:
     """Every document of an estate: its name, its kind and what it says."""
     # policies.yml calls nothing: of a key it knows the one that the user names.
     uncalled = {**shared, "kms_key_arn": shared["named_key_arn"]}
-    for role in [*roles.stack_roles(stacks, shared), *break_glass.break_glass_roles(shared)]:
+    for role in all_roles(shared, stacks):
         purpose = role["name"].rpartition("-")[2]
         yield f"trust of {purpose}", "trust", role["assume_role_policy"]
         for name, document in role["inline_policies"].items():
@@ -127,6 +156,8 @@ def rendered(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> Iterator[t
     yield "break_glass", "managed", break_glass.taking_policy(uncalled)
     yield "doctor", "managed", observers.doctor_policy(uncalled)
     yield "verifier", "managed", observers.verifier_policy(uncalled)
+    for name, document in drift.drift_policies(uncalled, stacks).items():
+        yield name, "managed", document
     yield "developer", "managed", guardrails.developer_policy(uncalled, stacks)
     yield "boundary", "managed", guardrails.boundary_policy(uncalled, stacks)
     for name, text in organisation.service_control_policies(uncalled, stacks).items():
@@ -155,6 +186,8 @@ ESTATES: dict[str, dict[str, Any]] = {
         "lock_table": "platform-locks",
         "break_glass_role": "role/emergency",
     },
+    "drift": {"drift": OWNING},
+    "reporting": {"drift": {}, "locking": ["dynamodb"]},
 }
 
 
@@ -239,5 +272,5 @@ def test_an_estate_of_a_hundred_stacks_fits(settings: dict[str, Any], foundation
     stacks = [made[0], *({**one, "after": [before]} for one, before in zip(made[1:], every, strict=False))]
     sizes = [(name, kind, size(document)) for name, kind, document in rendered(shared, stacks)]
     assert [one for one in sizes if one[2] > LIMITS[one[1]]] == []
-    for role in [*roles.stack_roles(stacks, shared), *break_glass.break_glass_roles(shared)]:
+    for role in all_roles(shared, stacks):
         assert sum(size(document) for document in role["inline_policies"].values()) <= LIMITS["inline"], role["name"]

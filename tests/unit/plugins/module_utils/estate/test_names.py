@@ -45,6 +45,19 @@ def test_names_of_a_stack(foundation: Make, stack: Make) -> None:
     assert names.pipeline(shared, network) == "gitops-network"
     assert names.destroy_pipeline(shared, network) == "gitops-network-destroy"
     assert names.role(shared, network, "apply") == "gitops-network-apply"
+    assert names.pipelines(shared, network) == ["gitops-network", "gitops-network-destroy"]
+
+
+def test_drift_has_a_pipeline_where_it_is_looked_for(foundation: Make, stack: Make) -> None:
+    shared, network = foundation(drift={}), stack()
+
+    assert names.deploying_pipelines(shared, network) == ["gitops-network", "gitops-network-destroy"]
+    assert names.pipelines(shared, network) == [*names.deploying_pipelines(shared, network), "gitops-network-drift"]
+    assert names.artifact_folders(names.pipelines(shared, network)) == [
+        "gitops-network",
+        "gitops-network-destr",
+        "gitops-network-drift",
+    ]
 
 
 @pytest.mark.parametrize("purpose", ["plan", "apply", "pipeline"])

@@ -367,6 +367,41 @@ def test_projects_for_pull_requests_that_are_not_wanted_are_named(foundation: Ma
     assert pipelines.reviews_not_wanted(stacks, foundation()) == [{"name": "gitops-network-review"}]
 
 
+# Drift
+
+
+def test_drift_is_looked_for_by_the_plan_s_project_where_it_is_wanted(foundation: Make, stack: Make) -> None:
+    _apply, _destroy, drift = pipelines.stack_pipelines([stack()], foundation(drift={}))
+
+    assert drift["name"] == "gitops-network-drift"
+    assert steps(drift) == [["Source", "Source"], ["Drift", "Drift"]]
+    assert drift["stages"][0]["actions"][0]["configuration"]["DetectChanges"] is False
+    assert (drift["execution_mode"], drift["triggers"], drift["variables"]) == ("SUPERSEDED", [], [])
+    look = action(drift, "Drift")
+    assert look["configuration"]["ProjectName"] == "gitops-network-plan"
+    assert given(look) == {"PLAN_MODE": "drift", "EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"}
+    assert (look["input_artifacts"], look["output_artifacts"]) == ([{"name": "source"}], [{"name": "drift"}])
+
+
+def test_drift_is_not_looked_for_unasked_and_no_pipeline_stays_behind(foundation: Make, stack: Make) -> None:
+    stacks = [stack(), stack(name="dns")]
+
+    assert len(pipelines.stack_pipelines(stacks, foundation())) == 4
+    assert pipelines.drift_pipelines_not_wanted(stacks, foundation()) == [
+        {"name": "gitops-network-drift"},
+        {"name": "gitops-dns-drift"},
+    ]
+    assert pipelines.drift_pipelines_not_wanted(stacks, foundation(drift={})) == []
+
+
+def test_looking_for_drift_keeps_no_push_from_being_planned(projects: Any) -> None:
+    def limits(**settings: Any) -> list[int]:
+        return [projects(settings)[step]["concurrent_build_limit"] for step in ("plan", "apply", "destroy")]
+
+    assert limits() == [1, 1, 1]
+    assert limits(drift={}) == [2, 1, 1]
+
+
 # The order of stacks
 
 

@@ -224,13 +224,12 @@ def test_a_permissions_boundary_bounds_who_installs(foundation: Make) -> None:
     assert "iam:DeleteRolePermissionsBoundary" not in [a for s in policy["Statement"] for a in s["Action"]]
 
 
-def test_who_installs_passes_only_own_roles_to_the_two_services(foundation: Make) -> None:
+def test_who_installs_passes_only_own_roles_to_the_three_services(foundation: Make) -> None:
     (statement,) = [s for s in installer_policy(foundation(), [])["Statement"] if "iam:PassRole" in s["Action"]]
 
     assert statement["Resource"] == ["arn:aws:iam::111122223333:role/gitops-*"]
-    assert statement["Condition"] == {
-        "StringEquals": {"iam:PassedToService": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]}
-    }
+    services = [f"{service}.amazonaws.com" for service in ("codebuild", "codepipeline", "scheduler")]
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
 
 
 def test_who_installs_passes_the_roles_and_writes_the_parameters_that_stacks_name(foundation: Make) -> None:

@@ -163,6 +163,35 @@ def test_each_role_moves_its_own_artifacts(roles: Any, role: str, read: set[str]
         assert may(made, action, ARTIFACTS)
 
 
+def test_what_is_found_of_drift_is_written_by_the_plan_s_role_and_nobody_else(roles: Any) -> None:
+    wanted, unwanted = roles({"drift": {}}), roles()
+    found, source = (f"{ARTIFACTS}/gitops-network-drift/{kind}/abc" for kind in ("drift", "source"))
+
+    assert may(wanted["plan"], "s3:PutObject", found)
+    assert may(wanted["plan"], "s3:GetObject", source)
+    for elsewhere in ("gitops-network/drift", "gitops-network-drift/plan", "gitops-network-drift/source"):
+        assert not may(wanted["plan"], "s3:PutObject", f"{ARTIFACTS}/{elsewhere}/abc")
+    assert not may(wanted["apply"], "s3:PutObject", found)
+    (denied,) = [one for one in statements(wanted["apply"]) if one["Sid"] == "NoOtherArtifact"]
+    assert found.replace("abc", "*") in denied["Resource"]
+    assert may(wanted["pipeline"], "s3:PutObject", source)
+    for role in unwanted.values():
+        assert not may(role, "s3:PutObject", found)
+        assert not may(role, "s3:GetObject", source)
+        assert "drift" not in str(role)
+
+
+def test_drift_takes_nothing_else_of_the_roles(roles: Any) -> None:
+    pipeline, own = roles({"drift": {}})["pipeline"], f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:gitops-network"
+    (trusted,) = pipeline["assume_role_policy"]["Statement"]
+    by_sid = {one["Sid"]: one for one in statements(roles({"drift": {}})["plan"])}
+
+    assert trusted["Condition"]["ArnEquals"]["aws:SourceArn"] == [own, f"{own}-destroy", f"{own}-drift"]
+    assert by_sid["LookAtOthers"]["Resource"] == [own]
+    assert by_sid["EndWithoutChanges"]["Resource"] == [own, f"{own}-destroy"]
+    assert "LookAtOthers" not in {one["Sid"] for one in statements(roles()["plan"])}
+
+
 def test_an_artifact_bucket_of_the_user_s(roles: Any) -> None:
     role = roles({"artifact_bucket": "acme-artifacts", "create_artifact_bucket": False})["plan"]
 

@@ -83,6 +83,72 @@ def test_who_reads_states_reads_them_and_does_no_more(foundation: Make) -> None:
     assert sparing == {"OnlyKnownRead", "OnlyKnownUse"}
 
 
+def test_what_was_found_of_drift_is_read_by_who_reads_states(foundation: Make) -> None:
+    shared = foundation(state_readers=["user/auditor"], drift={})
+    by_sid = {statement["Sid"]: statement for statement in seal.artifact_bucket(shared, [])}
+    bucket = names.bucket_arn(shared, shared["artifact_bucket"])
+    drift = f"{bucket}/*/drift/*"
+
+    builds = [f"{IAM}:role/gitops-*-{purpose}" for purpose in ("apply", "plan", "pipeline")]
+    assert by_sid["OnlyPipelinesRead"]["NotResource"] == [drift, f"{bucket}/gitops-drift/*"]
+    assert by_sid["OnlyKnownReadDrift"]["Resource"] == drift
+    assert "Resource" not in by_sid["OnlyPipelinesRead"]
+    assert spared(by_sid["OnlyPipelinesRead"]) == [*builds, BREAK_GLASS]
+    assert spared(by_sid["OnlyKnownReadDrift"]) == [
+        *builds,
+        f"{IAM}:role/gitops-drift-scan",
+        f"{IAM}:role/platform",
+        f"{IAM}:user/auditor",
+        BREAK_GLASS,
+    ]
+    assert all("drift" not in json.dumps(statement) for statement in seal.artifact_bucket(foundation(), []))
+
+
+OWNING = {"removal": True, "scope": {"account": True}, "types": ["aws_instance", "aws_iam_role"]}
+SCAN, ACT, MOVE = (f"{IAM}:role/gitops-drift-{part}" for part in ("scan", "act", "pipeline"))
+
+
+def test_what_looks_for_drift_writes_what_is_kept_about_it_and_no_state(foundation: Make) -> None:
+    shared = foundation(drift=OWNING)
+    by_sid = {statement["Sid"]: statement for statement in seal.state_bucket(shared, [])}
+    bucket = names.bucket_arn(shared, shared["state_bucket"])
+    kept, source = f"{bucket}/gitops-drift/*", f"{bucket}/gitops-drift/source/source.zip"
+
+    builds = [f"{IAM}:role/gitops-*-apply", f"{IAM}:role/gitops-*-plan"]
+    # Its locks are taken by who acts; nobody but applies writes anything else.
+    assert by_sid["OnlyBuildsWrite"]["NotResource"] == [bucket, kept]
+    assert spared(by_sid["OnlyBuildsWrite"]) == [*builds, ACT, BREAK_GLASS]
+    assert by_sid["PlansOnlyLock"]["NotResource"] == [f"{bucket}/*.tflock", kept]
+    assert spared(by_sid["PlansOnlyLock"]) == [builds[0], BREAK_GLASS]
+    assert spared(by_sid["OnlyKnownRead"])[-4:] == [f"{IAM}:role/platform", SCAN, ACT, BREAK_GLASS]
+    assert by_sid["OnlyKnownRead"]["NotResource"] == [f"{bucket}/*.tflock", source]
+    assert (by_sid["OnlyDriftWrites"]["Resource"], by_sid["OnlyInstallersSource"]["Resource"]) == (kept, source)
+    assert spared(by_sid["OnlyDriftWrites"]) == [SCAN, ACT, f"{IAM}:role/platform", BREAK_GLASS]
+    assert spared(by_sid["OnlyInstallersSource"]) == [f"{IAM}:role/platform", BREAK_GLASS]
+
+
+def test_no_build_of_a_stack_exchanges_what_the_pipeline_for_drift_runs(foundation: Make) -> None:
+    shared = foundation(drift=OWNING, state_readers=["user/auditor"])
+    by_sid = {statement["Sid"]: statement for statement in seal.artifact_bucket(shared, [])}
+    bucket = names.bucket_arn(shared, shared["artifact_bucket"])
+
+    central = f"{bucket}/gitops-drift/*"
+    assert by_sid["OnlyPipelinesWrite"]["NotResource"] == [bucket, central]
+    assert by_sid["OnlyDriftMoves"]["Resource"] == by_sid["OnlyKnownReadCentral"]["Resource"] == central
+    assert spared(by_sid["OnlyDriftMoves"]) == [SCAN, ACT, MOVE, BREAK_GLASS]
+    readers = [f"{IAM}:role/platform", f"{IAM}:user/auditor"]
+    assert spared(by_sid["OnlyKnownReadCentral"]) == [SCAN, ACT, MOVE, *readers, BREAK_GLASS]
+
+
+def test_locks_and_key_are_for_who_acts_only_where_removal_is_on(foundation: Make) -> None:
+    for drift, roles in ((None, []), ({}, [SCAN]), (OWNING, [SCAN, ACT])):
+        shared = foundation(drift=drift)
+        (lock,) = [s for s in seal.lock_table(shared, [])["Statement"] if s["Sid"] == "OnlyBuildsLock"]
+        (use,) = [s for s in seal.key(shared, [])["Statement"] if s["Sid"] == "OnlyKnownUse"]
+        assert [one for one in spared(lock) if "drift" in one] == [one for one in roles if one == ACT]
+        assert [one for one in spared(use) if "drift" in one] == roles
+
+
 def test_locks_can_be_read_by_whom_iam_lets(foundation: Make) -> None:
     shared = foundation()
     (read,) = [s for s in seal.state_bucket(shared, []) if s["Sid"] == "OnlyKnownRead"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate import spec
+from ansible_collections.gitops.aws.plugins.module_utils._estate import drift_settings, spec
 
 REGIONS = ["ap-southeast-1", "eu-central-1", "eu-central-2", "us-east-1"]
 ACCOUNT = "111122223333"
@@ -819,7 +819,11 @@ def like(options: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 @settings(max_examples=80)
 @given(
-    JSON | like(spec.SETTINGS) | like(spec.SETTINGS).map(lambda given: {**SETTINGS, **given}),
+    JSON
+    | like(spec.SETTINGS)
+    | like(spec.SETTINGS).map(lambda given: {**SETTINGS, **given})
+    | like(drift_settings.DRIFT).map(lambda given: {**SETTINGS, "drift": given})
+    | like(drift_settings.SCOPE).map(lambda given: {**SETTINGS, "drift": {"scope": given}}),
     JSON
     | st.lists(like(spec.STACK) | JSON, max_size=2)
     | st.lists(like(spec.STACK).map(lambda given: {**STACK, **given}), max_size=2),
