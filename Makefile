@@ -58,19 +58,21 @@ sanity: setup ## ansible-test sanity
 	@python scripts/sanity.py
 
 integration: setup ## Modules against local AWS
-	@sh scripts/side_by_side.sh integration-estates \
+	@sh scripts/side_by_side.sh integration \
+		"tests/integration/modules tests/integration/terraform tests/integration/incumbents" \
 		"tests/integration/recovery tests/integration/seal tests/integration/doctor" \
-		"tests/integration --ignore tests/integration/recovery --ignore tests/integration/seal --ignore tests/integration/doctor"
+		"tests/integration/findings"
 
 molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 	@rm -rf .work/molecule-state
 	@MOLECULE_EPHEMERAL_DIRECTORY="$$PWD/.work/molecule-state" molecule test --all; code=$$?; \
 		python -m local_aws down --data .work/molecule >/dev/null; exit $$code
 
-e2e: setup ## The whole way, from an empty account to a VPC and back; the two estates side by side
-	@sh scripts/side_by_side.sh e2e-runs \
+e2e: setup ## The whole way, from an empty account to a VPC and back; estates side by side
+	@sh scripts/side_by_side.sh e2e \
+		"tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/drift --ignore tests/e2e/statements/test_roles_of_stacks.py" \
 		"tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py" \
-		"tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/statements/test_roles_of_stacks.py"
+		"tests/e2e/drift"
 
 bench: setup ## Speed and memory, as ratios in one run
 	@PYTHONPATH=.:.work/collections python tests/bench/scan.py
