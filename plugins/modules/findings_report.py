@@ -116,8 +116,8 @@ files:
 
 import os
 
+from ansible_collections.gitops.aws.plugins.module_utils._files import Files
 from ansible_collections.gitops.aws.plugins.module_utils._findings import model, report, report_html
-from ansible_collections.gitops.aws.plugins.module_utils._findings.files import Files
 from ansible_collections.gitops.aws.plugins.module_utils._module import CheckedModule
 
 FORMATS = {

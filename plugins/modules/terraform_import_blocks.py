@@ -123,8 +123,8 @@ present:
 import os
 from typing import Any
 
+from ansible_collections.gitops.aws.plugins.module_utils._files import Files, read
 from ansible_collections.gitops.aws.plugins.module_utils._findings import adopt, generating
-from ansible_collections.gitops.aws.plugins.module_utils._findings.files import Files, read
 from ansible_collections.gitops.aws.plugins.module_utils._module import CheckedModule, nothing_changed
 
 ARGUMENTS = {

@@ -198,12 +198,6 @@ ghosts:
       type: aws_subnet
       id: subnet-0abc1234def567890
       reason: the state has it, and AWS does not
-changed:
-  description: Empty here, a place for what M(gitops.aws.terraform_drift_info) finds.
-  returned: success
-  type: list
-  elements: dict
-  sample: []
 counts:
   description: How many resources have which verdict.
   returned: success
@@ -229,6 +223,16 @@ breadth:
   type: list
   elements: dict
   sample: []
+breadth_beyond:
+  description: How many there are beyond the first thousand.
+  returned: success
+  type: int
+  sample: 0
+unseen_types:
+  description: How many resources of each type that is not known here the indexes have.
+  returned: success
+  type: dict
+  sample: {"codebuild:project": 3}
 states:
   description: The states that were read.
   returned: success

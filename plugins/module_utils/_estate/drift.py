@@ -35,7 +35,6 @@ ANYTHING = "*"  # the resources that are looked for have names and ids of somebo
 TIMEOUT = 120  # minutes of a build
 # Minutes: a plan is valid for 24 hours, and the next scan is to find the stage free.
 APPROVAL_TIMEOUT = 23 * 60
-PROTECT_TAG = "gitops:protect"
 
 # Beside the calls of types: who made it, and what else there is.
 LOOKING = [
@@ -105,7 +104,7 @@ def acting(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
     actions = permissions.acting(catalogue.ALL[name] for name in foundation["drift"]["types"])
     services = {action.partition(":")[0] for action in actions}
     state, _artifacts = names.buckets(foundation)
-    untouched = {"Null": {f"aws:ResourceTag/{tag}": "true" for tag in (names.OWNER_TAG, PROTECT_TAG)}}
+    untouched = {"Null": {f"aws:ResourceTag/{tag}": "true" for tag in (names.OWNER_TAG, names.PROTECT_TAG)}}
     own = [
         statement
         for statement in guardrails.own_things(foundation, stacks, [])

@@ -106,15 +106,12 @@ def type_problems(path: str, types: list[str]) -> Found:
         if name not in catalogue.ALL:
             near = difflib.get_close_matches(name, catalogue.ALL, 1)
             hint = f"; did you mean {near[0]}?" if near else "."
-            found.append(f"{path}: {name!r} is unknown{hint} Allowed are: {', '.join(removable())}")
+            found.append(f"{path}: {name!r} is unknown{hint} Allowed are: {', '.join(catalogue.REMOVABLE)}")
         elif not catalogue.ALL[name].remove:
-            found.append(f"{path}: {name!r} is only reported, never removed. Allowed are: {', '.join(removable())}")
+            found.append(
+                f"{path}: {name!r} is only reported, never removed. Allowed are: {', '.join(catalogue.REMOVABLE)}"
+            )
     return found
-
-
-def removable() -> list[str]:
-    """The names of the types that can be removed."""
-    return sorted(name for name, kind in catalogue.ALL.items() if kind.remove)
 
 
 def scope_problems(path: str, scope: dict[str, Any]) -> Found:
@@ -131,9 +128,9 @@ def scope_problems(path: str, scope: dict[str, Any]) -> Found:
             "in the account is the estate's"
         )
     tags = given.get("tags", {"": ""})
-    if not isinstance(tags, dict) or not tags or not all(isinstance(value, (str, int)) for value in tags.values()):
+    if not isinstance(tags, dict) or not tags or not all(isinstance(value, str) for value in tags.values()):
         found.append(
-            f"{path}.tags: {tags!r} is not allowed; allowed is a dictionary of tags, such as {{Project: shop}}"
+            f"{path}.tags: {tags!r} is not allowed; allowed is a dictionary of texts, such as {{Project: shop}}"
         )
     ids = given.get("vpc_ids", ["vpc-0"])
     if not isinstance(ids, list) or not ids or not all(isinstance(one, str) and VPC_ID.fullmatch(one) for one in ids):

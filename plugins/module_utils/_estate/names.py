@@ -13,7 +13,8 @@ from typing import Any
 Stack = dict[str, Any]
 Foundation = dict[str, Any]
 
-OWNER_TAG = "gitops:estate"
+OWNER_TAG = "gitops:estate"  # of every foundation, and of what is made for its stacks' pipelines
+PROTECT_TAG = "gitops:protect"  # of what is never a finding
 ARTIFACT_FOLDER = 20  # characters of a pipeline's name that CodePipeline keeps in the keys of its artifacts
 CONNECTION_SERVICES = ("codeconnections", "codestar-connections")  # each name acts on ARNs of its own
 MADE = ("state_bucket", "artifact_bucket", "lock_table")  # each may exist and be named instead of made

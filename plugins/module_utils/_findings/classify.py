@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import OWNER_TAG, PROTECT_TAG
 from ansible_collections.gitops.aws.plugins.module_utils._findings import expressions
 from ansible_collections.gitops.aws.plugins.module_utils._findings.entries import PROTECT, Entries, glob, words
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import (
@@ -31,9 +32,6 @@ from ansible_collections.gitops.aws.plugins.module_utils._findings.model import 
     Verdict,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._findings.states import States, canonical
-
-OWNER_TAG = "gitops:estate"  # of every foundation, ours or another's in the same account
-PROTECT_TAG = "gitops:protect"
 
 # Tags that only AWS, or the tool itself, puts on what it makes. A guess by name is not evidence.
 TAGS_OF_SERVICES = {

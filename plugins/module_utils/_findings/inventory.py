@@ -172,18 +172,6 @@ class Inventory:
         return {"account": self.caller.account, "partition": self.caller.partition}
 
 
-def list_type(aws: Aws, kind: Type, region: str) -> tuple[list[Resource], Listing]:
-    """All resources of one type in a region."""
-    inventory = Inventory(aws, whoami(aws), [region])
-    inventory.read([kind])
-    return list(inventory.resources.values()), inventory.listings[0]
-
-
-def read_one(aws: Aws, resource: Resource) -> Resource | None:
-    """The resource as it is now, None where it is gone. Raises ClientError."""
-    return Inventory(aws, whoami(aws), [resource.region or aws.client("sts").meta.region_name]).again(resource)
-
-
 def ending(error: BaseException) -> str:
     """What an error means for a listing."""
     code = error_code(error)

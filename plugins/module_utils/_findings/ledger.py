@@ -31,14 +31,19 @@ except ImportError:  # AnsibleAWSModule reports the missing library
     ClientError = Exception
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import DRIFT_PREFIX
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import input_shape
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import ABSENT, CHANGED
 
 VERSION = 1
-PREFIX = "gitops-drift/"  # of the keys in the state bucket that are no states
-KEY = f"{PREFIX}ledger.json"
+KEY = f"{DRIFT_PREFIX}ledger.json"
 
 QUARANTINE_KEYS = {"type", "id", "region", "since", "until", "plan", "kept", "steps_done", "words"}
+
+
+def folder(key: str) -> str:
+    """The folder of the ledger: what is in it is no state. '' where the key has none."""
+    return key[: key.rfind("/") + 1]
 
 
 def empty() -> dict[str, Any]:

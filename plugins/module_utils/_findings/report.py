@@ -273,7 +273,7 @@ def _principal(arn: str) -> str:
 
 def removal(resource: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """What removal would do to a resource, or why it would do nothing."""
-    if resource["verdict"] not in ADOPTABLE:
+    if resource["verdict"] != model.UNMANAGED:
         return "never"
     if not resource.get("removable"):
         return f"never: {plain(resource['type'])} is only reported"

@@ -118,6 +118,10 @@ def problems(params: dict[str, Any]) -> list[str]:
     scope = params["scope"]
     if scope is not None and not any(scope.values()):
         found.append(f"scope: it claims nothing; give one of {', '.join(SCOPE)}, or leave it out to report only")
+    if not ledger.folder(params["ledger_key"]):
+        found.append(
+            f"ledger_key: {params['ledger_key']} has no folder. Fix: put it into one of its own, as {ledger.KEY}"
+        )
     if params["regions"] == []:
         found.append("regions: [] means none; name some, or leave it out for the module's region")
     if params["min_age_hours"] < 0:
@@ -161,7 +165,7 @@ def scan(
     kinds = [catalogue.ALL[name] for name in dict.fromkeys(params["types"] or catalogue.ALL)]
     inventory = Inventory(aws, caller, regions)
     inventory.read(kinds)
-    folder = _folder(params["ledger_key"])
+    folder = ledger.folder(params["ledger_key"])
     known = states.read(aws, params["state_bucket"], params["lock_table"], folder, catalogue.NAMED_BY)
     found = [*known.problems, *_listings(inventory.listings), *_since_last(book, known, params["forget_states"])]
     if not locks_held:
@@ -200,7 +204,6 @@ def scan(
             shown(scanned, one) for one in inventory.resources.values() if wanted(one, scanned.verdicts[one.arn])
         ],
         "ghosts": ghosts,
-        "changed": [],
         "counts": _counts(scanned),
         "coverage": _coverage(scanned.inventory.listings, scanned) + _coverage(wide.listings, scanned),
         "breadth": wide.entries,
@@ -554,7 +557,3 @@ def _trails(inventory: Inventory, found: list[dict[str, str]]) -> list[str]:
             continue
         buckets += [f"arn:{partition}:s3:::{trail['S3BucketName']}" for trail in trails if trail.get("S3BucketName")]
     return sorted(set(buckets))
-
-
-def _folder(key: str) -> str:
-    return key.rpartition("/")[0] + "/"

@@ -21,6 +21,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import DRIFT_PREFIX
 from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue, ledger, removal, scan, states
 from ansible_collections.gitops.aws.plugins.module_utils._findings import plan as plans
 from ansible_collections.gitops.aws.plugins.module_utils._findings.interrupts import Interrupted, Interrupts
@@ -31,7 +32,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._state_restore import e
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import ABSENT, DYNAMODB, LOCKFILE
 
 PLANNED, APPLIED, RESTORED = "planned", "applied", "restored"
-PLAN_KEY = f"{ledger.PREFIX}plan.json"
+PLAN_KEY = f"{DRIFT_PREFIX}plan.json"
 
 ARGUMENTS: dict[str, Any] = {
     **scan.ARGUMENTS,
@@ -81,12 +82,8 @@ def problems(params: dict[str, Any]) -> list[str]:
         )
     if params["timeout"] <= 0:
         found.append(f"timeout: {params['timeout']} is not allowed, it must be above 0")
-    folder = _folder(params["ledger_key"])
-    if not folder:
-        found.append(
-            f"ledger_key: {params['ledger_key']} has no folder. Fix: put it into one of its own, as {ledger.KEY}"
-        )
-    elif not params["plan_key"].startswith(folder) or params["plan_key"] == params["ledger_key"]:
+    folder = ledger.folder(params["ledger_key"])
+    if not params["plan_key"].startswith(folder) or params["plan_key"] == params["ledger_key"]:
         found.append(
             f"plan_key: it must be another object in the folder of the ledger, {folder}, which holds no states"
         )
@@ -165,11 +162,6 @@ def _scan_params(params: dict[str, Any]) -> dict[str, Any]:
     return {**params, "types": None}
 
 
-def _folder(key: str) -> str:
-    before, slash, _name = key.rpartition("/")
-    return before + slash
-
-
 def _save(aws: Aws, params: dict[str, Any], plan: dict[str, Any]) -> None:
     body = json.dumps(plan, indent=1, sort_keys=True)
     if not params["plan_file"]:
@@ -231,7 +223,7 @@ def applied(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     if not plan["items"]:
         return _applied(plan, {}, aws.check_mode)
     table = params["lock_table"]
-    folder = _folder(params["ledger_key"])
+    folder = ledger.folder(params["ledger_key"])
     known = states.read(aws, params["state_bucket"], table, folder, catalogue.NAMED_BY)
     keys = sorted(known.files)
     if known.locked:

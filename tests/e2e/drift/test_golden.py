@@ -20,9 +20,9 @@ import yaml
 from local_estate import ACCOUNT, REGION, ROOT, LocalAws
 
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import FINDINGS
+from tests.e2e.drift.test_pipeline import CENTRAL, IMAGE, image, story
 from tests.e2e.estate import Execution, Run
 from tests.e2e.runs.conftest import Runs, set_up
-from tests.e2e.drift.test_pipeline import CENTRAL, IMAGE, image, story
 
 TYPES = [
     "aws_ebs_volume",

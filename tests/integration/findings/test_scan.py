@@ -388,6 +388,7 @@ def test_another_account_than_expected(account: Account, bucket: Bucket) -> None
         ({"scope": {}}, "scope: it claims nothing"),
         ({"regions": []}, "regions: \\[\\] means none"),
         ({"min_age_hours": -1}, "min_age_hours: -1.0 is not allowed"),
+        ({"ledger_key": "ledger.json"}, "ledger_key: ledger.json has no folder"),
         ({"entries": [{"match": {"tgas": {}}}]}, "entries\\[0\\].match.tgas: unknown, did you mean tags"),
         ({"scope": {"tag": {"a": "b"}}}, "scope.tag: there is no such option. Did you mean tags"),
     ],

@@ -19,14 +19,13 @@ from ansible_collections.gitops.aws.plugins.module_utils._findings import expres
 from ansible_collections.gitops.aws.plugins.module_utils._findings.inventory import (
     Inventory,
     answer_to,
-    list_type,
-    read_one,
     whoami,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import (
     COMPLETE,
     COPY_TAG,
     Call,
+    Listing,
     Resource,
     Type,
 )
@@ -52,6 +51,18 @@ class Connection(Aws):
     def in_region(self, region: str) -> Aws:
         assert region == REGION
         return self
+
+
+def list_type(aws: Aws, kind: Type, region: str) -> tuple[list[Resource], Listing]:
+    """All resources of one type in a region."""
+    inventory = Inventory(aws, whoami(aws), [region])
+    inventory.read([kind])
+    return list(inventory.resources.values()), inventory.listings[0]
+
+
+def read_one(aws: Aws, resource: Resource) -> Resource | None:
+    """The resource as it is now, None where it is gone."""
+    return Inventory(aws, whoami(aws), [resource.region or REGION]).again(resource)
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,8 @@ def test_what_an_estate_may_claim(scope: dict[str, Any]) -> None:
         ({"account": True, "name_prefix": "shop-"}, "settings.drift.scope.account: True is not allowed"),
         ({"tags": {}}, "settings.drift.scope.tags: {} is not allowed"),
         ({"tags": ["Project"]}, "settings.drift.scope.tags: ['Project'] is not allowed"),
+        # An IAM condition, and a tag in AWS, is a text: a number would match nothing.
+        ({"tags": {"CostCenter": 1234}}, "settings.drift.scope.tags: {'CostCenter': 1234} is not allowed"),
         ({"vpc_ids": "vpc-0a1b2c3d"}, "settings.drift.scope.vpc_ids: 'vpc-0a1b2c3d' is not allowed"),
         ({"vpc_ids": ["main"]}, "settings.drift.scope.vpc_ids: ['main'] is not allowed"),
         ({"name_prefix": " "}, "settings.drift.scope.name_prefix: ' ' is not allowed"),
