@@ -88,10 +88,11 @@ def by_itself(resource: Resource, context: Context) -> Verdict | None:
 
 
 def _part(resource: Resource, context: Context) -> Verdict | None:
-    """A part is not judged by itself: it goes with its whole."""
+    """A part goes with its whole, unless somebody has decided about the part: that counts for the whole, too."""
     whole = resource.part_of
     if whole and whole in context.present:
-        return Verdict(REFERENCED, f"it is a part of {whole[1]}, and goes with it", resource.type.part_of[whole[0]])
+        part = Verdict(REFERENCED, f"it is a part of {whole[1]}, and goes with it", resource.type.part_of[whole[0]])
+        return _protected(resource, context) or _decided(resource, context) or part
     return None
 
 

@@ -141,6 +141,18 @@ def test_a_part_goes_with_its_whole_where_that_is_there() -> None:
     assert judge(part, present=frozenset({("aws_other", "w-1")})).verdict == "unmanaged"
 
 
+def test_what_is_decided_of_a_part_counts() -> None:
+    """Else a protected volume would go with its instance."""
+    there = frozenset({("aws_whole", "w-1")})
+    part = resource(tags={"gitops:protect": ""})
+    part.part_of = ("aws_whole", "w-1")
+    ignored = resource()
+    ignored.part_of = part.part_of
+
+    assert judge(part, present=there).verdict == "protected"
+    assert judge(ignored, present=there, entries=Entries([entry("ignore")], TODAY)).verdict == "ignored"
+
+
 def test_the_foundation_by_its_tag_and_by_arn() -> None:
     assert judge(resource(tags={"gitops:estate": "any"})).verdict == "protected"
     assert judge(resource(), protected=("arn:aws:ec2:*:instance/i-*",)).verdict == "protected"
