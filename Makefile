@@ -83,9 +83,12 @@ format: setup ## Format Python and Terraform
 dist: setup ## Build the collection artifact in dist/
 	@python scripts/dist.py
 
-lock: setup ## Resolve requirements/dev.in into requirements/dev.txt
+lock: setup ## Resolve requirements: of development, and with hashes of the builds that look for drift
 	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
 		requirements/dev.in --output-file requirements/dev.txt
+	@sed '/^ansible-core==/d' requirements/dev.txt | uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --custom-compile-command 'make lock' --constraint /dev/stdin \
+		requirements/drift.in --output-file roles/drift/files/requirements.txt
 
 clean: ## Remove what the targets made (stop local AWS first)
 	@rm -rf .work dist .ansible .mypy_cache .pytest_cache .ruff_cache

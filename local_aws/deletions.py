@@ -11,6 +11,8 @@ from typing import Any
 from ministack.core.responses import error_response_json
 from ministack.services import iam, kms, rds
 
+from local_aws import user_credentials
+
 Handler = Callable[[dict[str, Any]], Any]
 
 
@@ -40,6 +42,8 @@ def _of_a_user(name: str) -> Iterable[str]:
             yield "must delete policies first"
         if any(name in group.get("Users", []) for group in iam._groups.values()):
             yield "must remove users from group first"
+        if reason := user_credentials.left(iam._users[name]):
+            yield reason
 
 
 def _of_a_group(name: str) -> Iterable[str]:

@@ -40,6 +40,7 @@ from local_aws import (
     simulation,
     table_policies,
     trail,
+    user_credentials,
 )
 from local_aws.acted_on import Call
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
@@ -77,6 +78,7 @@ def apply() -> None:
     event_targets.apply()
     descriptions.apply()
     deletions.apply()
+    user_credentials.apply()
     schedules.apply()
     kms_use.apply()
     lambda_actions.apply()

@@ -101,6 +101,21 @@ def apply() -> None:
     _rules_for_everything()
     _listen()
     _look_up()
+    _new_trails()
+
+
+def _new_trails() -> None:
+    """A trail writes where its creation says, not only where an update says."""
+    create, update = cloudtrail._DISPATCH["CreateTrail"], cloudtrail._DISPATCH["UpdateTrail"]
+    members = ("CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn")
+
+    def made(request: dict[str, Any]) -> Any:
+        answer = create(request)
+        if answer[0] == 200 and any(name in request for name in members):
+            update({name: request[name] for name in ("Name", *members) if name in request})
+        return answer
+
+    cloudtrail._DISPATCH["CreateTrail"] = made
 
 
 def _rules_for_everything() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gitops.aws.plugins.module_utils._drift_source import contents, digest_of, packed
+from ansible_collections.gitops.aws.plugins.module_utils._drift_source import contents, packed
 
 
 def folder_of(collection: str) -> str:
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
             return dict(
                 self._execute_module(
                     module_name="gitops.aws.drift_source",
-                    module_args={**args, "src": there, "digest": digest_of(files)},
+                    module_args={**args, "src": there},
                     task_vars=task_vars,
                 )
             )

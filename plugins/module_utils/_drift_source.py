@@ -4,10 +4,10 @@
 
 # This code is private to the gitops.aws collection: it may change without notice.
 
-"""The zip that the pipeline for drift runs: this collection, what it needs of amazon.aws, and the settings.
+"""The zip that the pipeline for drift runs: of this collection and amazon.aws what it needs, and the settings.
 
-The same content makes the same digest, by which an object that is there is known: a zip's own bytes depend on the
-machine that made it.
+The same content makes the same bytes, for nothing is compressed: what an object holds is compared, and not what its
+metadata say that it holds. Nor is a zip unpacked for that, which programs read differently if somebody wants it so.
 """
 
 from __future__ import annotations
@@ -26,15 +26,25 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, read_or_none
 
-# What is taken of a collection, folders with all that is in them.
-OURS = ("MANIFEST.json", "galaxy.yml", "meta", "playbooks", "plugins", "roles")
+# What is taken of a collection: files, and of folders all files of the kinds that a collection ships. A checkout may
+# hold more: settings of its user's beside our playbooks, which have no place in the bucket.
+OURS = (
+    "MANIFEST.json",
+    "galaxy.yml",
+    "meta",
+    "playbooks/drift.yml",
+    "playbooks/tasks/drift_settings.yml",
+    "playbooks/tasks/scan_findings.yml",
+    "playbooks/vars/roles.yml",
+    "plugins",
+    "roles/drift/files/requirements.txt",
+)
 THEIRS = ("MANIFEST.json", "galaxy.yml", "meta", "plugins/module_utils")
+KINDS = (".py", ".yml")
 FOLDER = "collections/ansible_collections"
 SETTINGS = "settings.json"
 
-LEFT_OUT = (".pyc", ".swp", "~")
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can have
-METADATA = "gitops-sha256"
 
 ARGUMENTS: dict[str, Any] = {
     "bucket": {"type": "str", "required": True},
@@ -42,7 +52,6 @@ ARGUMENTS: dict[str, Any] = {
     "kms_key_id": {"type": "str"},
     "settings": {"type": "dict", "required": True},
     "src": {"type": "path"},
-    "digest": {"type": "str"},
 }
 
 
@@ -52,7 +61,7 @@ def contents(ours: str, theirs: str, settings: dict[str, Any]) -> dict[str, byte
     Args:
         ours: the folder of this collection.
         theirs: the folder of amazon.aws.
-        settings: variables of drift.yml.
+        settings: what drift.yml reads, the dictionary `drift_told`.
     """
     found = {SETTINGS: json.dumps(settings, sort_keys=True, indent=1).encode()}
     for root, name, parts in ((ours, "gitops/aws", OURS), (theirs, "amazon/aws", THEIRS)):
@@ -66,37 +75,34 @@ def _files(root: str, part: str, under: str) -> dict[str, bytes]:
     if os.path.isfile(top):
         places = [top]
     else:
-        places = [os.path.join(folder, name) for folder, _folders, names in os.walk(top) for name in names]
+        places = [
+            os.path.join(folder, name)
+            for folder, _folders, names in os.walk(top)
+            for name in names
+            if name.endswith(KINDS) and not name.startswith(".")
+        ]
     found = {}
     for place in places:
         path = os.path.relpath(place, root).replace(os.sep, "/")
-        if "__pycache__" in path or path.endswith(LEFT_OUT) or not os.path.isfile(place):
-            continue
         with open(place, "rb") as file:
             found[f"{under}/{path}"] = file.read()
     return found
 
 
-def digest_of(files: dict[str, bytes]) -> str:
-    """The SHA-256 of all paths and contents."""
-    lines = [f"{path} {hashlib.sha256(content).hexdigest()}\n" for path, content in sorted(files.items())]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def packed(files: dict[str, bytes]) -> bytes:
-    """The zip."""
+    """The zip. Not compressed: what compression makes depends on the machine's zlib."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path, content in sorted(files.items()):
             entry = zipfile.ZipInfo(path, DATE)
-            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
+            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_STORED, 0o644 << 16, 3
             archive.writestr(entry, content)
     return buffer.getvalue()
 
 
 def problems(params: dict[str, Any]) -> list[str]:
     """What is wrong with the arguments, found before any call."""
-    if params["src"] and params["digest"]:
+    if params["src"]:
         return []
     return ["src: it is missing; the action plugin of the same name gives it, so run this as a task and not by itself"]
 
@@ -104,24 +110,21 @@ def problems(params: dict[str, Any]) -> list[str]:
 def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     """All that drift_source does; returns its result."""
     client, place = aws.client("s3"), {"Bucket": params["bucket"], "Key": params["key"]}
-    missing = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
-    found = read_or_none(client.head_object, missing, **place)
-    before = (found or {}).get("Metadata", {}).get(METADATA, "")
-    result = {"changed": before != params["digest"], "digest": params["digest"], **_diff(params, before)}
+    with open(params["src"], "rb") as file:
+        body = file.read()
+    after = hashlib.sha256(body).hexdigest()
+    found = read_or_none(client.get_object, ("NoSuchKey", "NoSuchBucket"), **place)
+    before = hashlib.sha256(found["Body"].read()).hexdigest() if found else ""
+    result = {"changed": before != after, "digest": after, **_diff(params, before, after)}
     if result["changed"] and not aws.check_mode:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": params["kms_key_id"]}
-        with open(params["src"], "rb") as file:
-            client.put_object(
-                **place,
-                Body=file.read(),
-                ContentType="application/zip",
-                Metadata={METADATA: params["digest"]},
-                **(encryption if params["kms_key_id"] else {}),
-            )
+        client.put_object(
+            **place, Body=body, ContentType="application/zip", **(encryption if params["kms_key_id"] else {})
+        )
     return result
 
 
-def _diff(params: dict[str, Any], before: str) -> dict[str, Any]:
+def _diff(params: dict[str, Any], before: str, after: str) -> dict[str, Any]:
     title = f"s3://{params['bucket']}/{params['key']}"
     one = {"before_header": title, "after_header": title, "before": {"sha256": before}}
-    return {"diff": [] if before == params["digest"] else [{**one, "after": {"sha256": params["digest"]}}]}
+    return {"diff": [] if before == after else [{**one, "after": {"sha256": after}}]}

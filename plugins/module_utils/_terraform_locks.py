@@ -276,8 +276,8 @@ def taken(
     kinds: list[str],
     encryption: dict[str, str],
     operation: str = RESTORE,
-) -> Iterator[None]:
-    """Holds the lock on a state for a while.
+) -> Iterator[str]:
+    """Holds the lock on a state for a while; its id.
 
     Args:
         aws: the connection.
@@ -296,7 +296,7 @@ def taken(
     try:
         for kind in sorted(kinds, reverse=True):  # Terraform's order
             _take(aws, bucket, table, key, kind, content, encryption)
-        yield
+        yield str(json.loads(content)["ID"])
     except BaseException as error:
         trouble = error
         raise

@@ -11,8 +11,10 @@ module: drift_source
 short_description: Write what the pipeline that looks for drift runs
 version_added: "0.1.0"
 description:
-  - Packs this collection, what it needs of C(amazon.aws), and settings into a zip, and writes it into a bucket.
-  - The same content is written once, whatever machine packs it. An object that is there is known by its metadata.
+  - Packs what the playbook C(gitops.aws.drift) needs of this collection and of C(amazon.aws), and settings, into a zip,
+    and writes it into a bucket.
+  - The same content is written once, whatever machine packs it. An object that is there is read, so that whatever
+    somebody else has written in its place is replaced.
   - The collections are those of the controller.
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
@@ -34,18 +36,13 @@ options:
     type: str
   settings:
     description:
-      - The variables of the playbook C(gitops.aws.drift). C(drift_told) is as P(gitops.aws.drift_settings#filter) makes
-        it.
+      - What the playbook C(gitops.aws.drift) reads. C(drift_told) is as P(gitops.aws.drift_settings#filter) makes it.
     type: dict
     required: true
   src:
     description:
       - The zip. It is not for you to give, the controller does.
     type: path
-  digest:
-    description:
-      - The SHA-256 of what is in it. It is not for you to give, the controller does.
-    type: str
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -70,7 +67,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The SHA-256 of what is in the zip.
+  description: The SHA-256 of the zip.
   returned: success
   type: str
   sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -79,7 +76,7 @@ api_calls:
   returned: always
   type: dict
   sample:
-    s3:HeadObject: 1
+    s3:GetObject: 1
     s3:PutObject: 1
 """
 

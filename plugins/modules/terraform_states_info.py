@@ -15,13 +15,16 @@ description:
   - Reads every state in a bucket, those of workspaces too, and says which resources and outputs it holds.
   - Whether an object is a state is decided by its content, not by its name.
   - Sensitive outputs and the attributes of resources are never returned.
+  - What drift.yml has in quarantine is told, too, by its ledger in the same bucket.
 options:
   bucket:
     description: The bucket with the states.
     type: str
     required: true
   keys:
-    description: The objects to read. The default is all of the bucket. One that does not exist is left out.
+    description:
+      - The objects to read. The default is all of the bucket. One that does not exist is left out.
+      - The ledger C(gitops-drift/ledger.json) can be among them.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -86,6 +89,11 @@ states:
     outputs:
       description: Outputs that are not sensitive.
       type: dict
+quarantined:
+  description: ARNs of the resources that the ledger, if it was read, has in quarantine.
+  returned: always
+  type: list
+  elements: str
 locked:
   description:
     - Keys of the states that are locked now by Terraform's native lock, which means that something writes them.
@@ -115,21 +123,24 @@ except ImportError:
     pass  # AnsibleAWSModule reports it
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, explain, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._findings import ledger
 from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module
-from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import Unreadable, parse
+from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import parse
 
 LOCK = ".tflock"  # what Terraform's native lock adds to the state's key
 ABSENT = ("NoSuchKey", "NoSuchBucket", "404")
 
 
 def read(aws: Aws, bucket: str, key: str) -> dict[str, Any] | None:
-    """One object as an entry of states, an entry of unreadable, or None where there is no such object."""
+    """One object as an entry of states, an entry of unreadable, what is quarantined, or None where there is none."""
     answer = read_or_none(aws.client("s3").get_object, ABSENT, Bucket=bucket, Key=key)
     if answer is None:
         return None
     try:
+        if key == ledger.KEY:
+            return {"quarantined": sorted(ledger.parse(answer["Body"].read())["quarantined"])}
         state = parse(answer["Body"].read())
-    except Unreadable as error:
+    except ValueError as error:
         return {"key": key, "reason": str(error)}
     return {
         "key": key,
@@ -158,8 +169,10 @@ def main() -> None:
         found = [entry for entry in aws.map(lambda key: read(aws, bucket, key), keys) if entry]
     except (ClientError, BotoCoreError) as error:
         module.fail_json(msg=explain(error, f"Reading the states in bucket {bucket}"))
-    unreadable = [e for e in found if "reason" in e and (asked or e["key"].endswith(".tfstate"))]
-    module.exit_json(locked=locked, states=[entry for entry in found if "reason" not in entry], unreadable=unreadable)
+    unreadable = [e for e in found if "reason" in e and (asked or e["key"].endswith((".tfstate", ledger.KEY)))]
+    quarantined = [arn for entry in found for arn in entry.get("quarantined", [])]
+    states = [entry for entry in found if "lineage" in entry]
+    module.exit_json(locked=locked, quarantined=quarantined, states=states, unreadable=unreadable)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ description:
   - With O(state=applied) it carries out that plan, if it is the one whose digest was approved. It holds Terraform's own
     locks on all states meanwhile, scans again, and does only what comes out as it was planned. What a state has got
     meanwhile, or anything else explains, is kept.
-  - With O(state=restored) it undoes quarantines, also those that were interrupted.
+  - With O(state=restored) it undoes quarantines, also those that were interrupted. Where somebody has undone one since,
+    Terraform for example, it changes nothing and only forgets it.
   - Only resources of the verdict V(unmanaged) are touched, of the types in O(types), in what O(scope) claims. Never one
     that is not in the plan; a resource in use by others is blocked, and nothing is forced. What AWS protects, by
     termination protection for example, is kept.
@@ -47,6 +48,7 @@ options:
   allow_unknown_creator:
     description:
       - Whether resources count of which CloudTrail does not say who made them, because it is long ago for example.
+        It must have been asked, and have answered.
     type: bool
     default: false
   max_removals:
@@ -88,7 +90,7 @@ options:
     type: str
   confirm_account_id:
     description:
-      - The account that is meant. Needed for O(state=applied).
+      - The account that is meant. Needed for O(state=applied) and O(state=restored).
     type: str
   arns:
     description:
@@ -132,7 +134,7 @@ attributes:
   idempotent:
     support: full
     description:
-      - A plan that was carried out finds its resources in quarantine, or gone, the second time.
+      - A plan is carried out once. The second time it is refused, also where the first time was interrupted.
       - A new plan is another one each time, for it has its time in it. It is no change.
 notes:
   - A scan that is denied something, meets a lock, or misses a state that the last one saw, fails with what is to be
@@ -174,6 +176,8 @@ EXAMPLES = r"""
     region: eu-central-1
     state: restored
     state_bucket: gitops-111122223333-eu-central-1-state
+    confirm_account_id: "111122223333"
+    kms_key_id: arn:aws:kms:eu-central-1:111122223333:key/1f0b1e7a-2a3c-4f57-9a52-0f2f5d3f1c55
     arns: ["arn:aws:ec2:eu-central-1:111122223333:instance/i-0abc1234def567890"]
 """
 
@@ -277,7 +281,7 @@ results:
     result:
       description:
         - V(quarantined), V(removed) or V(restored), or V(gone_already), V(blocked) by what stands on it, V(kept), or
-          V(failed).
+          V(failed). What was removed in part has failed, and stays in the ledger.
       type: str
     reason:
       description: Why, or how it could be had back.

@@ -47,7 +47,9 @@ options:
       - unmanaged
   explain:
     description:
-      - An ARN, or an id. Then only this resource is returned, whatever its verdict. It is an error if there is none.
+      - An ARN, or an id. Then only this resource is returned, whatever its verdict, and of no other CloudTrail is
+        asked who made it. Ghosts are returned where this is their id or address.
+      - It is an error if there is neither a resource nor a ghost.
     type: str
 seealso:
   - module: gitops.aws.unmanaged_resources
@@ -164,6 +166,9 @@ resources:
     part_of:
       description: The id of what it is a part of, and goes with; else empty.
       type: str
+    part_of_type:
+      description: The type of that.
+      type: str
     removable:
       description: Whether M(gitops.aws.unmanaged_resources) can remove this type.
       type: bool
@@ -178,6 +183,12 @@ resources:
         - Who made it, from CloudTrail. C(principal), C(type), C(time), C(event), C(event_id), C(source_ip),
           C(user_agent), C(console) and C(invoked_by). Null where it is not known.
       type: dict
+    creator_asked:
+      description:
+        - Whether CloudTrail has answered. Where RV(resources[].creator) is null and this is true, CloudTrail has no
+          event of its making, which may be older than 90 days; where this is false, nobody has asked, the calls that
+          are allowed were used up, or the answer was denied.
+      type: bool
     recover:
       description: How it could be had back after removal.
       type: str

@@ -13,6 +13,8 @@ source is the collection itself with the settings, which only installers write: 
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import guardrails, names
@@ -31,10 +33,17 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import (
 from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue, permissions
 
 SCAN, ACT = "scan", "act"
+TAG_COPIES = "ec2:CreateTags"
 ANYTHING = "*"  # the resources that are looked for have names and ids of somebody else's choice
 TIMEOUT = 120  # minutes of a build
 # Minutes: a plan is valid for 24 hours, and the next scan is to find the stage free.
 APPROVAL_TIMEOUT = 23 * 60
+
+# Hours after which what a stack's pipeline found counts no more: at least a day's, and a week's where nobody knows when
+# the next is. Two more are for the runs themselves.
+LEAST_AGE, UNKNOWN_AGE = 26, 7 * 24 + 2
+RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+HOURS = {"minute": 1 / 60, "hour": 1, "day": 24}
 
 # Beside the calls of types: who made it, and what else there is.
 LOOKING = [
@@ -102,6 +111,8 @@ def acting(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
     The locks of all states are held meanwhile, so that no build runs.
     """
     actions = permissions.acting(catalogue.ALL[name] for name in foundation["drift"]["types"])
+    tagging = TAG_COPIES in actions
+    actions = [action for action in actions if action != TAG_COPIES]
     services = {action.partition(":")[0] for action in actions}
     state, _artifacts = names.buckets(foundation)
     untouched = {"Null": {f"aws:ResourceTag/{tag}": "true" for tag in (names.OWNER_TAG, names.PROTECT_TAG)}}
@@ -111,6 +122,10 @@ def acting(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
         if statement["Action"] and statement["Action"][0].partition(":")[0] in services
     ]
     statements = [allow("Act", actions, [ANYTHING], untouched), *guardrails.together(own)]
+    if tagging:  # of a copy, while it is made, and of nothing that is there
+        making = {"StringEquals": {"ec2:CreateAction": ["CreateImage", "CreateSnapshot"]}}
+        copies = [f"arn:{foundation['partition']}:ec2:*:*:{kind}/*" for kind in ("image", "snapshot")]
+        statements.append(allow("TagCopies", [TAG_COPIES], copies, making))
     attaching = sorted({"iam:AttachRolePolicy", "iam:AttachUserPolicy"}.intersection(actions))
     if attaching:  # that quarantines an identity; with any other policy it would make one that may do everything
         denies_all = f"arn:{foundation['partition']}:iam::aws:policy/AWSDenyAll"
@@ -437,7 +452,14 @@ def drift_settings(foundation: Foundation, stacks: list[Stack], entries: list[An
         "pipeline_roles": sorted(names.role_arn(foundation, stack, "apply") for stack in stacks),
         "protected_arns": protected_arns(foundation, stacks),
         "entries": entries,
+        "max_age_hours": max_age_hours((foundation["drift"] or {}).get("schedule", "")),
     }
+
+
+def max_age_hours(schedule: str) -> int:
+    """How old the newest answer of a stack's pipeline may be: of a rate, as old as if one run were missing."""
+    rate = RATE.fullmatch(schedule)
+    return max(LEAST_AGE, math.ceil(2 * int(rate[1]) * HOURS[rate[2]])) if rate else UNKNOWN_AGE
 
 
 def protected_arns(foundation: Foundation, stacks: list[Stack]) -> list[str]:
@@ -467,7 +489,9 @@ def protected_arns(foundation: Foundation, stacks: list[Stack]) -> list[str]:
 def drift_policies(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any]:
     """Policies of who runs drift.yml on demand, by name: drift_scan for looking, drift_act for acting, too.
 
-    In a sealed estate a state is read by installers and state_readers only; and nobody but the pipeline takes its lock.
+    The second is there where there are types to act on, whether or not the pipeline goes on to do so. In a sealed
+    estate a state is read by installers and state_readers only; installers plan and restore, and only the pipeline
+    takes the locks that carrying a plan out needs.
     """
     if not foundation["drift"]:
         return {}
@@ -495,6 +519,6 @@ def drift_policies(foundation: Foundation, stacks: list[Stack]) -> dict[str, Any
     ]
     look = [one for one in looking(foundation) if one["Sid"] != "RunsOfStacks"]
     policies = {"drift_scan": document([*look, *follow, use])}
-    if foundation["drift"]["removal"]:
+    if foundation["drift"]["types"]:
         policies["drift_act"] = document([*acting(foundation, stacks), *remembering(foundation)])
     return policies

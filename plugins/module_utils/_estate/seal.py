@@ -146,7 +146,8 @@ def artifact_bucket(foundation: Foundation, stacks: list[Stack]) -> list[Stateme
 def artifacts_with_drift(foundation: Foundation, bucket: str, roles: list[str]) -> list[Statement]:
     """Who writes and reads artifacts, those of stacks and those of the pipeline that looks for drift in the account.
 
-    No build of a stack exchanges what that pipeline runs. What was found holds no secret: who may read states reads it.
+    No build of a stack exchanges what that pipeline runs. What was found may hold values that nobody has marked as
+    sensitive: who may read states reads it, and nobody else.
     """
     of_stacks = f"{bucket}/*/drift/*"
     central = f"{bucket}/{names.central(foundation)[: names.ARTIFACT_FOLDER]}/*"

@@ -110,12 +110,14 @@ class Attribution:
 
     Attributes:
         creators: by ARN; None where it has no such event.
+        answered: ARNs that it was asked for to the end.
         not_asked: ARNs that it was not asked for, or not to the end, because the budget was spent.
         problems: {what, why, fix} each; at most one for each reason. They make no scan incomplete.
         calls: how often it was asked.
     """
 
     creators: dict[str, Creator | None] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
     not_asked: list[str] = field(default_factory=list)
     problems: list[dict[str, str]] = field(default_factory=list)
     calls: int = 0
@@ -167,8 +169,9 @@ def attribute(
                     next(asking[region])
                     continue
                 found.creators[arn] = None
-            except StopIteration as answered:
-                found.creators[arn] = answered.value
+            except StopIteration as end:
+                found.creators[arn] = end.value
+                found.answered.add(arn)
             except _NoAnswer as error:
                 silent.setdefault((str(error), error.fix), []).append(region)
                 found.creators.update(dict.fromkeys(left.arn for left in waiting[region]))

@@ -116,16 +116,21 @@ def of_aws(resource: Resource, context: Context) -> Verdict | None:
 
 def mentioned(resource: Resource, states: States) -> Verdict | None:
     """Whether its id or ARN stands in a state, or a managed resource makes it beside itself."""
-    for token in (resource.id, canonical(resource.arn)):
+    for token in (
+        resource.id,
+        canonical(resource.arn),
+        *expressions.texts(resource.type.other_names, resource.element),
+    ):
         # A short name says nothing: only ids that are unique in AWS, ARNs, paths and URLs are in the tokens.
-        where = states.tokens.get(token)
+        where = states.mention(token)
         if where:
             return Verdict(REFERENCED, "a state mentions it", where.words())
     for attribute in resource.type.named_by:
-        where = states.names.get((attribute, resource.id))
-        if where:
-            return Verdict(REFERENCED, "a state names it", where.words())
-    beside = states.beside.get((resource.type.name, resource.id))
+        for name in resource.names:
+            where = states.names.get((attribute, name))
+            if where:
+                return Verdict(REFERENCED, "a state names it", where.words())
+    beside = states.made_beside(resource.type.name, resource.id)
     if beside:
         return Verdict(REFERENCED, "something that a state manages makes it", beside.words())
     return None

@@ -18,7 +18,7 @@ try:
 except ImportError:
     pass  # botocore needs it, and AnsibleAWSModule reports that botocore is missing
 
-WORD = re.compile(r"\{(id|leaf|stem|arn|name|region|account|partition|each|kept\.\w+)\}")
+WORD = re.compile(r"\{(id|leaf|stem|arn|name|region|account|partition|stamp|each|kept\.\w+)\}")
 _MILLISECONDS = 10**11  # epoch numbers above it are in milliseconds: as seconds they would be in the year 5138
 
 

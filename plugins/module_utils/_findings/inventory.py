@@ -81,12 +81,14 @@ class Inventory:
 
     Attributes:
         resources: by ARN.
+        stamp: of the plan that is carried out, for {stamp}.
         listings: one for each type and region; '' is the region of types that are account-wide.
     """
 
     def __init__(self, aws: Aws, caller: Caller, regions: list[str]) -> None:
         self.caller = caller
         self.regions = regions
+        self.stamp = ""
         self.resources: dict[str, Resource] = {}
         self.listings: list[Listing] = []
         self._listing: dict[tuple[str, str], Listing] = {}
@@ -169,7 +171,7 @@ class Inventory:
         }
 
     def _words(self) -> dict[str, Any]:
-        return {"account": self.caller.account, "partition": self.caller.partition}
+        return {"account": self.caller.account, "partition": self.caller.partition, "stamp": self.stamp}
 
 
 def ending(error: BaseException) -> str:
@@ -190,9 +192,10 @@ def of_service(service: str, operation: str) -> tuple[str, str]:
 def answer_to(aws: Aws, service: str, call: Call, words: dict[str, Any]) -> Any:
     """What counts of the answer to a call; None where AWS says that there is none. Raises ClientError."""
     where, operation = of_service(service, call.operation)
+    result = call.result.replace("{stamp}", words.get("stamp", ""))
     try:
         found = [
-            expressions.value(call.result, page) for page in _pages(aws, where, Call(operation, call.parameters), words)
+            expressions.value(result, page) for page in _pages(aws, where, Call(operation, call.parameters), words)
         ]
     except ClientError as error:
         if error_code(error) in call.missing:

@@ -12,18 +12,22 @@ of the other is lost.
 
     {"version": 1,
      "first_seen": {arn: time},
-     "quarantined": {arn: {"type", "id", "region", "since", "until", "plan", "kept": {}, "steps_done", "words"}},
-     "last_scan": null or {"time", "states": {key: {"lineage", "serial", "managed"}}}}
+     "quarantined": {arn: {"type", "id", "region", "since", "until", "plan", "kept": {}, "steps_done", "words",
+                           and perhaps "account", "steps_begun", "undo_begun"}},
+     "last_scan": null or {"time", "states": {key: {"lineage", "serial", "managed"}}},
+     "used_plans": {digest: until when that plan could be carried out}}
 
 `kept` is what the resource was before, from which it is restored. `words` is '' where nothing was done to the resource
-itself; then there is nothing to undo. `steps_done` below the number of its calls means that it was interrupted.
+itself; then there is nothing to undo. `steps_done` below the number of its calls means that it was interrupted, and
+`steps_begun` which of them may have changed something (all, where it is missing). `undo_begun` is true where undoing it
+has begun. A ledger of an earlier version has no `used_plans`.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Collection, Iterable
+from typing import Any, Collection, Iterable, Mapping
 
 try:
     from botocore.exceptions import ClientError
@@ -39,6 +43,7 @@ VERSION = 1
 KEY = f"{DRIFT_PREFIX}ledger.json"
 
 QUARANTINE_KEYS = {"type", "id", "region", "since", "until", "plan", "kept", "steps_done", "words"}
+MORE_KEYS = {"account", "steps_begun", "undo_begun"}
 
 
 def folder(key: str) -> str:
@@ -48,7 +53,7 @@ def folder(key: str) -> str:
 
 def empty() -> dict[str, Any]:
     """The ledger of an estate that was never scanned."""
-    return {"version": VERSION, "first_seen": {}, "quarantined": {}, "last_scan": None}
+    return {"version": VERSION, "first_seen": {}, "quarantined": {}, "last_scan": None, "used_plans": {}}
 
 
 # Pure
@@ -62,12 +67,17 @@ def parse(text: bytes) -> dict[str, Any]:
         raise ValueError("it is not JSON") from None
     if not isinstance(found, dict) or found.get("version") != VERSION:
         raise ValueError(f"it is not a ledger of version {VERSION}")
+    found.setdefault("used_plans", {})
     if set(found) != set(empty()):
         raise ValueError(f"it must have {', '.join(empty())}, and nothing else")
-    if not all(isinstance(found[name], dict) for name in ("first_seen", "quarantined")):
-        raise ValueError("first_seen and quarantined must be dictionaries")
+    if not all(isinstance(found[name], dict) for name in ("first_seen", "quarantined", "used_plans")):
+        raise ValueError("first_seen, quarantined and used_plans must be dictionaries")
     for arn, entry in found["quarantined"].items():
-        if not isinstance(entry, dict) or set(entry) != QUARANTINE_KEYS or not isinstance(entry["kept"], dict):
+        if (
+            not isinstance(entry, dict)
+            or set(entry) - MORE_KEYS != QUARANTINE_KEYS
+            or not isinstance(entry["kept"], dict)
+        ):
             raise ValueError(f"quarantined.{arn} must have {', '.join(sorted(QUARANTINE_KEYS))}")
     return found
 
@@ -93,22 +103,41 @@ def with_scan(content: dict[str, Any], time: str, states: list[dict[str, Any]]) 
     return {**content, "last_scan": {"time": time, "states": known}}
 
 
-def without_gone(
-    content: dict[str, Any], present: Collection[str], listed: Collection[tuple[str, str]]
-) -> tuple[dict[str, Any], list[str]]:
-    """The ledger without the quarantines of resources that are gone, and the ARNs of those.
+def account_of(arn: str, entry: Mapping[str, Any]) -> str:
+    """The account that a quarantine is of; '' where neither its ARN nor its entry says."""
+    return [*arn.split(":"), "", "", "", "", ""][4] or str(entry.get("account", ""))
+
+
+def unseen(
+    content: dict[str, Any],
+    present: Collection[str],
+    listed: Collection[tuple[str, str]],
+    account: str,
+    regions: Collection[str],
+) -> list[str]:
+    """The ARNs of quarantines whose resources a scan should have seen, and has not: perhaps they are gone.
 
     Args:
         content: the ledger.
-        present: the ARNs of all resources that a scan saw.
+        present: the ARNs of all resources that the scan saw.
         listed: (type, region) of all listings of it that were complete; '' is the region of what is of the account.
+        account: that was scanned. Of another account nothing is known.
+        regions: that were looked at, also in lists that are of the account.
     """
-    gone = [
+    return [
         arn
         for arn, entry in content["quarantined"].items()
-        if arn not in present and {(entry["type"], entry["region"]), (entry["type"], "")} & set(listed)
+        if arn not in present
+        and account_of(arn, entry) in ("", account)
+        and entry["region"] in ("", *regions)
+        and {(entry["type"], entry["region"]), (entry["type"], "")} & set(listed)
     ]
-    return _without(content, gone), gone
+
+
+def with_used_plan(content: dict[str, Any], digest: str, expires: str, now: str) -> dict[str, Any]:
+    """The ledger with a plan that is carried out, and without those that have expired by now anyway."""
+    left = {one: until for one, until in content["used_plans"].items() if until > now}
+    return {**content, "used_plans": {**left, digest: expires}}
 
 
 def with_quarantine(content: dict[str, Any], arn: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -118,10 +147,6 @@ def with_quarantine(content: dict[str, Any], arn: str, entry: dict[str, Any]) ->
 
 def without_quarantine(content: dict[str, Any], arns: Collection[str]) -> dict[str, Any]:
     """The ledger without the quarantines of these resources."""
-    return _without(content, arns)
-
-
-def _without(content: dict[str, Any], arns: Collection[str]) -> dict[str, Any]:
     left = {arn: entry for arn, entry in content["quarantined"].items() if arn not in arns}
     return {**content, "quarantined": left}
 
@@ -185,12 +210,22 @@ class Ledger:
             # A call that botocore repeated, since its first answer was lost, meets what it has written.
             found = _get(self.aws, self.bucket, self.key)
             if found is None or found[0] != body:
-                raise Refused(
-                    f"the ledger s3://{self.bucket}/{self.key} was written by another run in the meantime. What that "
-                    "run wrote was kept. Fix: look what runs at the same time, then run this again"
-                ) from error
+                raise Refused(self._changed()) from error
             answer = {"ETag": found[1]}
         self.content, self.etag = content, answer["ETag"]
+
+    def refuse_changed(self) -> None:
+        """Raises Refused where it is another one than was read or written last (HeadObject)."""
+        client = self.aws.client("s3")
+        answer = read_or_none(client.head_object, ABSENT, Bucket=self.bucket, Key=self.key)
+        if (answer["ETag"] if answer else "") != self.etag:
+            raise Refused(self._changed())
+
+    def _changed(self) -> str:
+        return (
+            f"the ledger s3://{self.bucket}/{self.key} was written by another run in the meantime. What that "
+            "run wrote was kept. Fix: look what runs at the same time, then run this again"
+        )
 
 
 def read(aws: Aws, bucket: str, key: str = KEY, encryption: dict[str, str] | None = None) -> Ledger:

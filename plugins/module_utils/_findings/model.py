@@ -10,6 +10,7 @@ Expressions are JMESPath on what AWS answers about one resource. In the texts of
 {name}, {region}, {account} and {partition} stand for the resource's; {kept.<name>} for what quarantine wrote down
 before it acted, and {each} for one element of Call.each. A text that is nothing but such a word becomes the value
 itself, be it a number or a list. {leaf} is what follows the last / of the id, {stem} what is before it, or `default`.
+{stamp} is the plan's that is carried out, in digits: what one plan makes is never taken for what another has made.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Call:
     Attributes:
         operation: of the type's service, as boto3 names it; `sts.get_caller_identity` is that of another service.
         parameters: its parameters, with words such as {id} in the texts.
-        result: what of the answer counts, as JMESPath; of every page, where there are pages.
+        result: what of the answer counts, as JMESPath; of every page, where there are pages. {stamp} may be in it.
         missing: AWS's error codes that mean: there is none. Then the result is None.
         each: the call is made for each element of this JMESPath, on {element, kept}; once where it is ''.
     """
@@ -114,8 +115,8 @@ class Type:
         account_wide: one list for the account, asked for in the first region only (us-east-1 for IAM by botocore).
         created: JMESPath of when it was made; '' where AWS does not say.
         tags: JMESPath of its tags, a list of {Key, Value} or {key, value} or a dictionary; '' where they take a call.
-        more: further reads, by the name that their result gets in the element; made only for what no state explains.
-            A result named `tags` is the tags.
+        more: further reads, by the name that their result gets in the element; made only for what no state explains,
+            and where refs need them for what a state only mentions. A result named `tags` is the tags.
         gone: JMESPath, true of what is listed and no longer exists, such as a terminated instance.
         aws_default, service_managed, guarded: reasons, each with its JMESPath. Guarded is what somebody protects in
             AWS itself: deletion or termination protection. Made for all elements; those that need `more` are evaluated
@@ -128,7 +129,9 @@ class Type:
             names several. A resource may name itself.
         used_by: JMESPaths of the ids and ARNs of what stands on it, and what therefore goes before it: it is removed
             only where none is left.
-        named_by: attributes of states that mean it by a name: it is referenced where one of them has its id.
+        named_by: attributes of states that mean it by a name: it is referenced where one of them has its id, its title
+            or one of its other names. `a.name` is the name in a block a.
+        other_names: JMESPath of further names and ARNs, such as a key's aliases. What refers to one refers to it.
         rank: the order of removal where refs say nothing: 10 compute, 20 load balancers, gateways, endpoints, 30
             interfaces, addresses, volumes, 40 security groups, 50 subnets, 60 route tables and ACLs, 70 internet
             gateways, 80 VPCs, 90 identities, 95 keys.
@@ -161,6 +164,7 @@ class Type:
     refs: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
     named_by: tuple[str, ...] = ()
+    other_names: str = ""
     rank: int = 0
     quarantine: Quarantine | None = None
     copies: tuple[Call, ...] = ()
@@ -222,6 +226,19 @@ class Resource:
         """Type and id of what it is a part of."""
         found = ((name, expressions.value(path, self.element)) for name, path in self.type.part_of.items())
         return next(((name, one) for name, one in found if isinstance(one, str) and one), None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """By what states may mean it where an attribute is for names. A tag is no name."""
+        kind = self.type
+        further = (*expressions.texts(kind.title, self.element), *expressions.texts(kind.other_names, self.element))
+        return tuple(dict.fromkeys((self.id, *further)))
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether some of what it stands on shows only in the further reads, which were not made."""
+        roots = {re.split(r"[.\[]", path, maxsplit=1)[0] for path in self.type.refs}
+        return not self.completed and any(name in roots and name not in self.element for name in self.type.more)
 
     def learn(self, more: dict[str, Any]) -> None:
         """Takes the results of the further reads."""

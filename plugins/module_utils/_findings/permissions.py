@@ -22,7 +22,7 @@ PREFIXES = {
     "stepfunctions": "states",
 }
 # Parts of names that are not merely capitalised.
-WORDS = {"db": "DB", "ip": "IP", "mfa": "MFA"}
+WORDS = {"db": "DB", "ip": "IP", "mfa": "MFA", "ssh": "SSH"}
 # Actions that are not called like their operation.
 OTHERWISE = {
     "s3.list_buckets": ("s3:ListAllMyBuckets",),

@@ -59,6 +59,8 @@ ITEM_FIELDS = {
     "recover",
 }
 
+A_PART = "it is a part of "  # begins the reason of what is referenced since it is no more than that
+
 SKEW = timedelta(minutes=5)  # of the clocks of who plans and who carries out
 
 
@@ -169,7 +171,7 @@ def decide(
     twice = {arn for arn, times in Counter(each["arn"] for each in result["resources"]).items() if times > 1}
     for resource in result["resources"]:
         arn, entry = resource["arn"], quarantined.get(resource["arn"])
-        if entry and resource["created"] > entry["since"] and resource["verdict"] == UNMANAGED:
+        if entry and made_at(resource) > entry["since"] and resource["verdict"] == UNMANAGED:
             entry = None  # one that was made or started since: whoever did that has its time, too
         if entry is None and resource["verdict"] != UNMANAGED:
             continue
@@ -193,7 +195,7 @@ def _kept(resource: Mapping[str, Any], kind: Type | None, rules: Rules) -> str:
     if resource["verdict"] != UNMANAGED:
         return f"it is {resource['verdict']}: {resource['reason']}"
     if resource["part_of"]:
-        return f"it is a part of {resource['part_of']}, and goes with it"
+        return f"{A_PART}{resource['part_of']}, and goes with it"
     if kind is None or not kind.remove or not resource["removable"]:
         return f"{resource['type']} is only reported, never removed"
     if resource["type"] not in rules.types:
@@ -201,9 +203,17 @@ def _kept(resource: Mapping[str, Any], kind: Type | None, rules: Rules) -> str:
     if resource["guarded"]:
         return f"it is protected in AWS: {resource['guarded']}"
     creator = resource["creator"]
-    if not (creator and creator.get("principal")) and not rules.allow_unknown_creator:
-        return "nobody knows who made it, and allow_unknown_creator is not set"
+    if not (creator and creator.get("principal")):
+        if not rules.allow_unknown_creator:
+            return "nobody knows who made it, and allow_unknown_creator is not set"
+        if not resource.get("creator_asked", False):
+            return "CloudTrail was not asked, or did not say, who made it: that is not the same as unknown"
     return ""
+
+
+def made_at(resource: Mapping[str, Any]) -> str:
+    """When it was made, by AWS or CloudTrail, whichever is later: a name may be used again. '' where none says."""
+    return max(resource["created"], str((resource["creator"] or {}).get("time", "")))
 
 
 def _half_done(entry: Mapping[str, Any], kind: Type | None) -> bool:
@@ -244,7 +254,7 @@ def arrange(
         quarantined: of the ledger.
         types: the catalogue.
     """
-    above = _above(items, list(resources))
+    above = _above(items, list(resources), types)
     blocked: dict[str, list[str]] = {}
     while True:  # what is blocked blocks what it stands on, also in a circle
         now = {
@@ -263,46 +273,84 @@ def arrange(
 
 
 def _above(
-    items: Mapping[str, dict[str, Any]], resources: list[Mapping[str, Any]]
+    items: Mapping[str, dict[str, Any]], resources: list[Mapping[str, Any]], types: Mapping[str, Type]
 ) -> dict[str, dict[str, Mapping[str, Any] | None]]:
     """What stands on each item or on a part of it, by ARN: resources by ARN, and ids of what the scan did not see.
 
-    For a part stands what it is a part of: a volume in use by an interface's instance is in use by the instance.
+    For a part stands what it is a part of: a volume in use by an interface's instance is in use by the instance. A part
+    that must stay whatever becomes of its whole is among what stands on the whole.
     """
-    named: dict[str, list[Mapping[str, Any]]] = {}
+    meant = _Meant(resources, types)
     standing: dict[str, list[Mapping[str, Any]]] = {}
     parts: dict[str, list[Mapping[str, Any]]] = {}
+    wholes: dict[str, list[Mapping[str, Any]]] = {}
     for resource in resources:
-        for name in _names(resource):
-            named.setdefault(name, []).append(resource)
         for ref in resource["refs"]:
-            standing.setdefault(ref, []).append(resource)
+            for one in meant.by(ref, resource):
+                standing.setdefault(one["arn"], []).append(resource)
         if resource["part_of"]:
-            parts.setdefault(resource["part_of"], []).append(resource)
+            wholes[resource["arn"]] = meant.by(resource["part_of"], resource, resource.get("part_of_type", ""))
+            for one in wholes[resource["arn"]]:
+                parts.setdefault(one["arn"], []).append(resource)
 
-    def whole(resource: Mapping[str, Any]) -> Mapping[str, Any]:
-        passed = {resource["arn"]}
-        while resource["part_of"] in named:
-            resource = named[resource["part_of"]][0]
-            if resource["arn"] in passed:
-                break
-            passed.add(resource["arn"])
-        return resource
+    def whole(resource: Mapping[str, Any], passed: frozenset[str] = frozenset()) -> list[Mapping[str, Any]]:
+        over = wholes.get(resource["arn"])
+        if not over or resource["arn"] in passed:
+            return [resource]
+        return [one for each in over for one in whole(each, passed | {resource["arn"]})]
 
     def of(resource: Mapping[str, Any], passed: set[str]) -> dict[str, Mapping[str, Any] | None]:
         passed.add(resource["arn"])
         found: dict[str, Mapping[str, Any] | None] = {}
-        for name in _names(resource):
-            found.update({each["arn"]: each for each in map(whole, standing.get(name, []))})
+        for each in standing.get(resource["arn"], []):
+            found.update({one["arn"]: one for one in whole(each)})
         for name in resource["used_by"]:
-            users = [whole(each) for each in named.get(name, [])]
+            users = [one for each in meant.by(name, resource) for one in whole(each)]
             found.update({each["arn"]: each for each in users} if users else {name: None})
-        for part in [part for name in _names(resource) for part in parts.get(name, []) if part["arn"] not in passed]:
-            found.update(of(part, passed))
+        for part in parts.get(resource["arn"], []):
+            if part["arn"] not in passed:
+                found.update(of(part, passed))
+            if _stays(part):
+                found[part["arn"]] = part
         return found
 
     seen_now = {resource["arn"]: resource for resource in resources}
     return {arn: {name: on for name, on in of(seen_now[arn], set()).items() if name != arn} for arn in items}
+
+
+class _Meant:
+    """Which resources a name means. Ids may be equal in two regions, and of two types; ARNs are not."""
+
+    def __init__(self, resources: Iterable[Mapping[str, Any]], types: Mapping[str, Type]) -> None:
+        self._types = types
+        self._named: dict[str, list[Mapping[str, Any]]] = {}
+        for resource in resources:
+            for name in {resource["arn"], resource["id"]} - {""}:
+                self._named.setdefault(name, []).append(resource)
+
+    def by(self, name: str, resource: Mapping[str, Any], kind: str = "") -> list[Mapping[str, Any]]:
+        """What a resource means by a name: all that it may mean.
+
+        What is of its own region, or of the account, comes before what is elsewhere, such as the VPC that a peering
+        reaches.
+        """
+        named = [each for each in self._named.get(name, []) if not kind or each["type"] == kind]
+        near = [each for each in named if each["arn"] == name or self._is_near(each, resource)]
+        return near or named
+
+    def _is_near(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        return one["region"] == other["region"] or any(self._is_of_account(each) for each in (one, other))
+
+    def _is_of_account(self, resource: Mapping[str, Any]) -> bool:
+        kind = self._types.get(resource["type"])
+        return not resource["region"] or bool(kind and kind.account_wide)
+
+
+def _stays(part: Mapping[str, Any]) -> bool:
+    """Whether a part must not go with its whole: a state has it, or somebody has decided so."""
+    if part["verdict"] == REFERENCED:
+        return not part["reason"].startswith(A_PART)
+    return part["verdict"] in (MANAGED, PROTECTED, IGNORED)
 
 
 def _blocks(
@@ -359,11 +407,6 @@ def _ordered(
             if not waiting[each]:
                 heapq.heappush(ready, key(each))
     return list(done.values())
-
-
-def _names(resource: Mapping[str, Any]) -> set[str]:
-    """By what others refer to it."""
-    return {name for name in (resource["arn"], resource["id"]) if name}
 
 
 # Limits

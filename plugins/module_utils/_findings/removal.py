@@ -41,12 +41,15 @@ from ansible_collections.gitops.aws.plugins.module_utils._findings.model import 
     Verdict,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._findings.plan import QUARANTINE, REMOVE, RESTORE
-from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import REMOVAL, taken
+from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import REMOVAL, SUFFIX, all_of_bucket, taken
 
 # What became of an item.
 QUARANTINED, REMOVED, RESTORED = "quarantined", "removed", "restored"
 GONE, BLOCKED, KEPT, FAILED = "gone_already", "blocked", "kept", "failed"
 CHANGES = (QUARANTINED, REMOVED, RESTORED)
+
+# Of locks that IAM refuses.
+SEALED = "In a sealed estate only the pipeline that looks for drift takes these locks: approve its plan there"
 
 # AWS's answers when something still uses a resource, or when it is between two states. Both may pass.
 IN_USE = (
@@ -111,6 +114,8 @@ class Acting:
         copies: ids of copies, by ARN.
         whys: why an item could not be carried out yet, by ARN.
         wrote: whether a quarantine was written into the ledger.
+        did: the removing calls that were made, by ARN.
+        alone: raises Refused where somebody else began to work on a state.
     """
 
     scanned: scan.Scan
@@ -124,9 +129,22 @@ class Acting:
     copies: dict[str, list[str]] = field(default_factory=dict)
     whys: dict[str, str] = field(default_factory=dict)
     wrote: bool = False
+    did: dict[str, list[str]] = field(default_factory=dict)
+    alone: Callable[[], None] = lambda: None
+
+    def check(self) -> None:
+        """Whether the next call may be made. Raises Interrupted; Refused where another run has begun or decided."""
+        self.interrupts.check()
+        self.alone()
+        self.scanned.ledger.refuse_changed()
 
     def done(self, item: Mapping[str, Any], result: str, reason: str = "") -> None:
-        """Notes what became of an item."""
+        """Notes what became of an item. One whose removal was begun, and that is there still, has failed."""
+        did = self.did.get(item["arn"])
+        if did and result not in (REMOVED, GONE):
+            left = [call.operation for call in self.types[item["type"]].remove if call.operation not in did]
+            parts = f"done, wholly or in part, is {', '.join(did)}; not done is {', '.join(left) or 'the rest'}"
+            result, reason = FAILED, f"{reason.rstrip('.')}. Its removal was begun: {parts}. It is still in the ledger"
         self.results[item["arn"]] = {
             "arn": item["arn"],
             "action": item["action"],
@@ -155,8 +173,10 @@ class Acting:
 @contextmanager
 def all_locked(
     aws: Aws, bucket: str, table: str | None, keys: list[str], kinds: list[str], encryption: dict[str, str]
-) -> Iterator[None]:
+) -> Iterator[set[str]]:
     """Holds Terraform's locks on all states, or on none: where one is held, those that were taken are released.
+
+    Their ids.
 
     Raises:
         Refused: somebody holds one, or one could not be released; the message says which.
@@ -167,10 +187,11 @@ def all_locked(
     held = {key: taken(aws, bucket, table, key, kinds, encryption, REMOVAL) for key in keys}
 
     own: list[str] = []
+    ids: set[str] = set()
 
     def take(key: str) -> BaseException | None:
         try:
-            held[key].__enter__()
+            ids.add(held[key].__enter__())
         except (ClientError, BotoCoreError, Refused) as error:
             return error
         own.append(key)
@@ -185,15 +206,32 @@ def all_locked(
 
     try:
         _raise(keys, aws.map(take, keys))
-        yield
+        yield ids
     finally:
         _raise(own, aws.map(release, own))
+
+
+def refuse_other_locks(aws: Aws, bucket: str, table: str | None, ids: set[str]) -> None:
+    """Raises Refused where a lock on any state is held by somebody else, also on one that is not there yet.
+
+    A list of the bucket, a call for each lock file, and a Scan of the lock table. Raises ClientError.
+    """
+    objects = aws.pages("s3", "list_objects_v2", "Contents", Bucket=bucket)
+    with_file = [each["Key"][: -len(SUFFIX)] for each in objects if each["Key"].endswith(SUFFIX)]
+    found = all_of_bucket(aws, bucket, table, with_file)
+    others = [lock.words() for locks in found.values() for lock in locks if lock.id not in ids]
+    if others:
+        raise Refused(
+            f"a run may be making resources: {'; '.join(sorted(others))}. Nothing more was changed. Fix: make a new "
+            "plan when it is over"
+        )
 
 
 def _raise(keys: list[str], errors: list[BaseException | None]) -> None:
     problems = [explain(error, f"state {key}") for key, error in zip(keys, errors) if error]
     if problems:
-        raise Refused("; ".join(problems))
+        denied = any(error_code(error) in ("AccessDenied", "AccessDeniedException") for error in errors if error)
+        raise Refused("; ".join(problems) + (f" {SEALED}" if denied else ""))
 
 
 # What is to be done
@@ -245,8 +283,9 @@ def _another(item: Mapping[str, Any], resource: Mapping[str, Any], planned: str)
     for name in ("type", "id", "region"):
         if item[name] != resource[name]:
             return f"what has this ARN is another resource: its {name} was {item[name]}, and is {resource[name]}"
-    if resource["created"] > planned:
-        return f"what has this ARN was made at {resource['created']}, after the plan"
+    made = plans.made_at(resource)
+    if made > planned:
+        return f"what has this ARN was made at {made}, after the plan"
     return ""
 
 
@@ -382,8 +421,10 @@ def _look(acting: Acting, item: Mapping[str, Any]) -> Resource | None:
     if guarded:
         raise _Stays(f"it is protected in AWS: {guarded}")
     begun = item["arn"] in acting.begun
-    if expressions.written(resource.created) > acting.plan["created"]:
-        raise _Stays(f"what has this ARN was made at {expressions.written(resource.created)}, after the plan")
+    creator = scanned.creators.get(item["arn"]) or {}
+    made = max(expressions.written(resource.created), str(creator.get("time", "")))
+    if made > acting.plan["created"]:
+        raise _Stays(f"what has this ARN was made at {made}, after the plan")
     entry = scanned.ledger.quarantined.get(item["arn"])
     if item["action"] == REMOVE and not begun and entry and quarantine.was_undone(resource, entry):
         raise _Stays(
@@ -411,7 +452,7 @@ def _quarantine(acting: Acting, item: Mapping[str, Any], resource: Resource) -> 
     before = scanned.ledger.content
     try:
         with _answers(f"quarantine of {item['arn']}"):
-            words = quarantine.quarantine(scanned.inventory, scanned.ledger, resource, terms, acting.interrupts.check)
+            words = quarantine.quarantine(scanned.inventory, scanned.ledger, resource, terms, acting.check)
     finally:
         acting.wrote = acting.wrote or scanned.ledger.content is not before
     acting.done(item, QUARANTINED, f"{words}, until {expressions.written(terms.until)}")
@@ -420,26 +461,36 @@ def _quarantine(acting: Acting, item: Mapping[str, Any], resource: Resource) -> 
 def _restore(acting: Acting, item: Mapping[str, Any]) -> None:
     """Raises _InUse, _Stays, _Failed."""
     scanned = acting.scanned
-    there = _restored(scanned.inventory, scanned.ledger, acting.types, item["arn"], acting.interrupts)
+    there = _restored(scanned.inventory, scanned.ledger, acting.types, item["arn"], acting.check)
     acting.done(item, *there)
 
 
 def _restored(
-    inventory: Inventory, book: ledger.Ledger, types: Mapping[str, Type], arn: str, interrupts: Interrupts
+    inventory: Inventory, book: ledger.Ledger, types: Mapping[str, Type], arn: str, check: Callable[[], None]
 ) -> tuple[str, str]:
     """Brings back what a resource was; result and reason. Raises _InUse, _Stays, _Failed and Refused."""
 
     def make(call: Callable[[], Any]) -> None:
-        interrupts.check()
+        check()
         call()
 
+    words = book.quarantined[arn]["words"]
     try:
         with _answers(f"restoring {arn}"):
-            if quarantine.restore(inventory, book, types, arn, make):
-                return RESTORED, "it is what it was before its quarantine"
-            return GONE, "it is not there any more"
+            result = quarantine.restore(inventory, book, types, arn, make)
     except quarantine.Unknown as error:
         raise _Failed(str(error)) from error
+    except quarantine.Elsewhere as error:
+        raise _Failed(f"{error}. Nothing was changed.") from error
+    undone = f"somebody has undone its quarantine ({words}) since, perhaps Terraform"
+    another = "what has this ARN was made or started after the quarantine"
+    only = "nothing was changed, and the ledger has forgotten it. Look whether it is as it should be"
+    return {
+        quarantine.BACK: (RESTORED, "it is what it was before its quarantine"),
+        quarantine.UNDONE: (RESTORED, f"{undone}: {only}"),
+        quarantine.ANOTHER: (KEPT, f"{another}: {only}"),
+        quarantine.GONE: (GONE, "it is not there any more"),
+    }[result]
 
 
 def restore_one(
@@ -462,10 +513,10 @@ def restore_one(
             return {**found, **_would_be_restored(inventory, book, types, arn)}
         for pause in BACKOFF:
             with suppress(_InUse):
-                result, reason = _restored(inventory, book, types, arn, interrupts)
+                result, reason = _restored(inventory, book, types, arn, interrupts.check)
                 return {**found, "result": result, "reason": reason}
             interrupts.wait(min(pause, max(0, until - time.monotonic())))
-        result, reason = _restored(inventory, book, types, arn, interrupts)
+        result, reason = _restored(inventory, book, types, arn, interrupts.check)
     except (_InUse, _Stays, _Failed) as error:
         return {**found, "result": FAILED, "reason": f"{error} It is still in the ledger"}
     return {**found, "result": result, "reason": reason}
@@ -478,8 +529,11 @@ def _would_be_restored(
     kind = types.get(entry["type"])
     if kind is None:
         raise _Failed(f"this version does not know {entry['type']}")
-    with _answers(f"reading {arn}"):
-        there = inventory.one(kind, entry["id"], entry["region"], arn)
+    try:
+        with _answers(f"reading {arn}"):
+            there = quarantine.read_back(inventory, kind, arn, entry)
+    except quarantine.Elsewhere as error:
+        raise _Failed(f"{error}.") from error
     return {"result": RESTORED, "reason": ""} if there else {"result": GONE, "reason": "it is not there any more"}
 
 
@@ -493,19 +547,29 @@ def _remove(acting: Acting, item: Mapping[str, Any], resource: Resource) -> None
     if arn not in acting.copies:
         with _answers(f"copy of {arn}"):
             for call in kind.copies:
-                acting.interrupts.check()
+                acting.check()
                 answers = quarantine.perform(inventory, resource, call, entry["kept"])
                 acting.copies.setdefault(arn, []).extend(_copy_ids(answers) or [f"a copy of {resource.id}"])
     if kind.copied:
         _until_copied(acting, resource, kind.copied)
     for call in kind.remove:
-        acting.interrupts.check()
+        acting.check()
         acting.begun.add(arn)
+
+        def made(operation: str = call.operation) -> None:
+            done = acting.did.setdefault(arn, [])
+            if operation not in done:
+                done.append(operation)
+
         with _answers(f"removal of {arn}"):
-            answers = quarantine.perform(inventory, resource, call, entry["kept"])
+            # What AWS may refuse within its answer is not done yet.
+            more: dict[str, Any] = {"made": made} if call.result == "@" else {}
+            answers = quarantine.perform(inventory, resource, call, entry["kept"], **more)
         refused = _complaints(call, answers)
         if refused:
             raise _InUse(f"AWS refused: {'; '.join(refused)}")
+        if not more:
+            made()
     acting.done(item, REMOVED, kind.recover.replace("{id}", resource.id))
 
 
@@ -567,7 +631,10 @@ def _answers(what: str) -> Iterator[None]:
 
 
 def _stands_on(item: Mapping[str, Any], other: Mapping[str, Any], items: list[dict[str, Any]]) -> bool:
-    """Whether an item stands on another, over whatever items are between: in a circle one has to be tried first."""
+    """Whether an item stands on another, over whatever items are between: in a circle one has to be tried first.
+
+    Ids count within a region only: what has the same one elsewhere is no reason to go on.
+    """
     seen: set[str] = set()
     waiting = [item]
     while waiting:
@@ -576,7 +643,15 @@ def _stands_on(item: Mapping[str, Any], other: Mapping[str, Any], items: list[di
             return True
         if one["arn"] not in seen:
             seen.add(one["arn"])
-            waiting += [each for each in items if {each["arn"], each["id"]} & set(one["refs"])]
+            waiting += [
+                each
+                for each in items
+                if each["arn"] in one["refs"]
+                or (
+                    each["id"] in one["refs"]
+                    and (each["region"] == one["region"] or "" in (each["region"], one["region"]))
+                )
+            ]
     return False
 
 

@@ -17,6 +17,7 @@ import json
 import re
 import textwrap
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Iterable, Mapping
 from xml.etree import ElementTree
 
@@ -41,13 +42,14 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "changed": ("address", "state", "stack", "type", "id", "paths", "reason"),
     "coverage": ("type", "region", "status", "seen", "managed", "findings", "removable", "message"),
     "breadth": ("arn", "type", "source", "reported"),
+    "stacks": ("stack", "status", "message", "time", "differing", "ignored"),
     "states": ("key", "lineage", "serial", "etag", "version_id", "managed", "locked"),
     "problems": ("what", "why", "fix"),
     "notes": ("what", "why", "fix"),
     "expired_entries": ("index", *PROPERTIES),
     "unused_entries": ("index", *PROPERTIES),
 }
-IN_ORDER = ("problems", "notes", "expired_entries", "unused_entries")  # of their own
+IN_ORDER = ("problems", "notes", "stacks", "expired_entries", "unused_entries")  # of their own
 SHOWN_WHOLE = (
     *("account_id", "partition", "regions", "time", "scope", "complete", "counts", "api_calls"),
     *("breadth_beyond", "unseen_types"),
@@ -113,7 +115,8 @@ def of(
     lists["changed"] = [one for one in drift if one.get("action") != "ghost" and one["paths"]]
     named = {_place(one): one for one in (*gone, *ghosts, *lists["ghosts"])}
     lists["ghosts"] = list(named.values())
-    lists["notes"] += [_unchecked(stack) for stack in stacks if stack["status"] != "fresh"]
+    lists["stacks"] += stacks
+    lists["notes"] += [_unchecked(one, result.get("time", "")) for one in stacks if one["status"] != "fresh"]
     for name, keys in SHOWN.items():
         rows = [{key: one[key] for key in keys if key in one} for one in lists[name]]
         shown[name] = rows if name in IN_ORDER else sorted(rows, key=_order)
@@ -125,13 +128,20 @@ def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list) else []
 
 
-def _unchecked(stack: Mapping[str, Any]) -> dict[str, str]:
-    """What to say of a stack of which nobody knows how it is now."""
+def _unchecked(stack: Mapping[str, Any], now: str) -> dict[str, str]:
+    """What to say of a stack of which nobody knows how it is at the time of a scan."""
+    old = f" ({age(_hours(stack['time'], now))})" if now and stack["status"] == "old" else ""
     return {
         "what": f"what has changed of the stack {stack['stack']}",
-        "why": str(stack["message"]),
+        "why": f"{stack['message']}{old}",
         "fix": "let its pipeline look, with -e start_drift=true; where that fails, gitops.aws.doctor says why",
     }
+
+
+def _hours(since: str, until: str) -> float:
+    """The hours between two times of results."""
+    begin, end = (datetime.fromisoformat(time.replace("Z", "+00:00")) for time in (since, until))
+    return (end - begin).total_seconds() / 3600
 
 
 def _changed(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -545,6 +555,13 @@ def junit(result: Mapping[str, Any]) -> str:
         kind = {model.COMPLETE: "", model.UNSUPPORTED: "skipped"}.get(row["status"], "error")
         listings.append((where, kind, said if kind else ""))
     _suite(suites, "Coverage", "coverage", listings)
+    looked = [
+        (one["stack"], "", "")
+        if one["status"] == "fresh"
+        else (one["stack"], "error", _note(_unchecked(one, result.get("time", ""))))
+        for one in result["stacks"]
+    ]
+    _suite(suites, "Drift of stacks", "stacks", looked)
     wrong = [(one["what"], "error", f"{one['why']}\n{one.get('fix', '')}") for one in result["problems"]]
     if not wrong:
         wrong = [("the scan is complete", "" if result["complete"] else "error", "it is not")]

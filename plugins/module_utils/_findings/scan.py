@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Mapping
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, explain
 from ansible_collections.gitops.aws.plugins.module_utils._findings import (
     attribution,
     breadth,
@@ -45,6 +45,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._findings.model import 
     FINDINGS,
     INCOMPLETE,
     MANAGED,
+    REFERENCED,
     TOO_YOUNG,
     UNMANAGED,
     UNSUPPORTED,
@@ -93,6 +94,8 @@ class Scan:
 
     Attributes:
         verdicts: by ARN.
+        creators: by ARN; None where none is known.
+        asked: ARNs of which CloudTrail has said who made them, or that it does not know.
     """
 
     inventory: Inventory
@@ -101,6 +104,7 @@ class Scan:
     ledger: ledger.Ledger
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     creators: dict[str, Any] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
     result: dict[str, Any] = field(default_factory=dict)
 
     def of(self, verdict: str) -> list[Resource]:
@@ -122,6 +126,8 @@ def problems(params: dict[str, Any]) -> list[str]:
         found.append(
             f"ledger_key: {params['ledger_key']} has no folder. Fix: put it into one of its own, as {ledger.KEY}"
         )
+    if scope and scope["account"] and sum(map(bool, scope.values())) > 1:
+        found.append("scope: account is everything in it; give it alone, or leave it out to claim less")
     if params["regions"] == []:
         found.append("regions: [] means none; name some, or leave it out for the module's region")
     if params["min_age_hours"] < 0:
@@ -139,6 +145,7 @@ def scan(
     params: dict[str, Any],
     locks_held: bool = False,
     wanted: Callable[[Resource, Verdict], bool] = lambda _resource, _verdict: True,
+    named: str = "",
 ) -> Scan:
     """Scans the account.
 
@@ -147,6 +154,7 @@ def scan(
         params: see ARGUMENTS.
         locks_held: the caller holds the locks of all states, so that a lock does not mean that a build runs.
         wanted: which resources are in the result.
+        named: an ARN or an id: of no other candidate it is asked who made it.
 
     Raises:
         Refused: another account than expected, or a ledger that cannot be read.
@@ -165,12 +173,13 @@ def scan(
     kinds = [catalogue.ALL[name] for name in dict.fromkeys(params["types"] or catalogue.ALL)]
     inventory = Inventory(aws, caller, regions)
     inventory.read(kinds)
-    folder = ledger.folder(params["ledger_key"])
-    known = states.read(aws, params["state_bucket"], params["lock_table"], folder, catalogue.NAMED_BY)
+    ours = {params["ledger_key"], params.get("plan_key")}
+    known = states.read(aws, params["state_bucket"], params["lock_table"], ours, catalogue.NAMED_BY)
     found = [*known.problems, *_listings(inventory.listings), *_since_last(book, known, params["forget_states"])]
     if not locks_held:
         found += _running(known)
     protected = [*params["protected_arns"], *_of_caller(caller.arn), *_of_states(caller, params)]
+    protected += _keys_of_states(aws, params, found)
     protected += _trails(inventory, found)
     context = classify.Context(
         states=known,
@@ -188,9 +197,11 @@ def scan(
     scanned = Scan(inventory, known, context, book)
     _judge(scanned)
     found += _unread(scanned)
-    notes = _attribute(aws, scanned, params)
+    found += _look_further(scanned)
+    notes = _attribute(aws, scanned, params, named)
     ghosts = _ghosts(scanned, found)
     wide = _breadth(aws, scanned) if params["breadth"] else breadth.Breadth()
+    aliases = _aliases(inventory.resources.values())
     scanned.result = {
         "account_id": caller.account,
         "partition": caller.partition,
@@ -201,7 +212,9 @@ def scan(
         "problems": found,
         "notes": notes,
         "resources": [
-            shown(scanned, one) for one in inventory.resources.values() if wanted(one, scanned.verdicts[one.arn])
+            shown(scanned, one, aliases)
+            for one in inventory.resources.values()
+            if wanted(one, scanned.verdicts[one.arn])
         ],
         "ghosts": ghosts,
         "counts": _counts(scanned),
@@ -228,15 +241,17 @@ def scan(
 
 
 def info(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
-    """What unmanaged_resources_info returns. Raises Refused, also for an ARN or id that there is not."""
+    """What unmanaged_resources_info returns. Raises Refused, also for an ARN or id that neither AWS nor a state has."""
     name = params["explain"]
     verdicts = params["verdicts"] or [verdict for verdict in VERDICTS if verdict != MANAGED]
 
     def wanted(resource: Resource, verdict: Verdict) -> bool:
         return name in (resource.arn, resource.id) if name else verdict.verdict in verdicts
 
-    result = scan(aws, params, wanted=wanted).result
-    if name and not result["resources"]:
+    result = scan(aws, params, wanted=wanted, named=name or "").result
+    if name:
+        result["ghosts"] = [ghost for ghost in result["ghosts"] if name in (ghost["id"], ghost["address"])]
+    if name and not result["resources"] and not result["ghosts"]:
         raise Refused(
             f"{name} is no resource that was found in {', '.join(result['regions'])}. Fix: look at the ARN; types that "
             f"are known are {', '.join(sorted(catalogue.ALL))}"
@@ -259,8 +274,14 @@ def judged(scanned: Scan, resource: Resource) -> Verdict:
     return classify.verdict(resource, scanned.context)
 
 
-def shown(scanned: Scan, resource: Resource) -> dict[str, Any]:
-    """A resource as results have it. Nothing of its element but what is named here: elements hold secrets."""
+def shown(scanned: Scan, resource: Resource, aliases: Mapping[tuple[str, str], str] | None = None) -> dict[str, Any]:
+    """A resource as results have it. Nothing of its element but what is named here: elements hold secrets.
+
+    Args:
+        scanned: the scan.
+        resource: one of it.
+        aliases: ARNs by region and name: what is named by an alias is shown by its ARN.
+    """
     verdict, kind = scanned.verdicts[resource.arn], resource.type
     first_seen = scanned.context.first_seen.get(resource.arn)
     made = made_at(scanned, resource)
@@ -278,13 +299,15 @@ def shown(scanned: Scan, resource: Resource) -> dict[str, Any]:
         "first_seen": expressions.written(first_seen),
         "age_hours": round((scanned.context.now - made).total_seconds() / 3600, 1) if made else None,
         "tags": resource.tags,
-        "refs": list(resource.refs),
+        "refs": list(dict.fromkeys((aliases or {}).get((resource.region, ref), ref) for ref in resource.refs)),
         "used_by": list(resource.used_by),
         "part_of": resource.part_of[1] if resource.part_of else "",
+        "part_of_type": resource.part_of[0] if resource.part_of else "",
         "removable": bool(kind.remove),
         "quarantine": kind.quarantine.words if kind.quarantine else "",
         "guarded": expressions.first_reason(kind.guarded, resource.element)[0],
         "creator": scanned.creators.get(resource.arn),
+        "creator_asked": resource.arn in scanned.asked,
         "recover": kind.recover,
     }
 
@@ -307,12 +330,16 @@ def _judge(scanned: Scan) -> None:
         else:
             left.append(resource)
     aws = scanned.inventory.aws("")
-    for resource in left:
-        for call in resource.type.more.values():
-            service, _operation = of_service(resource.type.service, call.operation)
-            scanned.inventory.aws(resource.region).client(service)  # boto3 makes clients in one thread only
+    _make_clients(scanned.inventory, left)
     for resource, verdict in zip(left, aws.map(lambda one: judged(scanned, one), left)):
         scanned.verdicts[resource.arn] = verdict
+
+
+def _make_clients(inventory: Inventory, resources: Iterable[Resource]) -> None:
+    """Makes the clients of further reads before several threads do: boto3 makes clients in one thread only."""
+    for resource in resources:
+        for call in resource.type.more.values():
+            inventory.aws(resource.region).client(of_service(resource.type.service, call.operation)[0])
 
 
 def _unread(scanned: Scan) -> list[dict[str, str]]:
@@ -322,6 +349,11 @@ def _unread(scanned: Scan) -> list[dict[str, str]]:
         if scanned.inventory.listing(resource).status == COMPLETE:
             place = (resource.type.name, resource.region)
             reasons.setdefault(place, []).append(scanned.verdicts[resource.arn].reason)
+    return _problems_of(reasons)
+
+
+def _problems_of(reasons: dict[tuple[str, str], list[str]]) -> list[dict[str, str]]:
+    """A problem for each type and region with why some of it could not be read."""
     return [
         {
             "what": f"{len(some)} of {kind} in {region or 'the account'}",
@@ -332,13 +364,47 @@ def _unread(scanned: Scan) -> list[dict[str, str]]:
     ]
 
 
-def _attribute(aws: Aws, scanned: Scan, params: dict[str, Any]) -> list[dict[str, str]]:
+def _look_further(scanned: Scan) -> list[dict[str, str]]:
+    """Makes the further reads of what a state only mentions, where what it stands on shows in no list.
+
+    Else a key could go that a topic needs, or what a launch template names. Returns problems.
+    """
+
+    def look(resource: Resource) -> str:
+        try:
+            scanned.inventory.complete(resource)
+        except (ClientError, BotoCoreError) as error:
+            return explain(error, f"what {resource.id} stands on could not be read")
+        return ""
+
+    some = [resource for resource in scanned.of(REFERENCED) if resource.needs_more]
+    _make_clients(scanned.inventory, some)
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for resource, reason in zip(some, scanned.inventory.aws("").map(look, some)):
+        if reason:
+            reasons.setdefault((resource.type.name, resource.region), []).append(reason)
+    return _problems_of(reasons)
+
+
+def _aliases(resources: Iterable[Resource]) -> dict[tuple[str, str], str]:
+    """The ARNs of what has further names, by region and such a name."""
+    return {
+        (resource.region, name): resource.arn
+        for resource in resources
+        for name in expressions.texts(resource.type.other_names, resource.element)
+    }
+
+
+def _attribute(aws: Aws, scanned: Scan, params: dict[str, Any], named: str) -> list[dict[str, str]]:
     """Asks who made the candidates, and judges them again by that."""
     candidates = scanned.of(UNMANAGED) + [one for one in scanned.of(TOO_YOUNG) if not one.created]
+    if named:
+        candidates = [one for one in candidates if named in (one.arn, one.id)]
     if not candidates or not params["attribution_calls"]:
         return []
     found = attribution.attribute(aws.in_region, candidates, budget=params["attribution_calls"])
     scanned.creators.update(found.creators)
+    scanned.asked |= found.answered
     for resource in candidates:
         creator = found.creators.get(resource.arn)
         by = attribution.judge(creator, params["pipeline_roles"], params["trusted_creators"])
@@ -413,7 +479,7 @@ def _breadth(aws: Aws, scanned: Scan) -> breadth.Breadth:
     known = scanned.states
 
     def explained(arn: str) -> bool:
-        return states.canonical(arn) in known.arns or states.canonical(arn) in known.tokens
+        return states.canonical(arn) in known.arns or known.mention(states.canonical(arn)) is not None
 
     inventory = scanned.inventory
     return breadth.look(
@@ -473,18 +539,19 @@ def _listings(listings: list[Listing]) -> list[dict[str, str]]:
 
 def _since_last(book: ledger.Ledger, known: states.States, forgotten: list[str]) -> list[dict[str, str]]:
     """States that the last scan saw and that are gone, older, or have lost most of what they managed."""
-    last = {
-        key: state
-        for key, state in (book.content["last_scan"] or {}).get("states", {}).items()
-        if key not in forgotten and "*" not in forgotten
-    }
-    now = {file.lineage: file for file in known.files.values()}
+    seen = (book.content["last_scan"] or {}).get("states", {})
+    last = {key: state for key, state in seen.items() if key not in forgotten and "*" not in forgotten}
+    # A state that was moved: a copy that the last scan saw, too, is not in the place of what has gone.
+    new = sorted((file for key, file in known.files.items() if key not in seen), key=lambda file: file.serial)
+    moved = {file.lineage: file for file in new if file.lineage}
     unread = {problem["what"] for problem in known.problems}
     found = []
     for key, before in last.items():
-        state, what = now.get(before["lineage"]), f"state {key}"
+        state, what = known.files.get(key), f"state {key}"
         if what in unread:
             continue
+        if state is None or state.lineage != before["lineage"]:
+            state = moved.pop(before["lineage"], None)
         if state is None:
             why = "the last scan saw it, and it is gone or another one is in its place: all it managed seems unmanaged"
         elif state.serial < before["serial"]:
@@ -493,7 +560,8 @@ def _since_last(book: ledger.Ledger, known: states.States, forgotten: list[str])
             continue
         fix = "restore it (gitops.aws.restore_state); where it is not needed any more, name it in forget_states"
         found.append({"what": what, "why": why, "fix": fix})
-    managed, before_all = sum(file.managed for file in now.values()), sum(one["managed"] for one in last.values())
+    managed = sum(file.managed for file in known.files.values())
+    before_all = sum(one["managed"] for one in last.values())
     if known.files and not managed:
         found.append(
             {
@@ -538,9 +606,41 @@ def _of_states(caller: Caller, params: dict[str, Any]) -> list[str]:
     return [f"arn:{caller.partition}:s3:::{params['state_bucket']}", *tables]
 
 
+def _keys_of_states(aws: Aws, params: dict[str, Any], found: list[dict[str, str]]) -> list[str]:
+    """The ARNs of the keys that states are encrypted with: the one that is given, and the bucket's default.
+
+    What cannot be read is added to the problems in `found`.
+    """
+    bucket, keys = params["state_bucket"], [params.get("kms_key_id") or ""]
+    fix = "let who runs this read it: s3:GetEncryptionConfiguration on the bucket of the states, kms:DescribeKey"
+    try:
+        answer = aws.client("s3").get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+        keys += expressions.texts("Rules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID", answer)
+    except (ClientError, BotoCoreError) as error:
+        if error_code(error) not in ("ServerSideEncryptionConfigurationNotFoundError", "NoSuchBucket"):
+            why = explain(error, "so that the key of the states is not known")
+            found.append({"what": f"encryption of {bucket}", "why": why, "fix": fix})
+    arns = []
+    for key in dict.fromkeys(filter(None, keys)):
+        if ":key/" in key:
+            arns.append(key)
+            continue
+        try:  # an id, or an alias
+            connection = aws.in_region(key.split(":")[3]) if key.startswith("arn:") else aws
+            arns.append(connection.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"])
+        except (ClientError, BotoCoreError) as error:
+            why = explain(error, "so that the key of the states is not known")
+            found.append({"what": f"key {key} of the states", "why": why, "fix": fix})
+    return arns
+
+
+# What a trail needs, by the members that have an ARN: what encrypts it, and where else it writes.
+OF_TRAIL = ("KmsKeyId", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn", "SnsTopicARN")
+
+
 def _trails(inventory: Inventory, found: list[dict[str, str]]) -> list[str]:
-    """The ARNs of the buckets that CloudTrail writes into: the record of what happened is nobody's to remove."""
-    partition, buckets = inventory.caller.partition, []
+    """The ARNs of what CloudTrail writes into and with: the record of what happened is nobody's to remove."""
+    partition, arns = inventory.caller.partition, []
     for region in inventory.regions:
         try:
             trails = inventory.aws(region).client("cloudtrail").describe_trails()["trailList"]
@@ -550,10 +650,11 @@ def _trails(inventory: Inventory, found: list[dict[str, str]]) -> list[str]:
             found.append(
                 {
                     "what": f"CloudTrail's trails in {region}",
-                    "why": explain(error, "so that their buckets are not known"),
+                    "why": explain(error, "so that what they need is not known"),
                     "fix": "allow cloudtrail:DescribeTrails on *",
                 }
             )
             continue
-        buckets += [f"arn:{partition}:s3:::{trail['S3BucketName']}" for trail in trails if trail.get("S3BucketName")]
-    return sorted(set(buckets))
+        arns += [f"arn:{partition}:s3:::{trail['S3BucketName']}" for trail in trails if trail.get("S3BucketName")]
+        arns += [states.canonical(trail[name]) for trail in trails for name in OF_TRAIL if trail.get(name)]
+    return sorted(set(arns))

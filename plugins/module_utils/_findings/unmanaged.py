@@ -22,7 +22,14 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import DRIFT_PREFIX
-from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue, ledger, removal, scan, states
+from ansible_collections.gitops.aws.plugins.module_utils._findings import (
+    catalogue,
+    expressions,
+    ledger,
+    removal,
+    scan,
+    states,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._findings import plan as plans
 from ansible_collections.gitops.aws.plugins.module_utils._findings.interrupts import Interrupted, Interrupts
 from ansible_collections.gitops.aws.plugins.module_utils._findings.inventory import Inventory, whoami
@@ -60,7 +67,10 @@ ARGUMENTS: dict[str, Any] = {
     "timeout": {"type": "int", "default": 3600},
 }
 CONSTRAINTS: dict[str, Any] = {
-    "required_if": [("state", APPLIED, ("digest", "confirm_account_id"))],
+    "required_if": [
+        ("state", APPLIED, ("digest", "confirm_account_id")),
+        ("state", RESTORED, ("confirm_account_id",)),
+    ],
     "mutually_exclusive": [("plan", "plan_file")],
 }
 
@@ -154,8 +164,19 @@ def remembered(content: dict[str, Any], scanned: scan.Scan) -> dict[str, Any]:
     if not result["complete"]:
         return content
     whole = {(listing.type, listing.region) for listing in inventory.listings if listing.status == COMPLETE}
-    content, _gone = ledger.without_gone(content, inventory.resources, whole)
+    unseen = ledger.unseen(content, inventory.resources, whole, inventory.caller.account, inventory.regions)
+    content = ledger.without_quarantine(content, [arn for arn in unseen if _is_gone(inventory, content, arn)])
     return ledger.with_scan(content, result["time"], result["states"])
+
+
+def _is_gone(inventory: Inventory, content: dict[str, Any], arn: str) -> bool:
+    """Whether what is in quarantine, and in no list, cannot be read by its id either."""
+    entry = content["quarantined"][arn]
+    kind = catalogue.ALL.get(entry["type"])
+    try:
+        return kind is not None and inventory.one(kind, entry["id"], entry["region"], arn) is None
+    except (ClientError, BotoCoreError):
+        return False
 
 
 def _scan_params(params: dict[str, Any]) -> dict[str, Any]:
@@ -223,14 +244,15 @@ def applied(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     if not plan["items"]:
         return _applied(plan, {}, aws.check_mode)
     table = params["lock_table"]
-    folder = ledger.folder(params["ledger_key"])
-    known = states.read(aws, params["state_bucket"], table, folder, catalogue.NAMED_BY)
+    ours = {params["ledger_key"], params["plan_key"]}
+    known = states.read(aws, params["state_bucket"], table, ours, catalogue.NAMED_BY)
     keys = sorted(known.files)
     if known.locked:
         locks = "; ".join(f"state {key}: {who}" for key, who in sorted(known.locked.items()))
         raise Refused(
             f"a run may be making resources: {locks}. Nothing was changed. Fix: run this again when it is over"
         )
+    bucket = params["state_bucket"]
     if aws.check_mode:
         acting = _acting(aws, params, plan, rules, Interrupts(), keys, locks_held=False)
         removal.foretell(acting)
@@ -240,11 +262,18 @@ def applied(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     msg = ""
     with Interrupts() as interrupts:
         try:
-            with removal.all_locked(
-                aws, params["state_bucket"], used_table, keys, params["locking"], encryption(params)
-            ):
+            with removal.all_locked(aws, bucket, used_table, keys, params["locking"], encryption(params)) as ids:
+
+                def alone() -> None:
+                    removal.refuse_other_locks(aws, bucket, table, ids)
+
                 with interrupts.open():
                     carried = _acting(aws, params, plan, rules, interrupts, keys, locks_held=True)
+                carried.alone = alone
+                carried.check()
+                book = carried.scanned.ledger
+                now = expressions.written(carried.scanned.context.now)
+                book.write(ledger.with_used_plan(book.content, plan["digest"], plan["expires"], now))
                 removal.carry_out(carried)
         except (ClientError, BotoCoreError, Refused) as error:
             if carried is None or not carried.results:
@@ -270,6 +299,12 @@ def _acting(
     deadline = time.monotonic() + params["timeout"]
     scanned = scan.scan(aws, _scan_params(params), locks_held=locks_held)
     scanned.ledger.encryption = encryption(params)
+    scanned.inventory.stamp = plan["created"][:10].replace("-", "")
+    if plan["digest"] in scanned.ledger.content["used_plans"]:
+        raise Refused(
+            "this plan was carried out before, whatever became of it, and an approval is for once. Nothing was "
+            "changed. Fix: make a new plan, and have that approved"
+        )
     plans.refuse_incomplete(scanned.result)
     plans.refuse_lost_states(plan["states"], scanned.result["states"])
     new = sorted({state["key"] for state in scanned.result["states"]} - set(keys))
@@ -330,6 +365,15 @@ def restored(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     unknown = [arn for arn in wanted if arn not in book.quarantined]
     if unknown:
         raise Refused(f"{', '.join(unknown)}: not in quarantine. Nothing was changed. Fix: name what the ledger has")
+    accounts = {arn: ledger.account_of(arn, book.quarantined[arn]) for arn in wanted}
+    others = [
+        f"{arn} is of account {account}" for arn, account in accounts.items() if account not in ("", caller.account)
+    ]
+    if others:
+        raise Refused(
+            f"{'; '.join(others)}, and the credentials are of {caller.account}. Nothing was changed. Fix: use those of "
+            "the account that is meant, or name in arns what is of this one"
+        )
     home = aws.client("sts").meta.region_name
     regions = sorted({book.quarantined[arn]["region"] or home for arn in wanted}) or [home]
     inventory = Inventory(aws, caller, regions)

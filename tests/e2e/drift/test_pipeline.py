@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -27,6 +28,15 @@ DRIFT: dict[str, Any] = {
     "types": ["aws_instance"],
     "min_age_hours": 0,
 }
+# What an entry of the reviewed file would do if any of the playbooks took it for a template.
+REVIEWED = """\
+entries:
+  - match: {{name: "nobody-*"}}
+    kind: protect
+    owner: somebody
+    reason: "{{{{ lookup('ansible.builtin.pipe', 'echo ran >> {made}') }}}}"
+    expires: 2099-12-31
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +48,11 @@ def looking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         aws.start()
     try:
         aws.command("map-image", IMAGE, str(image(tmp_path_factory.mktemp("image"))))
-        runs = set_up(aws, tmp_path_factory.mktemp("drift"), [{**own_parameter("base"), "name": "base"}], drift=DRIFT)
+        directory = tmp_path_factory.mktemp("drift")
+        reviewed = directory / "reviewed.yml"
+        reviewed.write_text(REVIEWED.format(made=directory / "made-by-a-template"), encoding="utf-8")
+        settings = {**DRIFT, "entries": str(reviewed)}
+        runs = set_up(aws, directory, [{**own_parameter("base"), "name": "base"}], drift=settings)
         runs.write("base", "parameter")
         runs.waiting("base", execution := runs.push("base"))
         runs.estate.approve("gitops-base")
@@ -123,7 +137,7 @@ def test_the_account_finds_what_somebody_made_by_hand_and_stops_it_once_it_is_ap
     ended = estate.wait(CENTRAL, waits.id)
 
     assert ended.status == "Succeeded", story(looking, ended)
-    assert state_of(looking, instance) == "stopped"
+    assert state_of(looking, instance) == "stopped", story(looking, ended)
     bucket = estate.foundation["state_bucket"]
     ledger = json.loads(estate.kept("s3").get_object(Bucket=bucket, Key="gitops-drift/ledger.json")["Body"].read())
     assert list(ledger["quarantined"]) == [arn]
@@ -150,6 +164,62 @@ def test_on_demand_it_reports_and_writes_nothing_into_the_account(looking: Runs,
     assert not run.failed, run.output
     assert {file.suffix for file in (tmp_path / "reports").iterdir()} == {".txt", ".json", ".md", ".xml", ".html"}
     assert [one for one in run.mutations if "StartPipelineExecution" not in one] == []
+
+
+def quarantined(runs: Runs) -> list[str]:
+    """ARNs of what the ledger has in quarantine."""
+    answer = runs.estate.kept("s3").get_object(
+        Bucket=runs.estate.foundation["state_bucket"], Key="gitops-drift/ledger.json"
+    )
+    return list(json.loads(answer["Body"].read())["quarantined"])
+
+
+def test_teardown_refuses_while_something_is_in_quarantine(looking: Runs) -> None:
+    (arn,) = quarantined(looking)
+
+    run = looking.estate.playbook("teardown.yml", looking.estate.installer, confirm="gitops")
+
+    assert run.failed
+    assert run.mutations == []
+    assert f"{arn} is in quarantine, and only the ledger in the state bucket knows how to undo that" in run.text
+    assert f"-e drift_action=restore -e confirm={ACCOUNT}" in run.text
+
+
+def test_an_installer_plans_and_restores_and_leaves_applying_to_the_pipeline(looking: Runs) -> None:
+    """With exactly the documents that policies.yml writes for it, beside those of who runs site.yml."""
+    estate = looking.estate
+    for name in ("drift_scan", "drift_act"):
+        policy = (estate.directory / "policies" / f"{name}.json").read_text()
+        estate.administrator.client("iam").put_user_policy(UserName="installer", PolicyName=name, PolicyDocument=policy)
+    (arn,) = quarantined(looking)
+    planted = plant(looking)
+
+    plan = estate.playbook("drift.yml", estate.installer, drift_action="plan")
+    assert not plan.failed, plan.output
+    digest = re.search(r"digest=([0-9a-f]{64})", plan.text)
+    assert digest, plan.output
+    assert planted in plan.text
+    apply = estate.playbook("drift.yml", estate.installer, drift_action="apply", digest=digest[1], confirm=ACCOUNT)
+    restore = estate.playbook("drift.yml", estate.installer, drift_action="restore", confirm=ACCOUNT)
+
+    assert apply.failed
+    assert "state base/terraform.tfstate: PutObject failed with AccessDenied" in apply.text
+    assert "In a sealed estate only the pipeline that looks for drift takes these locks: approve its plan" in apply.text
+    assert [one for one in apply.mutations if ".tflock" not in one and "table/" not in one] == []
+    assert state_of(looking, planted) == "running"
+    assert not restore.failed, restore.output
+    assert state_of(looking, arn.rpartition("/")[2]) == "running"
+    assert quarantined(looking) == []
+    assert [one for one in restore.mutations if one.startswith("ec2:")] == [f"ec2:StartInstances {arn}"]
+
+
+def test_what_the_reviewed_file_says_was_never_a_template(looking: Runs) -> None:
+    """Neither where the playbooks of the tests before ran, nor in a build."""
+    bucket = looking.estate.foundation["state_bucket"]
+    packed = looking.estate.kept("s3").get_object(Bucket=bucket, Key="gitops-drift/source/source.zip")["Body"].read()
+
+    assert b"lookup('ansible.builtin.pipe', 'echo ran" in packed
+    assert not (looking.estate.directory / "made-by-a-template").exists()
 
 
 def test_without_drift_nothing_of_it_stays(looking: Runs) -> None:

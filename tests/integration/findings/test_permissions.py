@@ -17,8 +17,11 @@ from tests.integration.findings.states import Bucket
 from tests.integration.modules.harness import Account, unique
 
 ALL = list(catalogue.ALL.values())
-# What no type is for: the states, their locks, the trails.
-BESIDE = ["cloudtrail:DescribeTrails", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket"]
+# What no type is for: the states, their encryption and locks, the trails.
+BESIDE = [
+    *("cloudtrail:DescribeTrails", "dynamodb:Scan"),
+    *("s3:GetEncryptionConfiguration", "s3:GetObject", "s3:ListBucket"),
+]
 # The first is the call's own; a list of databases without the second comes without their tags.
 LISTING = sorted({permissions.actions_of(kind.service, kind.list.operation)[0] for kind in ALL})
 

@@ -8,15 +8,24 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue, removal, scan
+from ansible_collections.gitops.aws.plugins.module_utils._findings import (
+    attribution,
+    catalogue,
+    removal,
+    scan,
+    unmanaged,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import taken
 from local_aws.cli import put_user
 from tests.integration.findings.states import Bucket
@@ -31,6 +40,7 @@ TYPES = [
     "aws_iam_role",
     "aws_s3_bucket",
 ]
+EVERYTHING = catalogue.ALL
 LEDGER, PLAN = "gitops-drift/ledger.json", "gitops-drift/plan.json"
 TRUST = {
     "Version": "2012-10-17",
@@ -70,6 +80,7 @@ def few_types(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "BACKOFF", (0.01, 0.01))
     monkeypatch.setattr(removal, "POLL", 0.01)
+    monkeypatch.setattr(attribution, "REQUESTS_PER_SECOND", 10**6)
 
 
 @dataclass
@@ -129,7 +140,6 @@ class Estate:
             "scope": {"tags": {"project": self.project}},
             "types": TYPES,
             "breadth": False,
-            "attribution_calls": 0,
             "allow_unknown_creator": True,
             "max_removals": 20,
             "max_percent": 100,
@@ -156,7 +166,8 @@ class Estate:
         return self.apply(self.plan(**more), **more)
 
     def restore(self, **more: Any) -> dict[str, Any]:
-        return self.account.run("unmanaged_resources", **self.arguments(state="restored", **more))
+        given = {"state": "restored", "confirm_account_id": ACCOUNT, **more}
+        return self.account.run("unmanaged_resources", **self.arguments(**given))
 
     def refusal(self, act: Callable[[], Any]) -> str:
         """What a run that must fail says; it must have touched no resource."""
@@ -191,12 +202,21 @@ class Estate:
         found: dict[str, Any] = json.loads(answer["Body"].read())
         return found
 
+    def write_ledger(self, content: dict[str, Any]) -> None:
+        self.account.client("s3").put_object(Bucket=self.bucket.name, Key=LEDGER, Body=json.dumps(content).encode())
+
     def state_of(self, instance: str) -> str:
         answer = self.ec2.describe_instances(InstanceIds=[instance])
         return str(answer["Reservations"][0]["Instances"][0]["State"]["Name"])
 
     def has(self, group: str) -> bool:
         return any(each["GroupId"] == group for each in self.ec2.describe_security_groups()["SecurityGroups"])
+
+
+def also(monkeypatch: pytest.MonkeyPatch, kind: str) -> list[str]:
+    """The types with one more, which is looked for, too."""
+    monkeypatch.setattr(catalogue, "ALL", {**catalogue.ALL, kind: EVERYTHING[kind]})
+    return [*TYPES, kind]
 
 
 def results(found: dict[str, Any]) -> dict[str, str]:
@@ -305,16 +325,29 @@ def test_plan_can_be_given(estate: Estate) -> None:
     assert results(estate.apply(planned, plan=planned["plan"])) == {group: "quarantined"}
 
 
-def test_same_plan_again_changes_nothing(estate: Estate) -> None:
-    group = estate.group()
-    planned = estate.plan()
+def test_same_plan_again_is_refused_whatever_a_person_has_decided_since(estate: Estate) -> None:
+    instance, planned = estate.instance(), estate.plan()
     estate.apply(planned)
+    given = estate.arguments(state="applied", digest=planned["digest"], confirm_account_id=ACCOUNT)
 
-    found = estate.apply(planned)
+    for act in (
+        lambda: estate.apply(planned),
+        lambda: estate.account.run("unmanaged_resources", check=True, **given),
+    ):
+        assert "carried out before" in estate.refusal(act)
+    estate.restore()
+    assert "carried out before" in estate.refusal(lambda: estate.apply(planned))
+    assert estate.state_of(instance) == "running"
 
-    assert not found["changed"]
-    assert results(found) == {group: "kept"}
-    assert "in quarantine until" in reason(found, group)
+
+def test_a_plan_that_could_not_begin_can_be_carried_out_later(estate: Estate) -> None:
+    group, planned = estate.group(), estate.plan()
+    s3, lock = estate.account.client("s3"), {"Bucket": estate.bucket.name, "Key": "other/terraform.tfstate.tflock"}
+    s3.put_object(**lock, Body=b'{"ID": "theirs"}')
+    assert "theirs" in estate.refusal(lambda: estate.apply(planned, locked=True))
+    s3.delete_object(**lock)
+
+    assert results(estate.apply(planned)) == {group: "quarantined"}
 
 
 def test_without_a_scope_it_only_reports(estate: Estate) -> None:
@@ -344,7 +377,8 @@ def test_check_mode_says_what_would_be_done_and_does_nothing(estate: Estate, clo
     assert results(check(planned)) == {group: "quarantined", instance: "quarantined"}
     assert estate.state_of(instance) == "running"
     estate.apply(planned)
-    undone = estate.account.run("unmanaged_resources", check=True, **estate.arguments(state="restored"))
+    given = estate.arguments(state="restored", confirm_account_id=ACCOUNT)
+    undone = estate.account.run("unmanaged_resources", check=True, **given)
     assert undone["mutations"] == []
     assert results(undone) == {group: "restored", instance: "restored"}
     clock.forward(days=8)
@@ -649,6 +683,23 @@ def test_what_was_made_anew_under_the_same_name_is_kept(estate: Estate, clock: C
     assert "after the plan" in reason(found, role)
 
 
+def test_what_was_made_anew_is_kept_also_where_only_cloudtrail_knows_when(
+    estate: Estate, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    types, sns, name = also(monkeypatch, "aws_sns_topic"), estate.account.client("sns"), unique("rogue")
+    tags = [{"Key": "project", "Value": estate.project}]
+    topic = sns.create_topic(Name=name, Tags=tags)["TopicArn"]
+    clock.forward(seconds=-5)  # or the new one would be made in the second of the plan
+    planned = estate.plan(types=types)
+    sns.delete_topic(TopicArn=topic)
+    sns.create_topic(Name=name, Tags=tags)
+
+    found = estate.apply(planned, types=types)
+
+    assert results(found) == {name: "kept"}
+    assert "after the plan" in reason(found, name)
+
+
 def test_what_somebody_protects_after_the_scan_is_kept(
     estate: Estate, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -814,7 +865,9 @@ def test_the_ledger_is_written_before_the_first_call(estate: Estate) -> None:
     calls = [c for c in estate.account.all_calls_since(before) if c["error_code"] != "DryRunOperation"]
     order = [c["action"] for c in calls if c["action"] == "ec2:StopInstances" or c["resource"].endswith(LEDGER)]
 
-    assert [each for each in order if mutates(each)] == ["s3:PutObject", "ec2:StopInstances", "s3:PutObject"]
+    changes = [each for each in order if mutates(each)]
+    # That the plan is used; what the instance was; that it is done.
+    assert changes == ["s3:PutObject", "s3:PutObject", "ec2:StopInstances", "s3:PutObject"]
     assert estate.state_of(instance) == "stopped"
 
 
@@ -914,3 +967,440 @@ def test_planning_remembers_what_it_saw(estate: Estate) -> None:
     estate.ec2.delete_security_group(GroupId=group)
     estate.plan()
     assert not [arn for arn in estate.ledger()["first_seen"] if arn.endswith(group)]
+
+
+def test_planning_forgets_no_quarantine_that_it_cannot_see(estate: Estate) -> None:
+    """Of another account, in a region that is not looked at, and what can be read though no list has it."""
+    group, gone = estate.group(), estate.group()
+    estate.both()
+    estate.ec2.delete_security_group(GroupId=gone)
+    book = estate.ledger()
+    entry = next(each for each in book["quarantined"].values() if each["id"] == group)
+    others = {
+        "arn:aws:iam::210987654321:role/x": {**entry, "type": "aws_iam_role", "id": "x", "region": ""},
+        "arn:aws:s3:::x": {**entry, "type": "aws_s3_bucket", "id": "x", "region": "eu-west-1"},
+        f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/unlisted": entry,
+    }
+    estate.write_ledger({**book, "quarantined": {**book["quarantined"], **others}})
+
+    estate.plan()
+
+    left = {arn.rpartition("/")[2] for arn in set(estate.ledger()["quarantined"]) - set(others)}
+    assert left == {group}
+    assert set(others) <= set(estate.ledger()["quarantined"])
+
+
+# Parts, copies and what is removed in part
+
+
+@pytest.mark.parametrize("why", ["protected", "managed"])
+def test_what_has_a_part_that_must_stay_is_neither_stopped_nor_removed(estate: Estate, clock: Clock, why: str) -> None:
+    instance = estate.instance()
+    answer = estate.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    volume = answer["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    free = estate.plan()
+
+    def keep() -> None:
+        if why == "protected":
+            estate.ec2.create_tags(Resources=[volume], Tags=[{"Key": "gitops:protect", "Value": "mine"}])
+        else:
+            estate.bucket.put("other", ("aws_vpc", {"id": estate.vpc}), ("aws_ebs_volume", {"id": volume}))
+
+    estate.apply(free)
+    clock.forward(days=8)
+    late = estate.plan()
+    assert actions(late) == {instance: "remove"}
+    keep()
+    before = len(estate.account.log())
+    assert results(estate.apply(late)) == {instance: "blocked"}
+    assert volume in reason(estate.apply(estate.plan()), instance)
+    assert estate.touched(before) == []
+    estate.restore()
+    assert item_of(estate.plan(), instance)["blocked_by"] == [f"arn:aws:ec2:{REGION}:{ACCOUNT}:volume/{volume}"]
+    assert results(estate.both()) == {instance: "blocked"}
+    assert estate.state_of(instance) == "running"
+
+
+def test_a_copy_has_the_day_of_the_plan(estate: Estate, clock: Clock) -> None:
+    instance = estate.instance()
+    estate.both()
+    clock.forward(days=8)
+
+    (found,) = estate.both()["results"]
+
+    (image,) = estate.ec2.describe_images(ImageIds=found["copies"])["Images"]
+    assert image["Name"] == f"copy of {instance} {clock():%Y%m%d}"
+
+
+def test_nothing_is_removed_before_its_copy_is_complete(
+    estate: Estate, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume, kind, original = estate.volume(), catalogue.ALL["aws_ebs_volume"], removal.carry_out
+    estate.both()
+    clock.forward(days=8)
+    assert kind.copied is not None
+    never = replace(kind, copied=replace(kind.copied, result="`false`"))
+    monkeypatch.setitem(catalogue.ALL, kind.name, never)
+
+    def hurried(acting: removal.Acting) -> None:
+        acting.deadline = time.monotonic() + 2
+        original(acting)
+
+    monkeypatch.setattr(removal, "carry_out", hurried)
+    before = len(estate.account.log())
+    found = estate.both()
+
+    assert results(found) == {volume: "blocked"}
+    assert "its copy is not complete yet" in reason(found, volume)
+    assert estate.touched(before) == ["ec2:CreateSnapshot"]
+    assert [one[:5] for one in found["results"][0]["copies"]] == ["snap-"]
+
+
+def test_what_is_removed_in_part_has_failed_and_stays_in_the_ledger(
+    estate: Estate, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy that somebody attaches after the scan: its old version is gone, and AWS deletes no more of it."""
+    iam, original = estate.account.client("iam"), removal.carry_out
+    types = also(monkeypatch, "aws_iam_policy")
+    statement = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    tags = [{"Key": "project", "Value": estate.project}]
+    name, user = unique("rogue"), unique("user")
+    policy = iam.create_policy(PolicyName=name, PolicyDocument=document, Tags=tags)["Policy"]["Arn"]
+    iam.create_policy_version(PolicyArn=policy, PolicyDocument=document, SetAsDefault=True)
+    iam.create_user(UserName=user)
+    estate.both(types=types)
+    clock.forward(days=8)
+
+    def used(acting: removal.Acting) -> None:
+        iam.attach_user_policy(UserName=user, PolicyArn=policy)
+        original(acting)
+
+    monkeypatch.setattr(removal, "carry_out", used)
+    with pytest.raises(ModuleFailed) as failure:
+        estate.both(types=types)
+
+    found = failure.value.result
+    assert results(found) == {name: "failed"}
+    assert "done, wholly or in part, is delete_policy_version; not done is delete_policy." in reason(found, name)
+    assert "DeleteConflict" in reason(found, name)
+    assert policy in estate.ledger()["quarantined"]
+    iam.detach_user_policy(UserName=user, PolicyArn=policy)
+    monkeypatch.setattr(removal, "carry_out", original)
+    assert results(estate.both(types=types)) == {name: "removed"}
+
+
+def test_a_secret_is_deleted_in_thirty_days(estate: Estate, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    types = also(monkeypatch, "aws_secretsmanager_secret")
+    secrets = estate.account.client("secretsmanager")
+    made = secrets.create_secret(
+        Name=unique("rogue"), SecretString="x", Tags=[{"Key": "project", "Value": estate.project}]
+    )
+    estate.both(types=types)
+    clock.forward(days=8)
+
+    assert set(results(estate.both(types=types)).values()) == {"removed"}
+    left = secrets.describe_secret(SecretId=made["ARN"])["DeletedDate"] - datetime.now(UTC)
+    assert timedelta(days=29) < left < timedelta(days=31)
+
+
+# Undoing, of the right thing and of what was done
+
+
+@pytest.mark.parametrize("confirm", ["210987654321", None])
+@pytest.mark.parametrize("check", [False, True])
+def test_restoring_needs_the_account_that_is_meant(estate: Estate, confirm: str | None, check: bool) -> None:
+    instance = estate.instance()
+    estate.both()
+    given = estate.arguments(state="restored", **({"confirm_account_id": confirm} if confirm else {}))
+
+    why = estate.refusal(lambda: estate.account.run("unmanaged_resources", check=check, **given))
+
+    assert confirm is None or f"{confirm} is meant" in why
+    assert confirm is not None or "confirm_account_id" in why
+    assert estate.state_of(instance) == "stopped"
+    assert len(estate.ledger()["quarantined"]) == 1
+
+
+@pytest.mark.parametrize("where", ["arn", "entry"])
+def test_what_is_of_another_account_is_not_restored(estate: Estate, where: str) -> None:
+    estate.instance()
+    estate.both()
+    book = estate.ledger()
+    ((arn, entry),) = book["quarantined"].items()
+    moved = arn.replace(ACCOUNT, "210987654321") if where == "arn" else "arn:aws:s3:::x"
+    theirs = {moved: {**entry, "account": "210987654321"}}
+    estate.write_ledger({**book, "quarantined": {**book["quarantined"], **theirs}})
+
+    assert "is of account 210987654321" in estate.refusal(estate.restore)
+    assert set(estate.ledger()["quarantined"]) == {arn, moved}
+    assert set(results(estate.restore(arns=[arn])).values()) == {"restored"}
+    assert set(estate.ledger()["quarantined"]) == {moved}
+
+
+def test_what_is_read_by_its_id_must_have_the_arn(estate: Estate) -> None:
+    instance = estate.instance()
+    estate.both()
+    book = estate.ledger()
+    ((arn, entry),) = book["quarantined"].items()
+    other = arn.replace(instance, "i-0123456789abcdef0")
+    estate.write_ledger({**book, "quarantined": {other: entry}})
+    given = estate.arguments(state="restored", confirm_account_id=ACCOUNT)
+
+    why = estate.refusal(estate.restore)
+    checked = estate.account.run("unmanaged_resources", check=True, **given)
+
+    assert f"another resource, {arn}" in why
+    assert f"another resource, {arn}" in checked["results"][0]["reason"]
+    assert set(estate.ledger()["quarantined"]) == {other}
+    assert estate.state_of(instance) == "stopped"
+
+
+def user_with_keys(estate: Estate, number: int) -> tuple[Any, str, list[str]]:
+    iam, name = estate.account.client("iam"), unique("rogue")
+    iam.create_user(UserName=name, Tags=[{"Key": "project", "Value": estate.project}])
+    return iam, name, [iam.create_access_key(UserName=name)["AccessKey"]["AccessKeyId"] for _each in range(number)]
+
+
+def keys_of(iam: Any, user: str) -> dict[str, str]:
+    return {each["AccessKeyId"]: each["Status"] for each in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]}
+
+
+def test_a_key_that_is_gone_does_not_keep_the_other_from_coming_back(estate: Estate) -> None:
+    iam, name, _keys = user_with_keys(estate, 2)
+    types: dict[str, Any] = {"types": ["aws_iam_user"]}
+    estate.both(**types)
+    (entry,) = estate.ledger()["quarantined"].values()
+    first, second = entry["kept"]["keys"]
+    iam.delete_access_key(UserName=name, AccessKeyId=first)
+
+    assert results(estate.restore(**types)) == {name: "restored"}
+    assert keys_of(iam, name) == {second: "Active"}
+
+
+def test_where_the_first_call_is_denied_nothing_is_noted_or_undone(estate: Estate) -> None:
+    iam, name, (key,) = user_with_keys(estate, 1)
+    types: dict[str, Any] = {"types": ["aws_iam_user"]}
+    weak = replace(estate, account=deny(estate.account, "iam:AttachUserPolicy"))
+
+    with pytest.raises(ModuleFailed) as failure:
+        weak.apply(weak.plan(**types), **types)
+
+    assert results(failure.value.result) == {name: "failed"}
+    assert not failure.value.result["changed"]
+    assert estate.ledger()["quarantined"] == {}
+    iam.update_access_key(UserName=name, AccessKeyId=key, Status="Inactive")  # its owner: it has leaked
+    assert results(estate.restore(**types)) == {}
+    assert keys_of(iam, name) == {key: "Inactive"}
+
+
+def test_only_what_was_begun_is_undone(estate: Estate) -> None:
+    iam, name, (key,) = user_with_keys(estate, 1)
+    types: dict[str, Any] = {"types": ["aws_iam_user"]}
+    weak = replace(estate, account=deny(estate.account, "iam:UpdateAccessKey"))
+    with pytest.raises(ModuleFailed):
+        weak.apply(weak.plan(**types), **types)
+    iam.update_access_key(UserName=name, AccessKeyId=key, Status="Inactive")  # its owner: it has leaked
+
+    assert results(estate.restore(**types)) == {name: "restored"}
+    assert keys_of(iam, name) == {key: "Inactive"}
+    assert iam.list_attached_user_policies(UserName=name)["AttachedPolicies"] == []
+
+
+def function(estate: Estate) -> tuple[Any, str, str]:
+    """A function with 7 reserved executions: client, name and ARN."""
+    code = BytesIO()
+    with ZipFile(code, "w") as archive:
+        archive.writestr("a.py", "x = 1")
+    aws, name, role = estate.account.client("lambda"), unique("rogue"), unique("lambda")
+    made = estate.account.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
+    arn = aws.create_function(
+        FunctionName=name,
+        Role=made["Role"]["Arn"],
+        Runtime="python3.12",
+        Handler="a.b",
+        Code={"ZipFile": code.getvalue()},
+        Tags={"project": estate.project},
+    )["FunctionArn"]
+    aws.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=7)
+    return aws, name, arn
+
+
+def reserved(aws: Any, name: str) -> Any:
+    return aws.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+
+
+def test_what_terraform_has_set_since_stays(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    types = also(monkeypatch, "aws_lambda_function")
+    aws, name, arn = function(estate)
+    estate.both(types=types)
+    assert reserved(aws, name) == 0
+    aws.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=10)  # adopted, and applied
+    estate.bucket.put("other", ("aws_vpc", {"id": estate.vpc}), ("aws_lambda_function", {"id": name, "arn": arn}))
+    before = len(estate.account.log())
+
+    found = estate.both(types=types)
+
+    assert results(found) == {name: "restored"}
+    assert "somebody has undone its quarantine" in reason(found, name)
+    assert estate.touched(before) == []
+    assert reserved(aws, name) == 10
+    assert estate.ledger()["quarantined"] == {}
+
+
+def test_undoing_that_broke_off_goes_on(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its first call it looks as if somebody else had undone it."""
+    types = also(monkeypatch, "aws_lambda_function")
+    aws, name, _arn = function(estate)
+    estate.both(types=types)
+    weak = replace(estate, account=deny(estate.account, "lambda:PutFunctionConcurrency"))
+    with pytest.raises(ModuleFailed):
+        weak.restore(types=types)
+    assert reserved(aws, name) is None
+
+    assert results(estate.restore(types=types)) == {name: "restored"}
+    assert reserved(aws, name) == 7
+
+
+def test_a_namesake_is_not_restored(estate: Estate) -> None:
+    role, iam = estate.role(), estate.account.client("iam")
+    estate.both()
+    book = estate.ledger()
+    ((arn, entry),) = book["quarantined"].items()
+    since = (datetime.now(UTC) - timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")  # or it would be the same second
+    estate.write_ledger({**book, "quarantined": {arn: {**entry, "since": since}}})
+    (policy,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
+    iam.delete_role(RoleName=role)
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.attach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])  # by whoever made the new one
+    before = len(estate.account.log())
+
+    found = estate.restore()
+
+    assert results(found) == {role: "kept"}
+    assert "after the quarantine" in reason(found, role)
+    assert estate.touched(before) == []
+    assert estate.ledger()["quarantined"] == {}
+
+
+# Others, at the same time
+
+
+@pytest.mark.parametrize("kind", ["dynamodb", "lockfile"])
+@pytest.mark.parametrize("key", ["network/terraform.tfstate", "new/terraform.tfstate"])
+@pytest.mark.parametrize("moment", ["scan", "removal"])
+def test_a_lock_that_appears_once_ours_are_held_stops_it(
+    estate: Estate, clock: Clock, monkeypatch: pytest.MonkeyPatch, kind: str, key: str, moment: str
+) -> None:
+    """Of a state that is not there yet, and the half of ours that we do not take."""
+    group = estate.group()
+    locking: dict[str, Any] = {"locking": ["lockfile" if kind == "dynamodb" else "dynamodb"]}
+    estate.both(**locking)
+    clock.forward(days=8)
+    planned = estate.plan()
+    where, name = (unmanaged, "_acting") if moment == "scan" else (removal, "_probe")
+    original = getattr(where, name)
+
+    def meanwhile(*arguments: Any, **more: Any) -> Any:
+        info = json.dumps({"ID": "theirs", "Operation": "OperationTypeApply"})
+        if kind == "dynamodb":
+            item = {"LockID": {"S": f"{estate.bucket.name}/{key}"}, "Info": {"S": info}}
+            estate.account.client("dynamodb").put_item(TableName=estate.bucket.table, Item=item)
+        else:
+            estate.account.client("s3").put_object(Bucket=estate.bucket.name, Key=f"{key}.tflock", Body=info.encode())
+        return original(*arguments, **more)
+
+    monkeypatch.setattr(where, name, meanwhile)
+
+    assert "theirs" in estate.refusal(lambda: estate.apply(planned, locked=True, **locking))
+    assert estate.has(group)
+    assert len(estate.locks()) == 1  # only theirs
+
+
+def test_what_is_restored_meanwhile_is_not_removed(
+    estate: Estate, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = [estate.group(), estate.group()]
+    estate.both()
+    clock.forward(days=8)
+    planned, original = estate.plan(), removal._remove
+
+    def meanwhile(*arguments: Any) -> None:
+        estate.write_ledger({**estate.ledger(), "quarantined": {}})  # what restoring marks does
+        original(*arguments)
+
+    monkeypatch.setattr(removal, "_remove", meanwhile)
+
+    with pytest.raises(ModuleFailed, match="was written by another run") as failure:
+        estate.apply(planned)
+
+    assert set(results(failure.value.result).values()) == {"failed"}
+    assert [estate.has(each) for each in groups] == [True, True]
+
+
+def test_a_state_that_is_written_meanwhile_refuses(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lock is not ours."""
+    estate.group()
+    planned, original = estate.plan(), unmanaged._acting
+
+    def meanwhile(*arguments: Any, **more: Any) -> Any:
+        estate.bucket.put("new", ("aws_vpc", {"id": estate.vpc}))
+        return original(*arguments, **more)
+
+    monkeypatch.setattr(unmanaged, "_acting", meanwhile)
+
+    why = estate.refusal(lambda: estate.apply(planned))
+    assert "state new/terraform.tfstate was written just now, without being locked here" in why
+
+
+def test_a_lock_that_cannot_be_released_fails_and_says_what_was_done(estate: Estate) -> None:
+    group, planned = estate.group(), estate.plan()
+    weak = replace(estate, account=deny(estate.account, "dynamodb:DeleteItem"))
+
+    with pytest.raises(ModuleFailed, match="could not be released") as failure:
+        weak.apply(planned, locked=True)
+
+    assert results(failure.value.result) == {group: "quarantined"}
+    assert failure.value.result["changed"]
+    left = {f"{estate.bucket.name}/{key}" for key in ("network/terraform.tfstate", "other/terraform.tfstate")}
+    assert set(estate.locks()) == left
+    assert "gitops.aws.terraform_lock" in str(failure.value)
+
+
+# Time and arguments
+
+
+def test_what_there_was_no_time_for_stays(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance, planned, original = estate.instance(), estate.plan(), removal.carry_out
+
+    def late(acting: removal.Acting) -> None:
+        acting.deadline = time.monotonic() - 1
+        original(acting)
+
+    monkeypatch.setattr(removal, "carry_out", late)
+    found = estate.apply(planned)
+
+    assert results(found) == {instance: "blocked"}
+    assert reason(found, instance) == "the time was over before it was its turn"
+    assert estate.state_of(instance) == "running"
+    assert estate.ledger()["quarantined"] == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"timeout": 0}, "timeout: 0 is not allowed"),
+        ({"timeout": -1}, "timeout: -1 is not allowed"),
+        ({"locking": []}, "locking: it is empty"),
+    ],
+)
+@pytest.mark.parametrize("state", ["planned", "applied", "restored"])
+def test_what_makes_no_sense_is_refused_without_a_call(
+    estate: Estate, more: dict[str, Any], why: str, state: str
+) -> None:
+    given = estate.arguments(state=state, digest="0" * 64, confirm_account_id=ACCOUNT, **more)
+    before = len(estate.account.log())
+
+    assert why in estate.refusal(lambda: estate.account.run("unmanaged_resources", **given))
+    assert estate.account.all_calls_since(before) == []

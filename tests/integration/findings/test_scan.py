@@ -9,14 +9,17 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._findings import scan
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
+from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue, scan
 from local_aws.cli import put_user
 from tests.integration.findings.states import Bucket, managed
-from tests.integration.modules.harness import ACCOUNT, REGION, Account, ModuleFailed, unique
+from tests.integration.modules.harness import ACCOUNT, REGION, Account, ModuleFailed, run_module, unique
+from tests.integration.modules.states import interfere
 
 FINDINGS = ("foreign_terraform", "leaked_by_pipeline", "unmanaged")
 
@@ -46,7 +49,7 @@ def look(account: Account, bucket: Bucket, **more: Any) -> dict[str, Any]:
         "unmanaged_resources_info", **bucket.arguments(**{"breadth": False, "attribution_calls": 0, **more})
     )
     assert found["mutations"] == []
-    assert not found["changed"]
+    assert not found.get("changed")
     return found
 
 
@@ -106,6 +109,14 @@ def test_explain_is_of_one_resource_whatever_it_is(account: Account, bucket: Buc
         assert [each["arn"] for each in look(account, bucket, types=["aws_vpc"], explain=name)["resources"]] == [
             vpc["arn"]
         ]
+    gone = vpc_of(account)
+    account.client("ec2").delete_vpc(VpcId=gone["id"])
+    other = Bucket.open(account)
+    other.put("network", ("aws_vpc", {"id": vpc["id"]}), ("aws_vpc", gone))
+    for name in (gone["id"], "aws_vpc.r1"):
+        found = look(account, other, types=["aws_vpc"], explain=name)
+        assert (found["resources"], [each["id"] for each in found["ghosts"]]) == ([], [gone["id"]])
+    assert look(account, other, types=["aws_vpc"], explain=vpc["id"])["ghosts"] == []
     with pytest.raises(ModuleFailed, match="vpc-missing is no resource that was found in eu-central-1"):
         look(account, bucket, types=["aws_vpc"], explain="vpc-missing")
 
@@ -135,6 +146,84 @@ def test_bucket_of_a_trail_is_never_a_finding(account: Account, bucket: Bucket) 
     account.client("cloudtrail").create_trail(Name=unique("trail"), S3BucketName=name)
 
     assert one(look(account, bucket, types=["aws_s3_bucket"]), name)["verdict"] == "protected"
+
+
+def new_key(account: Account) -> tuple[str, str]:
+    """Id and ARN of a key."""
+    made = account.client("kms").create_key()["KeyMetadata"]
+    return made["KeyId"], made["Arn"]
+
+
+def test_what_a_trail_needs_is_never_a_finding(account: Account, bucket: Bucket) -> None:
+    name = unique("trail")
+    account.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    account.client("logs").create_log_group(logGroupName=name)
+    trust = '{"Version": "2012-10-17", "Statement": []}'
+    role = account.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    key, key_arn = new_key(account)
+    types = ["aws_cloudwatch_log_group", "aws_iam_role", "aws_kms_key"]
+    before = look(account, bucket, types=types)
+    assert {one(before, each)["verdict"] for each in (name, key)} == {"unmanaged"}
+    account.client("cloudtrail").create_trail(
+        Name=name,
+        S3BucketName=name,
+        CloudWatchLogsLogGroupArn=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*",
+        CloudWatchLogsRoleArn=role,
+        KmsKeyId=key_arn,
+    )
+
+    found = look(account, bucket, types=types)
+
+    assert {each["type"]: each["verdict"] for each in found["resources"] if each["id"] in (name, key)} == {
+        "aws_cloudwatch_log_group": "protected",
+        "aws_iam_role": "protected",
+        "aws_kms_key": "protected",
+    }
+
+
+@pytest.mark.parametrize("by_alias", [False, True])
+def test_key_of_the_states_is_never_a_finding(account: Account, new_bucket: Bucket, by_alias: bool) -> None:
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)))
+    key, arn = new_key(account)
+    assert one(look(account, new_bucket, types=["aws_kms_key"]), key)["verdict"] == "unmanaged"
+    alias = f"alias/{unique('states')}"
+    account.client("kms").create_alias(AliasName=alias, TargetKeyId=key)
+    by = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": alias if by_alias else arn}
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": by}]}
+    account.client("s3").put_bucket_encryption(Bucket=new_bucket.name, ServerSideEncryptionConfiguration=rules)
+
+    assert one(look(account, new_bucket, types=["aws_kms_key"]), key)["verdict"] == "protected"
+
+
+@pytest.mark.parametrize("managed_by_name", [False, True])
+def test_what_names_a_key_by_its_alias_stands_on_the_key(
+    account: Account, new_bucket: Bucket, managed_by_name: bool
+) -> None:
+    """Also a queue that a state only mentions, of which nothing is read for its own sake."""
+    key, arn = new_key(account)
+    alias = f"alias/{unique('app')}"
+    account.client("kms").create_alias(AliasName=alias, TargetKeyId=key)
+    queue = account.client("sqs").create_queue(QueueName=unique("q"), Attributes={"KmsMasterKeyId": alias})["QueueUrl"]
+    mention = {"id": "x", "kms_master_key_id": alias} if managed_by_name else {"id": "x", "url": queue}
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)), ("aws_other", mention))
+
+    found = look(account, new_bucket, types=["aws_kms_key", "aws_sqs_queue"])
+
+    assert found["complete"]
+    assert one(found, key)["verdict"] == ("referenced" if managed_by_name else "unmanaged")
+    assert one(found, queue)["verdict"] == ("unmanaged" if managed_by_name else "referenced")
+    assert one(found, queue)["refs"] == [arn]
+
+
+def test_what_a_mentioned_resource_stands_on_must_be_known(account: Account, new_bucket: Bucket) -> None:
+    queue = account.client("sqs").create_queue(QueueName=unique("q"))["QueueUrl"]
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)), ("aws_other", {"id": "x", "url": queue}))
+    somebody = denied(account, "sqs:GetQueueAttributes", resource=f"*{queue.rpartition('/')[2]}")
+    assert look(account, new_bucket, types=["aws_sqs_queue"])["complete"]
+
+    found = look(somebody, new_bucket, types=["aws_sqs_queue"])
+
+    assert "stands on could not be read" in whys(found, "1 of aws_sqs_queue")[0]
 
 
 def test_scanner_is_never_a_finding(account: Account, bucket: Bucket) -> None:
@@ -299,6 +388,77 @@ def test_state_that_was_only_moved_has_not_vanished(account: Account, new_bucket
     assert look(account, new_bucket, types=["aws_vpc"])["complete"]
 
 
+def test_copy_of_a_state_is_not_in_its_place(account: Account, new_bucket: Bucket) -> None:
+    """Both have one lineage; the copy was there in the last scan, too."""
+    lineage = "lineage-network/terraform.tfstate"
+    new_bucket.put("copy", ("aws_vpc", vpc_of(account)), lineage=lineage, serial=9)
+    before = last_scan(serial=3)
+    before["states"]["copy/terraform.tfstate"] = {"lineage": lineage, "serial": 9, "managed": 1}
+    write_ledger(new_bucket, last_scan=before)
+
+    assert "it is gone or another one" in whys(look(account, new_bucket, types=["aws_vpc"]), "state network")[0]
+
+
+def test_old_copy_of_a_state_is_no_older_version_of_it(account: Account, new_bucket: Bucket) -> None:
+    lineage = "lineage-network/terraform.tfstate"
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)), serial=20)
+    new_bucket.put("old/copy", ("aws_vpc", vpc_of(account)), lineage=lineage, serial=3)
+    before = last_scan(serial=20)
+    before["states"]["old/copy"] = {"lineage": lineage, "serial": 3, "managed": 1}
+    write_ledger(new_bucket, last_scan=before)
+
+    assert look(account, new_bucket, types=["aws_vpc"])["complete"]
+
+
+def test_what_terraform_leaves_as_a_backup_is_no_state(account: Account, new_bucket: Bucket) -> None:
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)))
+    new_bucket.put("network/terraform.tfstate.backup", ("aws_vpc", vpc_of(account)))
+
+    found = look(account, new_bucket, types=["aws_vpc"])
+
+    assert [each["key"] for each in found["states"]] == ["network/terraform.tfstate"]
+
+
+def test_states_beside_the_ledger_are_read(account: Account, new_bucket: Bucket) -> None:
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)))
+    new_bucket.put("network/more", ("aws_vpc", vpc_of(account)))
+    new_bucket.put("gitops-drift/no/state", ("aws_vpc", vpc_of(account)))
+    s3 = account.client("s3")
+    content = {"version": 1, "first_seen": {}, "quarantined": {}, "last_scan": None}
+    s3.put_object(Bucket=new_bucket.name, Key="network/ledger", Body=json.dumps(content).encode())
+
+    found = look(account, new_bucket, types=["aws_vpc"], ledger_key="network/ledger")
+
+    assert found["complete"]
+    assert {each["key"] for each in found["states"]} == {"network/terraform.tfstate", "network/more"}
+    assert found["api_calls"]["s3:GetObject"] == 3
+
+
+def test_empty_state_is_a_problem_and_a_folder_is_none(account: Account, new_bucket: Bucket) -> None:
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)))
+    s3 = account.client("s3")
+    s3.put_object(Bucket=new_bucket.name, Key="folder/", Body=b"")
+    assert look(account, new_bucket, types=["aws_vpc"])["complete"]
+    s3.put_object(Bucket=new_bucket.name, Key="empty.tfstate", Body=b"")
+
+    found = look(account, new_bucket, types=["aws_vpc"])
+
+    assert [(each["what"], each["why"]) for each in found["problems"]] == [("state empty.tfstate", "it is empty")]
+
+
+def test_state_that_goes_away_while_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, account: Account, new_bucket: Bucket
+) -> None:
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)))
+    key = new_bucket.put("gone", ("aws_vpc", vpc_of(account)))
+    s3 = account.client("s3")
+    interfere(monkeypatch, "GetObject", key, lambda _content: s3.delete_object(Bucket=new_bucket.name, Key=key))
+
+    found = look(account, new_bucket, types=["aws_vpc"])
+
+    assert whys(found, f"state {key}") == ["it went away while this was reading"]
+
+
 def test_state_that_went_back(account: Account, new_bucket: Bucket) -> None:
     new_bucket.put("network", ("aws_vpc", vpc_of(account)))
     write_ledger(new_bucket, last_scan=last_scan(serial=2))
@@ -358,7 +518,82 @@ def test_locks_that_cannot_be_read(account: Account, bucket: Bucket) -> None:
 def test_trails_that_cannot_be_read(account: Account, bucket: Bucket) -> None:
     found = look(denied(account, "cloudtrail:DescribeTrails"), bucket, types=["aws_vpc"])
 
-    assert "their buckets are not known" in whys(found, "CloudTrail's trails")[0]
+    assert "what they need is not known" in whys(found, "CloudTrail's trails")[0]
+
+
+def test_encryption_of_the_states_that_cannot_be_read(account: Account, bucket: Bucket) -> None:
+    found = look(denied(account, "s3:GetEncryptionConfiguration"), bucket, types=["aws_vpc"])
+
+    assert "the key of the states is not known" in whys(found, f"encryption of {bucket.name}")[0]
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, operation: str, code: str, after: int = 0) -> None:
+    """Has AWS refuse an operation with this code, but for the first few calls."""
+    original, calls = Aws.client, []
+
+    def refuse(**_event: Any) -> Any:
+        calls.append(operation)
+        if len(calls) <= after:
+            return None
+        return SimpleNamespace(status_code=400), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
+
+    def client(self: Aws, service: str) -> Any:
+        made = original(self, service)
+        name = made.meta.service_model.service_id.hyphenize()
+        made.meta.events.register_first(f"before-call.{name}.{operation}", refuse, unique_id=operation)
+        return made
+
+    monkeypatch.setattr(Aws, "client", client)
+    monkeypatch.setattr(Account, "calls_since", lambda _self, _before, _number: [])
+
+
+def looked(account: Account, bucket: Bucket, **more: Any) -> dict[str, Any]:
+    """A scan whose calls do not all reach AWS, so that there is nothing to count."""
+    given: dict[str, Any] = {
+        "region": REGION,
+        "endpoint_url": account.endpoint_url,
+        "access_key": account.caller["AccessKeyId"],
+    }
+    given |= {"secret_key": account.caller["SecretAccessKey"], "breadth": False, "attribution_calls": 0}
+    return run_module("unmanaged_resources_info", {**given, **bucket.arguments(**more)})
+
+
+def test_throttled_list(monkeypatch: pytest.MonkeyPatch, account: Account, bucket: Bucket) -> None:
+    answering(monkeypatch, "ListQueues", "RequestThrottled")
+
+    found = looked(account, bucket, types=["aws_sqs_queue"])
+
+    assert "listing is throttled" in whys(found, "aws_sqs_queue in eu-central-1")[0]
+    assert [each["status"] for each in found["coverage"]] == ["throttled"]
+
+
+def test_service_that_is_not_there_is_no_problem(
+    monkeypatch: pytest.MonkeyPatch, account: Account, bucket: Bucket
+) -> None:
+    """But nothing that a state has of it is a ghost."""
+    answering(monkeypatch, "DescribeFileSystems", "OptInRequired")
+
+    found = looked(account, bucket, types=["aws_efs_file_system"])
+
+    assert found["complete"]
+    assert [each["status"] for each in found["coverage"]] == ["unsupported"]
+    assert found["ghosts"] == []
+
+
+def test_list_that_fails_on_a_later_page(monkeypatch: pytest.MonkeyPatch, account: Account, bucket: Bucket) -> None:
+    """What the first pages had is not judged: what explains it may be on those that are missing."""
+    prefix = unique("page")
+    users = [f"{prefix}-{number}" for number in range(3)]
+    for name in users:
+        account.client("sqs").create_queue(QueueName=name)
+    monkeypatch.setitem(catalogue.ALL["aws_sqs_queue"].list.parameters, "MaxResults", 1)
+    answering(monkeypatch, "ListQueues", "InternalError", after=1)
+
+    found = looked(account, bucket, types=["aws_sqs_queue"])
+
+    assert "listing is failed" in whys(found, "aws_sqs_queue in eu-central-1")[0]
+    assert [each["seen"] for each in found["coverage"]] == [1]
+    assert {each["verdict"] for each in found["resources"]} == {"incomplete"}
 
 
 def test_creators_that_cannot_be_read_are_a_note(account: Account, bucket: Bucket) -> None:
@@ -368,7 +603,26 @@ def test_creators_that_cannot_be_read_are_a_note(account: Account, bucket: Bucke
 
     assert found["complete"]
     assert one(found, queue)["creator"] is None
+    assert not one(found, queue)["creator_asked"]
     assert "LookupEvents is denied" in found["notes"][0]["why"]
+
+
+def test_nobody_knows_and_nobody_has_asked_are_told_apart(account: Account, new_bucket: Bucket) -> None:
+    new_bucket.put("network", ("aws_vpc", vpc_of(account)))
+    sqs = account.client("sqs")
+    queues = [sqs.create_queue(QueueName=unique("asked"))["QueueUrl"] for _number in range(2)]
+
+    def asked(**more: Any) -> list[tuple[bool, bool]]:
+        found = look(account, new_bucket, types=["aws_sqs_queue"], **more)
+        seen = [each for each in found["resources"] if each["id"] in queues]
+        return sorted((each["creator"] is not None, each["creator_asked"]) for each in seen)
+
+    assert asked() == [(False, False), (False, False)]
+    assert asked(attribution_calls=100) == [(True, True), (True, True)]
+    # Explaining one asks for that one.
+    before = len(account.log())
+    assert asked(attribution_calls=100, explain=queues[0]) == [(True, True)]
+    assert sum("LookupEvents" in call["action"] for call in account.log()[before:]) == 1
 
 
 # What is refused before any call
@@ -386,6 +640,7 @@ def test_another_account_than_expected(account: Account, bucket: Bucket) -> None
     [
         ({"types": ["aws_instanse"]}, "types: aws_instanse is no type that is known"),
         ({"scope": {}}, "scope: it claims nothing"),
+        ({"scope": {"account": True, "name_prefix": "x"}}, "scope: account is everything in it"),
         ({"regions": []}, "regions: \\[\\] means none"),
         ({"min_age_hours": -1}, "min_age_hours: -1.0 is not allowed"),
         ({"ledger_key": "ledger.json"}, "ledger_key: ledger.json has no folder"),

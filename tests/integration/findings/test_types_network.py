@@ -159,7 +159,12 @@ class Planted:
         )["ImageId"]
         ids["aws_launch_template"] = ec2.create_launch_template(
             LaunchTemplateName=unique("template"),
-            LaunchTemplateData={"ImageId": AMI, "SecurityGroupIds": [ids["aws_security_group"]]},
+            LaunchTemplateData={
+                "ImageId": AMI,
+                "KeyName": ids["aws_key_pair"],
+                "IamInstanceProfile": {"Name": "a-profile"},
+                "SecurityGroupIds": [ids["aws_security_group"]],
+            },
         )["LaunchTemplate"]["LaunchTemplateId"]
 
     def _balancing(self) -> None:
@@ -244,6 +249,7 @@ def test_one_that_is_not_there_is_none(aws: Aws, found: dict[str, dict[str, Reso
 REFS = {
     "aws_instance": {
         *("aws_vpc", "aws_subnet", "aws_security_group", "aws_ebs_volume", "root_volume", "primary_interface"),
+        "aws_key_pair",
     },
     "aws_ebs_volume": set(),
     "aws_ami": {"aws_ebs_snapshot"},
@@ -276,13 +282,23 @@ def test_what_it_stands_on_and_what_stands_on_it(
 ) -> None:
     resource, ids = one(found, planted, name), planted.ids | planted.more
     refs = {part for text in resource.refs for part in text.split(",")}
-    assert refs - {"local", "arn:aws:s3:::flow-logs"} == {ids[each] for each in REFS.get(name, ())}
+    assert refs - {"local", "arn:aws:s3:::flow-logs", AMI} == {ids[each] for each in REFS.get(name, ())}
     users = {text for each in TYPES[name].used_by for text in expressions.texts(each, resource.element)}
     if name == "aws_eip":  # the interface of the NAT gateway
         assert len(users) == 1
         assert found["aws_network_interface"][users.pop()].element["RequesterManaged"]
     else:
         assert users == {ids[each] for each in USED_BY.get(name, ())}
+
+
+def test_what_a_launch_template_names(aws: Aws, planted: Planted) -> None:
+    kind, identity = TYPES["aws_launch_template"], planted.ids["aws_launch_template"]
+    resource = Resource(kind, identity, identity, REGION, {})
+    assert resource.needs_more
+    Inventory(aws, whoami(aws), [REGION]).complete(resource)
+
+    assert not resource.needs_more
+    assert set(resource.refs) == {AMI, "a-profile", planted.ids["aws_key_pair"], planted.ids["aws_security_group"]}
 
 
 def part_of(resource: Resource) -> dict[str, Any]:
@@ -365,9 +381,16 @@ def test_what_somebody_protects(aws: Aws, planted: Planted) -> None:
         )
 
 
+def words_of(aws: Aws, resource: Resource, stamp: str = "20261126040000", **more: Any) -> dict[str, Any]:
+    """What stands for {id} and so on while a plan with this stamp is carried out."""
+    inventory = Inventory(aws, whoami(aws), [REGION])
+    inventory.stamp = stamp
+    return inventory.words(resource, **more)
+
+
 def perform(aws: Aws, resource: Resource, calls: tuple[Call, ...], kept: dict[str, Any] | None = None) -> None:
     """Makes calls in their order, as a removal does."""
-    words = Inventory(aws, whoami(aws), [REGION]).words(resource, kept=kept or {})
+    words = words_of(aws, resource, kept=kept or {})
     for call in calls:
         elements: Any = [None]
         if call.each:
@@ -438,14 +461,18 @@ def test_a_group_shrinks_and_grows(
 
 
 def copied(aws: Aws, resource: Resource) -> None:
-    """Makes the copies, twice as after an interruption, and sees that they are complete."""
+    """Makes the copies, twice as after an interruption, and sees that they are complete.
+
+    Those of another plan do not count: what is on the disks may be another by then.
+    """
     kind = resource.type
     assert kind.copied
-    words = Inventory(aws, whoami(aws), [REGION]).words(resource)
+    words = words_of(aws, resource)
     assert not answer_to(aws, kind.service, kind.copied, words)
     for _attempt in range(2):
         perform(aws, resource, kind.copies)
     assert answer_to(aws, kind.service, kind.copied, words) is True
+    assert not answer_to(aws, kind.service, kind.copied, words_of(aws, resource, stamp="20270101000000"))
 
 
 def test_everything_goes_in_its_order(aws: Aws, planted: Planted) -> None:

@@ -38,6 +38,7 @@ from tests.integration.modules.harness import ACCOUNT, REGION, Account, unique
 from tests.integration.terraform.client import ROOT, SETTINGS, Terraform, environment
 
 KINDS = {kind.name: kind for file in (identity, messaging, security, serverless, storage) for kind in file.TYPES}
+STAMP = "20261126040000"
 TAGS = {"owner": "ada"}
 LIST = [{"Key": "owner", "Value": "ada"}]
 EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
@@ -147,7 +148,9 @@ class World:
 @pytest.fixture(scope="module")
 def world(account: Account) -> World:
     caller = Caller(ACCOUNT, "aws", "arn:aws:iam::123456789012:user/scanner")
-    return World(account, Inventory(Connection(account), caller, [REGION]))
+    inventory = Inventory(Connection(account), caller, [REGION])
+    inventory.stamp = STAMP
+    return World(account, inventory)
 
 
 # One of each: who makes it, and its id and ARN as Terraform and AWS have them.
@@ -448,7 +451,57 @@ def test_a_database_that_is_stopped_is_removed_with_a_snapshot(world: World) -> 
     world.quarantine(found)
     world.remove(found)
     snapshots = world.account.client("rds").describe_db_snapshots(DBInstanceIdentifier=name)["DBSnapshots"]
-    assert [each["DBSnapshotIdentifier"].lower() for each in snapshots] == [f"{name}-{made}".lower()]
+    assert [each["DBSnapshotIdentifier"].lower() for each in snapshots] == [f"{name}-{made}-{STAMP}".lower()]
+
+
+def test_a_copy_of_an_earlier_plan_is_not_that_of_this_one(world: World) -> None:
+    name, _arn = table(world.account, unique("table"))
+    found, how = world.one("aws_dynamodb_table", name), KINDS["aws_dynamodb_table"]
+    assert how.copied
+    world.make(found, how.copies, {})
+    assert world.make(found, (how.copied,), {}) == [True]
+    later = Inventory(Connection(world.account), world.inventory.caller, [REGION])
+    later.stamp = "20270101000000"
+
+    assert perform(later, found, how.copied, {}) == [False]
+
+
+@pytest.mark.parametrize(
+    ("operation", "more"),
+    [
+        ("upload_ssh_public_key", {"SSHPublicKeyBody": "ssh-ed25519 AAAA"}),
+        ("upload_signing_certificate", {"CertificateBody": "-----BEGIN CERTIFICATE-----"}),
+        ("create_service_specific_credential", {"ServiceName": "codecommit.amazonaws.com"}),
+    ],
+)
+def test_a_user_with_credentials_that_quarantine_leaves_is_guarded(
+    operation: str, more: dict[str, str], world: World
+) -> None:
+    name, iam = unique("user"), world.account.client("iam")
+    iam.create_user(UserName=name)
+    assert not world.reason("aws_iam_user", "guarded", world.one("aws_iam_user", name).element)
+    getattr(iam, operation)(UserName=name, **more)
+
+    reason = world.reason("aws_iam_user", "guarded", world.one("aws_iam_user", name).element)
+    assert reason == "it has SSH keys, certificates or service credentials"
+    with pytest.raises(ClientError, match="DeleteConflict"):
+        iam.delete_user(UserName=name)
+
+
+def test_what_a_bucket_and_a_queue_are_encrypted_with(world: World) -> None:
+    name, _arn = bucket(world.account, unique("bucket"))
+    key_id, key_arn = key(world.account, "")
+    alias = f"alias/{unique('app')}"
+    world.account.client("kms").create_alias(AliasName=alias, TargetKeyId=key_id)
+    by = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key_arn}
+    world.account.client("s3").put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": by}]},
+    )
+
+    assert world.one("aws_s3_bucket", name).refs == (key_arn,)
+    arn = f"arn:aws:kms:{REGION}:{ACCOUNT}:{alias}"
+    assert world.one("aws_kms_key", key_id).names == (key_id, alias, arn)
 
 
 def test_a_bucket_is_never_emptied(world: World) -> None:

@@ -226,10 +226,11 @@ def interfere(monkeypatch: pytest.MonkeyPatch, operation: str, text: str, act: B
     original = Aws._before_call
 
     def call(self: Aws, model: Any, **arguments: Any) -> None:
-        body = arguments["params"]["body"]
-        content = bytes(body.getvalue() if hasattr(body, "getvalue") else body)
-        if model.name == operation and text in arguments["params"]["url"] + content.decode():
-            act(content)
+        if model.name == operation:
+            body = arguments["params"]["body"]
+            content = bytes(body.getvalue() if hasattr(body, "getvalue") else body)
+            if text in arguments["params"]["url"] + content.decode():
+                act(content)
         original(self, model, **arguments)
 
     monkeypatch.setattr(Aws, "_before_call", call)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import pytest
 from tests.integration.modules.harness import Account, ModuleFailed, World, unique
 
 
-def given(world: World, tmp_path: Path, key: str, digest: str = "1" * 64) -> dict[str, Any]:
+def given(world: World, tmp_path: Path, key: str, content: bytes = b"one") -> dict[str, Any]:
     """Arguments as the action plugin gives them."""
-    (tmp_path / "source.zip").write_bytes(digest.encode())
+    (tmp_path / "source.zip").write_bytes(content)
     src = str(tmp_path / "source.zip")
-    return {"bucket": world.bucket, "key": key, "kms_key_id": world.key, "settings": {}, "src": src, "digest": digest}
+    return {"bucket": world.bucket, "key": key, "kms_key_id": world.key, "settings": {}, "src": src}
 
 
 def test_it_is_written_once(account: Account, world: World, tmp_path: Path) -> None:
@@ -32,10 +33,11 @@ def test_it_is_written_once(account: Account, world: World, tmp_path: Path) -> N
     assert written["changed"]
     assert written["mutations"] == ["s3:PutObject"]
     assert not again["changed"]
-    assert again["api_calls"] == {"s3:HeadObject": 1}
+    assert again["api_calls"] == {"s3:GetObject": 1}
     assert again["diff"] == []
     found = account.client("s3").get_object(Bucket=world.bucket, Key=key)
-    assert found["Body"].read() == b"1" * 64
+    assert found["Body"].read() == b"one"
+    assert written["digest"] == sha256(b"one").hexdigest()
     assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", world.key)
 
 
@@ -43,11 +45,30 @@ def test_another_content_takes_its_place(account: Account, world: World, tmp_pat
     key = unique("source")
     account.run("drift_source", **given(world, tmp_path, key))
 
-    changed = account.run("drift_source", **given(world, tmp_path, key, "2" * 64))
+    changed = account.run("drift_source", **given(world, tmp_path, key, b"two"))
 
-    assert changed["diff"][0]["before"] == {"sha256": "1" * 64}
-    assert changed["diff"][0]["after"] == {"sha256": "2" * 64}
-    assert account.client("s3").get_object(Bucket=world.bucket, Key=key)["Body"].read() == b"2" * 64
+    assert changed["diff"][0]["before"] == {"sha256": sha256(b"one").hexdigest()}
+    assert changed["diff"][0]["after"] == {"sha256": sha256(b"two").hexdigest()}
+    assert account.client("s3").get_object(Bucket=world.bucket, Key=key)["Body"].read() == b"two"
+
+
+def test_what_somebody_else_has_written_in_its_place_is_undone(account: Account, world: World, tmp_path: Path) -> None:
+    key, s3 = unique("source"), account.client("s3")
+    account.run("drift_source", **given(world, tmp_path, key))
+    # With all that can be seen of the object without reading it.
+    seen = s3.head_object(Bucket=world.bucket, Key=key)
+    s3.put_object(
+        Bucket=world.bucket,
+        Key=key,
+        Body=b"two",
+        Metadata=seen["Metadata"],
+        ContentType=seen["ContentType"],
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=world.key,
+    )
+
+    assert account.run("drift_source", **given(world, tmp_path, key))["changed"]
+    assert s3.get_object(Bucket=world.bucket, Key=key)["Body"].read() == b"one"
 
 
 def test_where_there_is_no_bucket_yet_check_mode_says_what_would_be(

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import COPY_TAG, Call, Quarantine, Type
 
-_COPY_TAGS = [{"Key": COPY_TAG, "Value": "{id}"}, {"Key": "Name", "Value": "copy of {id}, which no state had"}]
+# With the plan's stamp: a copy that an earlier plan made, of what the disks had then, is another one.
+_COPY = "copy of {id} {stamp}"
+_COPY_TAGS = [{"Key": COPY_TAG, "Value": "{id}"}, {"Key": "Name", "Value": _COPY}]
 
 INSTANCE = Type(
     name="aws_instance",
@@ -46,6 +48,8 @@ INSTANCE = Type(
         "NetworkInterfaces[].Groups[].GroupId",
         "BlockDeviceMappings[].Ebs.VolumeId",
         "IamInstanceProfile.Arn",
+        "ImageId",
+        "KeyName",
     ),
     rank=10,
     quarantine=Quarantine(
@@ -61,21 +65,22 @@ INSTANCE = Type(
             "create_image",
             {
                 "InstanceId": "{id}",
-                "Name": "copy of {id}",
+                "Name": _COPY,
                 "NoReboot": True,
                 "TagSpecifications": [{"ResourceType": kind, "Tags": _COPY_TAGS} for kind in ("image", "snapshot")],
             },
-            # An earlier attempt has made it: ids of instances are never used again.
+            # An earlier attempt to carry out this plan has made it.
             missing=("InvalidAMIName.Duplicate",),
         ),
     ),
     copied=Call(
         "describe_images",
-        {"Owners": ["self"], "Filters": [{"Name": "name", "Values": ["copy of {id}"]}]},
+        {"Owners": ["self"], "Filters": [{"Name": "name", "Values": [_COPY]}]},
         "Images[0].State == 'available'",
     ),
     remove=(Call("terminate_instances", {"InstanceIds": ["{id}"]}),),
-    recover="Launch an instance from the image whose name is `copy of` and its id. The new one has another address.",
+    recover="Launch an instance from the image whose name begins with `copy of` and its id, the latest one. The new "
+    "one has another address.",
 )
 
 VOLUME = Type(
@@ -105,11 +110,14 @@ VOLUME = Type(
     ),
     copied=Call(
         "describe_snapshots",
-        {"OwnerIds": ["self"], "Filters": [{"Name": f"tag:{COPY_TAG}", "Values": ["{id}"]}]},
+        {
+            "OwnerIds": ["self"],
+            "Filters": [{"Name": f"tag:{tag['Key']}", "Values": [tag["Value"]]} for tag in _COPY_TAGS],
+        },
         "Snapshots[?State=='completed'] | length(@) > `0`",
     ),
     remove=(Call("delete_volume", {"VolumeId": "{id}"}),),
-    recover=f"Create a volume from the snapshot whose tag {COPY_TAG} is its id.",
+    recover=f"Create a volume from the latest snapshot whose tag {COPY_TAG} is its id.",
 )
 
 SNAPSHOT = Type(
@@ -165,6 +173,9 @@ KEY_PAIR = Type(
     recover="Import its public key again, by whoever has it. Instances that have the key keep it.",
 )
 
+# The versions that are used where none is named. One that a group names by its number is not looked at.
+_VERSION = "versions[].LaunchTemplateData"
+
 LAUNCH_TEMPLATE = Type(
     name="aws_launch_template",
     service="ec2",
@@ -180,7 +191,28 @@ LAUNCH_TEMPLATE = Type(
     title="LaunchTemplateName",
     created="CreateTime",
     tags="Tags",
+    more={
+        "versions": Call(
+            "describe_launch_template_versions",
+            {"LaunchTemplateId": "{id}", "Versions": ["$Default", "$Latest"]},
+            "LaunchTemplateVersions[]",
+        ),
+    },
     service_managed={"an AWS service runs it": "Operator.Managed"},
+    refs=(
+        f"{_VERSION}.ImageId",
+        f"{_VERSION}.KeyName",
+        f"{_VERSION}.IamInstanceProfile.[Arn, Name][]",
+        f"{_VERSION}.SecurityGroupIds[]",
+        f"{_VERSION}.NetworkInterfaces[].[SubnetId, NetworkInterfaceId, Groups][][]",
+        f"{_VERSION}.BlockDeviceMappings[].Ebs.[SnapshotId, KmsKeyId][]",
+    ),
+    named_by=(
+        "launch_template_name",
+        "launch_template.name",
+        "launch_template_specification.name",
+        "launch_template_specification.launch_template_name",
+    ),
     rank=20,
     remove=(Call("delete_launch_template", {"LaunchTemplateId": "{id}"}),),
     recover="Write it again; its versions are lost.",
@@ -212,6 +244,7 @@ GROUP = Type(
         "MixedInstancesPolicy.LaunchTemplate.Overrides[].LaunchTemplateSpecification.LaunchTemplateId",
         "Instances[].LaunchTemplate.LaunchTemplateId",
     ),
+    named_by=("auto_scaling_group_name", "autoscaling_group_name", "autoscaling_groups"),
     rank=10,
     # Stopped instances would be replaced, and a group that may not terminate would not shrink: it shrinks first, and
     # may then launch nothing. What its instances had on their disks does not come back; it is in no group's promise.

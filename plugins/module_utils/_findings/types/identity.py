@@ -40,13 +40,22 @@ def _policies_of(kind: str) -> dict[str, Call]:
     }
 
 
+_DENIES_ALL = "ends_with(@, ':aws:policy/AWSDenyAll')"
+
+
 def _without_policies(kind: str) -> tuple[Call, ...]:
-    """The calls that take off all policies."""
+    """The calls that take off all policies but what denies everything."""
     name: dict[str, Any] = {f"{kind.title()}Name": "{id}"}
     return (
-        Call(f"detach_{kind}_policy", {**name, "PolicyArn": "{each}"}, each="element.attached"),
+        Call(f"detach_{kind}_policy", {**name, "PolicyArn": "{each}"}, each=f"element.attached[?!{_DENIES_ALL}]"),
         Call(f"delete_{kind}_policy", {**name, "PolicyName": "{each}"}, each="element.inline"),
     )
+
+
+def _undenied(kind: str) -> Call:
+    """The call that takes off what denies everything, right before the end: what fails before leaves it harmless."""
+    name: dict[str, Any] = {f"{kind.title()}Name": "{id}"}
+    return Call(f"detach_{kind}_policy", {**name, "PolicyArn": "{each}"}, each=f"element.attached[?{_DENIES_ALL}]")
 
 
 _ROLE = Type(
@@ -86,10 +95,10 @@ _ROLE = Type(
         words="denied everything",
         do=(Call("attach_role_policy", {"RoleName": "{id}", "PolicyArn": _DENY_ALL}),),
         undo=(Call("detach_role_policy", {"RoleName": "{id}", "PolicyArn": _DENY_ALL}),),
-        done="attached[?ends_with(@, ':aws:policy/AWSDenyAll')]",
+        done=f"attached[?{_DENIES_ALL}]",
     ),
     # One that is in an instance profile stays: AWS refuses, and the profile refers to it.
-    remove=(*_without_policies("role"), Call("delete_role", {"RoleName": "{id}"})),
+    remove=(*_without_policies("role"), _undenied("role"), Call("delete_role", {"RoleName": "{id}"})),
     recover=f"{_LOST} Policies that name it must name the new one: they hold its id.",
 )
 
@@ -110,7 +119,16 @@ _USER = Type(
         "keys": Call("list_access_keys", {"UserName": "{id}"}, "AccessKeyMetadata[]"),
         "mfa": Call("list_mfa_devices", {"UserName": "{id}"}, "MFADevices[].SerialNumber"),
         "password": Call("get_login_profile", {"UserName": "{id}"}, "LoginProfile", missing=("NoSuchEntity",)),
+        "ssh_keys": Call("list_ssh_public_keys", {"UserName": "{id}"}, "SSHPublicKeys[].SSHPublicKeyId"),
+        "certificates": Call("list_signing_certificates", {"UserName": "{id}"}, "Certificates[].CertificateId"),
+        "service_credentials": Call(
+            "list_service_specific_credentials",
+            {"UserName": "{id}"},
+            "ServiceSpecificCredentials[].ServiceSpecificCredentialId",
+        ),
     },
+    # Quarantine leaves them as they are, and AWS refuses to delete a user who has any.
+    guarded={"it has SSH keys, certificates or service credentials": "ssh_keys || certificates || service_credentials"},
     refs=("attached", _BOUNDARY, "groups[].Arn"),
     named_by=("user", "users"),
     rank=90,
@@ -134,7 +152,7 @@ _USER = Type(
             ),
             Call("detach_user_policy", {"UserName": "{id}", "PolicyArn": _DENY_ALL}),
         ),
-        done="attached[?ends_with(@, ':aws:policy/AWSDenyAll')]",
+        done=f"attached[?{_DENIES_ALL}]",
     ),
     remove=(
         Call("delete_access_key", {"UserName": "{id}", "AccessKeyId": "{each}"}, each="element.keys[].AccessKeyId"),
@@ -144,6 +162,7 @@ _USER = Type(
         Call("deactivate_mfa_device", {"UserName": "{id}", "SerialNumber": "{each}"}, each="element.mfa"),
         # A hardware device has no ARN, and is its owner's.
         Call("delete_virtual_mfa_device", {"SerialNumber": "{each}"}, each="element.mfa[?contains(@, ':mfa/')]"),
+        _undenied("user"),
         Call("delete_user", {"UserName": "{id}"}),
     ),
     recover=f"{_LOST} Its access keys, password and MFA devices are lost.",
@@ -167,7 +186,7 @@ _GROUP = Type(
     used_by=("members",),
     named_by=("group", "group_name", "groups"),
     rank=91,
-    remove=(*_without_policies("group"), Call("delete_group", {"GroupName": "{id}"})),
+    remove=(*_without_policies("group"), _undenied("group"), Call("delete_group", {"GroupName": "{id}"})),
     recover=_LOST,
 )
 
@@ -209,7 +228,7 @@ _PROFILE = Type(
     created="CreateDate",
     more={"tags": Call("list_instance_profile_tags", {"InstanceProfileName": "{id}"}, "Tags")},
     refs=("Roles[].Arn",),
-    named_by=("iam_instance_profile", "instance_profile_name"),
+    named_by=("iam_instance_profile", "iam_instance_profile.name", "instance_profile", "instance_profile_name"),
     rank=92,
     remove=(
         Call(

@@ -26,12 +26,23 @@ _KEY = Type(
     more={
         "metadata": Call("describe_key", {"KeyId": "{id}"}, "KeyMetadata"),
         "tags": Call("list_resource_tags", {"KeyId": "{id}"}, "Tags"),
+        "aliases": Call("list_aliases", {"KeyId": "{id}"}, "Aliases[].[AliasName, AliasArn][]"),
     },
     gone="metadata.DeletionDate",
     aws_default={"AWS manages it, for one of its services": "metadata.KeyManager == 'AWS'"},
     # Of what was listed, only the further read shows it.
     service_managed={"KMS deletes it already": "metadata.DeletionDate"},
-    named_by=("kms_key_id", "kms_master_key_id", "key_id", "target_key_id"),
+    named_by=(
+        "key_id",
+        "kms_key",
+        "kms_key_alias",
+        "kms_key_arn",
+        "kms_key_id",
+        "kms_master_key_id",
+        "sse_kms_key_id",
+        "target_key_id",
+    ),
+    other_names="aliases",
     rank=95,
     quarantine=Quarantine(
         words="disabled",
@@ -61,6 +72,7 @@ _SECRET = Type(
         "!contains(ARN, join('', [':secretsmanager:', PrimaryRegion, ':']))",
     },
     refs=("KmsKeyId", "RotationLambdaARN"),
+    named_by=("secret_id",),
     rank=35,
     remove=(Call("delete_secret", {"SecretId": "{id}", "RecoveryWindowInDays": 30}),),
     recover="For 30 days: restore_secret. After that it does not come back.",

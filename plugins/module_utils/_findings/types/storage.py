@@ -33,8 +33,15 @@ _BUCKET = Type(
             "ObjectLockConfiguration",
             missing=("ObjectLockConfigurationNotFoundError",),
         ),
+        "encryption": Call(
+            "get_bucket_encryption",
+            {"Bucket": "{id}"},
+            "ServerSideEncryptionConfiguration",
+            missing=("ServerSideEncryptionConfigurationNotFoundError",),
+        ),
     },
     guarded={"it has object lock": "lock.ObjectLockEnabled"},
+    refs=("encryption.Rules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID",),
     named_by=("bucket", "bucket_name", "location", "s3_bucket", "s3_bucket_name", "target_bucket"),
     rank=35,
     remove=(Call("delete_bucket", {"Bucket": "{id}"}),),  # AWS refuses one that is not empty, and we empty none
@@ -65,15 +72,15 @@ _TABLE = Type(
     refs=("table.SSEDescription.KMSMasterKeyArn",),
     named_by=("dynamodb_table", "table_name"),
     rank=35,
-    copies=(Call("create_backup", {"TableName": "{id}", "BackupName": "before-removal"}),),
+    copies=(Call("create_backup", {"TableName": "{id}", "BackupName": "before-removal-{stamp}"}),),
     copied=Call(
         "list_backups",
         {"TableName": "{id}"},
-        "length(BackupSummaries[?BackupName == 'before-removal' && BackupStatus == 'AVAILABLE']) > `0`",
+        "length(BackupSummaries[?BackupName == 'before-removal-{stamp}' && BackupStatus == 'AVAILABLE']) > `0`",
     ),
     remove=(Call("delete_table", {"TableName": "{id}"}),),
-    recover="Restore its backup before-removal (restore_table_from_backup). Tags, policies, scaling and time to "
-    "live are lost.",
+    recover="Restore its latest backup before-removal-* (restore_table_from_backup). Tags, policies, scaling and time "
+    "to live are lost.",
 )
 
 _DATABASE = Type(
@@ -125,12 +132,14 @@ _DATABASE = Type(
             {
                 "DBInstanceIdentifier": "{name}",
                 "SkipFinalSnapshot": False,
-                "FinalDBSnapshotIdentifier": "{name}-{id}",
+                "FinalDBSnapshotIdentifier": "{name}-{id}-{stamp}",
                 "DeleteAutomatedBackups": False,
             },
         ),
     ),
-    recover="Restore its final snapshot, named by its name and its resource id (restore_db_instance_from_db_snapshot).",
+    recover="Restore its final snapshot (restore_db_instance_from_db_snapshot), whose name begins with its name and "
+    "its resource id.",
+    named_by=("db_instance_identifier", "replicate_source_db", "source_db_instance_identifier"),
     import_id="DBInstanceIdentifier",
 )
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,8 +32,16 @@ def folders(tmp_path: Path) -> tuple[str, str]:
         "ours/plugins/modules/a.py": "1",
         "ours/plugins/modules/__pycache__/a.cpython-311.pyc": "x",
         "ours/plugins/modules/b.pyc": "x",
+        "ours/plugins/modules/.a.py.swp": "x",
+        "ours/plugins/modules/.#a.py": "x",
+        "ours/plugins/modules/keys.csv": "secret",
         "ours/roles/drift/tasks/main.yml": "[]",
+        "ours/roles/drift/files/requirements.txt": "a==1",
         "ours/playbooks/drift.yml": "[]",
+        "ours/playbooks/vars/roles.yml": "{}",
+        "ours/playbooks/vars/mine.yml": "secret: 1",
+        "ours/playbooks/your.yml": "secret: 1",
+        "ours/playbooks/ansible.cfg": "",
         "ours/tests/unit/test_a.py": "1",
         "ours/.git/config": "secret",
         "theirs/MANIFEST.json": "{}",
@@ -53,8 +63,9 @@ def test_what_is_packed(folders: tuple[str, str]) -> None:
             f"{OURS}/galaxy.yml",
             f"{OURS}/meta/runtime.yml",
             f"{OURS}/playbooks/drift.yml",
+            f"{OURS}/playbooks/vars/roles.yml",
             f"{OURS}/plugins/modules/a.py",
-            f"{OURS}/roles/drift/tasks/main.yml",
+            f"{OURS}/roles/drift/files/requirements.txt",
             f"{THEIRS}/MANIFEST.json",
             f"{THEIRS}/plugins/module_utils/core.py",
         ]
@@ -68,20 +79,24 @@ def test_the_same_is_packed_alike(folders: tuple[str, str]) -> None:
     again = source.contents(*folders, {"a": [2], "b": 1})
     backwards = dict(reversed(again.items()))
 
-    assert source.digest_of(files) == source.digest_of(backwards)
     assert source.packed(files) == source.packed(backwards)
 
 
+def test_what_is_packed_does_not_depend_on_how_a_machine_compresses(folders: tuple[str, str]) -> None:
+    with zipfile.ZipFile(io.BytesIO(source.packed(source.contents(*folders, {})))) as archive:
+        assert {one.compress_type for one in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
 @pytest.mark.parametrize("changed", ["settings", "content", "name"])
-def test_what_differs_has_another_digest(folders: tuple[str, str], changed: str) -> None:
-    before = source.digest_of(source.contents(*folders, {}))
+def test_what_differs_is_packed_otherwise(folders: tuple[str, str], changed: str) -> None:
+    before = source.packed(source.contents(*folders, {}))
     file = Path(folders[0]) / "plugins" / "modules" / "a.py"
     if changed == "content":
         file.write_text("2", encoding="utf-8")
     if changed == "name":
         file.rename(file.with_name("c.py"))
 
-    after = source.digest_of(source.contents(*folders, {"a": 1} if changed == "settings" else {}))
+    after = source.packed(source.contents(*folders, {"a": 1} if changed == "settings" else {}))
     assert before != after
 
 
@@ -92,13 +107,27 @@ def test_the_zip_can_be_unpacked(folders: tuple[str, str]) -> None:
 
 
 def test_it_is_run_as_a_task() -> None:
-    assert source.problems({"src": "/x", "digest": "y"}) == []
-    (found,) = source.problems({"src": None, "digest": None})
+    assert source.problems({"src": "/x"}) == []
+    (found,) = source.problems({"src": None})
     assert found.startswith("src: it is missing; the action plugin of the same name gives it")
 
 
-def test_what_is_packed_is_enough_to_run_the_playbook(tmp_path: Path) -> None:
+def test_the_playbook_finds_all_files_that_it_names() -> None:
     files = source.contents(folder_of("gitops.aws"), folder_of("amazon.aws"), {})
+    playbooks = {path: text.decode() for path, text in files.items() if path.startswith(f"{OURS}/playbooks/")}
+    named = {name for text in playbooks.values() for name in re.findall(r": ((?:tasks|vars)/\w+\.yml)", text)}
+
+    assert named - {"tasks/check_estate.yml"} >= {"tasks/scan_findings.yml", "vars/roles.yml"}
+    # What is the user's input is checked on the controller only.
+    assert sorted(f"{OURS}/playbooks/{name}" for name in named - {"tasks/check_estate.yml"}) == sorted(
+        path for path in playbooks if not path.endswith("/drift.yml")
+    )
+    assert f"{OURS}/roles/drift/files/requirements.txt" in files
+
+
+def test_what_is_packed_is_enough_to_run_the_playbook(tmp_path: Path) -> None:
+    told: dict[str, Any] = {"drift_told": {"foundation": {"drift": {}}}}
+    files = source.contents(folder_of("gitops.aws"), folder_of("amazon.aws"), told)
     for path, content in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
@@ -112,7 +141,7 @@ def test_what_is_packed_is_enough_to_run_the_playbook(tmp_path: Path) -> None:
             "-e",
             "drift_action=nonsense",
             "-e",
-            '{"drift_told": {"foundation": {"drift": {}}}}',
+            f"drift_settings_file={tmp_path / 'settings.json'}",
         ],
         env=environment,
         cwd=tmp_path,

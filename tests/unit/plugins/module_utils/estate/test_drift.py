@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import drift, names
 from tests.unit.plugins.module_utils.estate.conftest import ROOT
@@ -122,16 +127,83 @@ def test_the_builds_run_no_code_of_a_commit(foundation: Make, texts: dict[str, s
     for project in drift.drift_projects(foundation(drift=OWNING), texts):
         assert project["source"]["type"] == "CODEPIPELINE"
         assert "#include" not in project["source"]["buildspec"]
-        assert "ansible-playbook gitops.aws.drift -e @settings.json" in project["source"]["buildspec"]
+        assert "ansible-playbook gitops.aws.drift" in project["source"]["buildspec"]
         assert project["environment"]["image"] == "aws/codebuild/amazonlinux-x86_64-standard:5.0"
 
 
-def test_what_is_installed_is_what_is_tested(texts: dict[str, str]) -> None:
-    pinned = (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8").splitlines()
-    found = [word for word in texts["drift_python.sh"].split() if "==" in word]
+@pytest.mark.parametrize("step", ["scan", "act"])
+def test_nothing_that_the_settings_say_is_a_template(texts: dict[str, str], step: str) -> None:
+    """All that `-e` gives is one to Ansible, a file's texts, too."""
+    buildspec = yaml.safe_load(texts[step].replace("#include", "include"))
+    (command,) = [one for one in buildspec["phases"]["build"]["commands"] if one.startswith("ansible-playbook")]
+    given = re.findall(r'-e "?([^" ]+)', command)
 
-    assert [word.partition("==")[0] for word in found] == ["ansible-core", "boto3", "botocore", "jmespath"]
-    assert [word for word in found if not any(line.partition(" ;")[0] == word for line in pinned)] == []
+    assert [one for one in given if one.startswith("@")] == []
+    names_given = ["drift_settings_file", "drift_action", *(["digest", "plan_file"] if step == "act" else [])]
+    assert [one.partition("=")[0] for one in given] == [*names_given, "directory"]
+
+
+@pytest.mark.parametrize("digest", ["", "{{ lookup('pipe', 'touch made') }}", "ABC", "0123 x=y"])
+def test_a_digest_that_is_none_ends_it(texts: dict[str, str], digest: str) -> None:
+    commands = yaml.safe_load(texts["act"].replace("#include", "include"))["phases"]["build"]["commands"]
+    (check,) = [one for one in commands if one.startswith("case $PLAN_DIGEST")]
+
+    for given, code in ((digest, 1), ("0123456789abcdef" * 4, 0)):
+        run = subprocess.run(["sh", "-c", check], env={"PLAN_DIGEST": given}, check=False, capture_output=True)
+        assert run.returncode == code, given
+
+
+def requirements(file: str) -> dict[str, str]:
+    """The versions in a file of requirements that this Python is for, by name."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    found = [re.match(r"([\w-]+)==([^\s;]+)(?: ; (.*?))?(?: \\)?$", line) for line in lines]
+    return {one[1]: one[2] for one in found if one and ">= '3.12'" not in (one[3] or "")}
+
+
+def test_what_is_installed_is_what_is_tested() -> None:
+    installed, tested = requirements("roles/drift/files/requirements.txt"), requirements("requirements/dev.txt")
+
+    assert {"ansible-core", "boto3", "botocore", "jmespath", "pyyaml", "cryptography"} <= set(installed)
+    assert {name: version for name, version in installed.items() if tested.get(name) != version} == {}
+
+
+def test_what_is_installed_is_known_by_its_hashes() -> None:
+    text = (ROOT / "roles/drift/files/requirements.txt").read_text(encoding="utf-8")
+    for one in re.split(r"\n(?=\w)", text.partition("\nansible-core")[2]):
+        assert "--hash=sha256:" in one, one
+
+
+@pytest.mark.parametrize(
+    ("pip", "said"),
+    [("exit 1", "pip could not install Ansible with python3"), ("exit 0", "")],
+)
+def test_a_build_installs_what_is_locked_or_says_that_pip_failed(
+    texts: dict[str, str], tmp_path: Path, pip: str, said: str
+) -> None:
+    """A Python that makes environments with a pip which only notes how it is called."""
+    python = (
+        "#!/bin/sh\ncase $1 in -c) exit 0 ;; esac\n"
+        'if [ "$2" = venv ]; then mkdir -p "$3/bin" && cp "$0" "$3/bin/python"; exit; fi\n'
+        f'echo "$@" > {tmp_path}/called\n{pip}\n'
+    )
+    (tmp_path / "bin").mkdir()
+    for name in ("mkdir", "cp", "mktemp", "sed"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    (tmp_path / "bin" / "python3").write_text(python, encoding="utf-8")
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    run = subprocess.run(
+        ["/bin/sh", "-c", f"{texts['drift_python.sh']}\nprovide_ansible"],
+        env={"PATH": str(tmp_path / "bin"), "CODEBUILD_SRC_DIR": "/src", "TMPDIR": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (run.returncode != 0, said in run.stderr) == (bool(said), True), run.stderr
+    called = (tmp_path / "called").read_text(encoding="utf-8")
+    locked = "/src/collections/ansible_collections/gitops/aws/roles/drift/files/requirements.txt"
+    assert f"--require-hashes --requirement {locked}" in called
+    assert "no Python 3.11" not in run.stderr
 
 
 def test_each_role_is_for_one_thing_of_this_estate(foundation: Make, stack: Make) -> None:
@@ -258,6 +330,35 @@ def test_what_the_playbook_has_to_know_holds_no_secret(foundation: Make, stack: 
     assert "hunter2" not in json.dumps(told)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "hours"),
+    [
+        ("rate(15 minutes)", 26),
+        ("rate(12 hours)", 26),
+        ("rate(20 hours)", 40),
+        ("rate(1 day)", 48),
+        ("rate(7 days)", 336),
+        ("cron(0 4 ? * MON *)", 170),
+        ("", 170),
+    ],
+)
+def test_answers_of_the_stacks_count_as_long_as_their_schedule_says(
+    foundation: Make, stack: Make, schedule: str, hours: int
+) -> None:
+    assert drift.drift_settings(foundation(drift={"schedule": schedule}), [stack()], [])["max_age_hours"] == hours
+
+
+def test_copies_are_tagged_and_nothing_that_is_there(foundation: Make, stack: Make) -> None:
+    found = statements(roles_of(foundation(drift=OWNING), [stack()])["gitops-drift-act"])
+
+    tagging = [one for one in found.values() if "ec2:CreateTags" in one["Action"] and one["Effect"] == "Allow"]
+    assert [one["Condition"] for one in tagging] == [
+        {"StringEquals": {"ec2:CreateAction": ["CreateImage", "CreateSnapshot"]}}
+    ]
+    only_roles = roles_of(foundation(drift={**OWNING, "types": ["aws_iam_role"]}), [stack()])["gitops-drift-act"]
+    assert "TagCopies" not in statements(only_roles)
+
+
 def test_an_estate_that_does_not_look_for_drift_can_be_looked_at_on_demand(foundation: Make, stack: Make) -> None:
     told = drift.drift_settings(foundation(), [stack()], [])
 
@@ -289,6 +390,8 @@ def test_people_look_without_what_acts(foundation: Make, stack: Make) -> None:
     assert list(drift.drift_policies(foundation(drift={}), [stack()])) == ["drift_scan"]
     policies = drift.drift_policies(foundation(drift=OWNING), [stack()])
     assert list(policies) == ["drift_scan", "drift_act"]
+    # On demand, whether or not the pipeline goes on to act.
+    assert drift.drift_policies(foundation(drift={**OWNING, "removal": False}), [stack()]) == policies
     actions = {action for one in policies["drift_scan"]["Statement"] for action in one["Action"]}
     assert not [one for one in actions if one.startswith("ec2:") and not one.startswith("ec2:Describe")]
 

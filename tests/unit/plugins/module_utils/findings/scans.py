@@ -33,6 +33,7 @@ TYPES = {
     )
 }
 
+PART = "it is a part of i-1, and goes with it"
 CREATOR = {"principal": f"arn:aws:iam::{ACCOUNT}:user/alice", "type": "IAMUser", "time": "2026-11-20T10:00:00Z"}
 
 
@@ -59,10 +60,12 @@ def resource(kind: str, name: str, *refs: str, **more: Any) -> dict[str, Any]:
         "refs": list(refs),
         "used_by": [],
         "part_of": "",
+        "part_of_type": "",
         "removable": kind != "aws_kms_key",
         "quarantine": "",
         "guarded": "",
         "creator": CREATOR,
+        "creator_asked": False,
         "recover": "",
     }
     assert set(more) <= set(found)

@@ -335,6 +335,7 @@ def test_id_then_name_then_arn_are_asked_for_until_one_is_known() -> None:
     creators = {arn.rpartition(":")[2]: made and made["principal"] for arn, made in answer.creators.items()}
     assert creators == {"a": None, "b": USER["arn"]}
     assert (answer.calls, answer.not_asked, answer.problems) == (5, [], [])
+    assert answer.answered == set(answer.creators)
 
 
 def test_a_name_that_others_may_have_is_not_asked_for() -> None:
@@ -372,6 +373,7 @@ def test_the_budget_is_not_exceeded_and_what_was_left_is_named() -> None:
     assert answer.calls == len(trail.asked) == 3
     assert [arn.rpartition(":")[2] for arn in answer.not_asked] == ["b", "c"]
     assert [bool(made) for made in answer.creators.values()] == [True, False, False]
+    assert [arn.rpartition(":")[2] for arn in answer.answered] == ["a"]
     nothing = ask(Trail({}), resource("a"), budget=0)
     assert (nothing.calls, len(nothing.not_asked)) == (0, 1)
 
@@ -382,6 +384,7 @@ def test_half_a_history_is_no_creator() -> None:
     answer = ask(trail, resource("a"), budget=1)
     assert list(answer.creators.values()) == [None]
     assert len(answer.not_asked) == 1
+    assert answer.answered == set()
 
 
 def client_error(code: str) -> ClientError:
@@ -408,6 +411,7 @@ def test_where_cloudtrail_does_not_answer_creators_are_unknown(error: Exception,
     assert why in problem["why"]
     assert fix in problem["fix"]
     assert answer.not_asked == []
+    assert answer.answered == set()
 
 
 @pytest.mark.parametrize(

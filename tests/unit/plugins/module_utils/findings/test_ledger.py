@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from io import BytesIO
 from typing import Any
 
@@ -16,7 +17,7 @@ from botocore.stub import ANY, Stubber
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused
 from ansible_collections.gitops.aws.plugins.module_utils._findings import ledger
-from tests.unit.plugins.module_utils.findings.scans import arn, entry
+from tests.unit.plugins.module_utils.findings.scans import ACCOUNT, arn, entry
 
 ONE, OTHER = arn("aws_instance", "i-1"), arn("aws_instance", "i-2")
 GLOBAL = "arn:aws:iam::123456789012:role/x"
@@ -54,7 +55,7 @@ def test_what_is_gone_is_forgotten_where_all_was_listed(listed: list[str], left:
 
 
 @pytest.mark.parametrize(
-    ("present", "listed", "gone"),
+    ("present", "listed", "unseen"),
     [
         ([], [("aws_instance", "eu-central-1")], [ONE]),
         ([], [("aws_instance", "")], [ONE]),  # a type whose list is of the account
@@ -64,13 +65,46 @@ def test_what_is_gone_is_forgotten_where_all_was_listed(listed: list[str], left:
         ([], [], []),
     ],
 )
-def test_quarantine_is_forgotten_of_what_a_complete_list_does_not_have(
-    present: list[str], listed: list[tuple[str, str]], gone: list[str]
+def test_only_what_a_complete_list_should_have_is_missed(
+    present: list[str], listed: list[tuple[str, str]], unseen: list[str]
 ) -> None:
-    content, found = ledger.without_gone(with_entries(**{ONE: entry("i-1")}), present, listed)
+    content = with_entries(**{ONE: entry("i-1")})
 
-    assert found == gone
-    assert set(content["quarantined"]) == {ONE} - set(gone)
+    assert ledger.unseen(content, present, listed, ACCOUNT, ["eu-central-1"]) == unseen
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "account", "regions", "missed"),
+    [
+        (ONE, {}, "210987654321", ["eu-central-1"], False),
+        (ONE, {}, ACCOUNT, ["eu-west-1"], False),  # a bucket: its list is of the account, its region was not asked for
+        (GLOBAL, {"region": ""}, ACCOUNT, ["eu-west-1"], True),
+        (GLOBAL, {"region": ""}, "210987654321", ["eu-west-1"], False),
+        ("arn:aws:s3:::x", {}, ACCOUNT, ["eu-central-1"], True),
+        ("arn:aws:s3:::x", {"account": ACCOUNT}, ACCOUNT, ["eu-central-1"], True),
+        ("arn:aws:s3:::x", {"account": ACCOUNT}, "210987654321", ["eu-central-1"], False),
+    ],
+)
+def test_what_is_of_another_account_or_region_is_not_missed(
+    name: str, more: dict[str, Any], account: str, regions: list[str], missed: bool
+) -> None:
+    content = with_entries(**{name: entry("i-1", **more)})
+
+    assert ledger.unseen(content, [], [("aws_instance", "")], account, regions) == ([name] if missed else [])
+
+
+def test_used_plans_are_remembered_as_long_as_they_could_be_used() -> None:
+    content = ledger.with_used_plan(ledger.empty(), "a", "2026-11-26T03:00:00Z", BEFORE)
+    again = ledger.with_used_plan(content, "b", "2026-11-27T04:00:00Z", NOW)
+
+    assert content["used_plans"] == {"a": "2026-11-26T03:00:00Z"}
+    assert again["used_plans"] == {"b": "2026-11-27T04:00:00Z"}
+
+
+def test_a_ledger_of_an_earlier_version_is_read() -> None:
+    before = {name: value for name, value in ledger.empty().items() if name != "used_plans"}
+
+    assert ledger.parse(json.dumps(before).encode()) == ledger.empty()
 
 
 def test_scan_is_noted_without_what_is_not_needed() -> None:
@@ -90,7 +124,7 @@ def test_nothing_is_changed_in_place() -> None:
     ledger.with_scan(content, NOW, [])
     ledger.with_quarantine(content, OTHER, entry("i-2"))
     ledger.without_quarantine(content, [ONE])
-    ledger.without_gone(content, [], [("aws_instance", "eu-central-1")])
+    ledger.with_used_plan(content, "d", NOW, BEFORE)
     assert json.dumps(content) == before
 
 
@@ -104,6 +138,8 @@ def test_nothing_is_changed_in_place() -> None:
         json.dumps({**ledger.empty(), "more": 1}).encode(),
         json.dumps({**ledger.empty(), "first_seen": []}).encode(),
         json.dumps({**ledger.empty(), "quarantined": None}).encode(),
+        json.dumps({**ledger.empty(), "used_plans": []}).encode(),
+        json.dumps(with_entries(a={**entry("i-1"), "more": 1})).encode(),
         json.dumps(with_entries(a={})).encode(),
         json.dumps(with_entries(a={**entry("i-1"), "kept": None})).encode(),
     ],
@@ -114,7 +150,7 @@ def test_what_is_no_ledger_is_refused(text: bytes) -> None:
 
 
 def test_ledger_is_read_as_it_was_written() -> None:
-    content = with_entries(**{ONE: entry("i-1")})
+    content = with_entries(**{ONE: entry("i-1"), OTHER: entry("i-2", account=ACCOUNT, steps_begun=1, undo_begun=True)})
 
     assert ledger.parse(json.dumps(content).encode()) == content
 
@@ -171,6 +207,21 @@ def test_a_write_whose_answer_was_lost_is_found_again(aws: Callable[..., Aws], s
 
     book.write(mine)
     assert (book.content, book.etag) == (mine, '"2"')
+
+
+@pytest.mark.parametrize(("etag", "changed"), [('"1"', False), ('"2"', True), ("", True)])
+def test_it_can_be_seen_whether_somebody_has_written_it(
+    aws: Callable[..., Aws], stubs: dict[str, Stubber], etag: str, changed: bool
+) -> None:
+    stubs["s3"].add_response("get_object", answer(json.dumps(ledger.empty()).encode()), KEY)
+    if etag:
+        stubs["s3"].add_response("head_object", {"ETag": etag}, KEY)
+    else:
+        stubs["s3"].add_client_error("head_object", "404")
+    book = ledger.read(aws(), "states")
+
+    with pytest.raises(Refused, match="by another run") if changed else nullcontext():
+        book.refuse_changed()
 
 
 def test_a_damaged_one_stops_everything(aws: Callable[..., Aws], stubs: dict[str, Stubber]) -> None:

@@ -16,7 +16,17 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._findings import plan as plans
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import FINDINGS, UNMANAGED, VERDICTS
 from ansible_collections.gitops.aws.plugins.module_utils._findings.plan import QUARANTINE, REMOVE, RESTORE, Rules
-from tests.unit.plugins.module_utils.findings.scans import ACCOUNT, NOW, TYPES, arn, entry, resource, scan
+from tests.unit.plugins.module_utils.findings.scans import (
+    ACCOUNT,
+    CREATOR,
+    NOW,
+    PART,
+    TYPES,
+    arn,
+    entry,
+    resource,
+    scan,
+)
 
 RULES = Rules({"account": True}, tuple(TYPES), max_removals=20, max_percent=100)
 INSTANCE = arn("aws_instance", "i-1")
@@ -82,6 +92,14 @@ def test_what_was_made_or_started_since_its_quarantine_gets_another_one() -> Non
     assert actions(made(scan(started), over("i-1"))) == {"i-1": QUARANTINE}
 
 
+def test_what_was_made_anew_under_a_name_without_a_time_gets_another_quarantine() -> None:
+    """AWS does not say when a topic was made. CloudTrail does."""
+    again = resource("aws_instance", "i-1", created="", creator={**CREATOR, "time": "2026-11-21T04:00:01Z"})
+
+    assert actions(made(scan(again), over("i-1"))) == {"i-1": QUARANTINE}
+    assert actions(made(scan({**again, "creator": CREATOR}), over("i-1"))) == {"i-1": REMOVE}
+
+
 @pytest.mark.parametrize("verdict", sorted(set(VERDICTS) - {UNMANAGED}))
 def test_only_what_is_unmanaged_is_ever_touched(verdict: str) -> None:
     assert kept(scan(resource("aws_instance", "i-1", verdict=verdict))) == {}
@@ -109,6 +127,9 @@ def test_findings_are_three_and_two_of_them_are_never_touched() -> None:
 def test_what_nobody_is_known_to_have_made_is_kept(creator: Any) -> None:
     found = scan(resource("aws_instance", "i-1", creator=creator))
 
+    assert "nobody knows who made it" in kept(found)[INSTANCE]
+    assert "was not asked" in kept(found, allow_unknown_creator=True)[INSTANCE]
+    found["resources"][0]["creator_asked"] = True
     assert "nobody knows who made it" in kept(found)[INSTANCE]
     assert actions(made(found, allow_unknown_creator=True)) == {"i-1": QUARANTINE}
 
@@ -347,6 +368,103 @@ def test_a_part_does_not_hold_its_whole(verdict: str) -> None:
     alone = {**group, "part_of": ""}
     plan = made(scan(resource("aws_vpc", "vpc-1"), alone), quarantined)
     assert {item["id"]: item["blocked_by"] for item in plan["items"]}["vpc-1"] == [group["arn"]]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "holds"),
+    [
+        ("managed", "a state manages it", True),
+        ("protected", "somebody protects it", True),
+        ("ignored", "an entry says so", True),
+        ("referenced", "a state mentions it", True),
+        ("referenced", PART, False),
+        ("service_managed", "an Auto Scaling group made it", False),
+    ],
+)
+@pytest.mark.parametrize("quarantined", [{}, over("i-1")])
+@pytest.mark.parametrize("between", [False, True])
+def test_a_part_that_must_stay_holds_its_whole(
+    quarantined: dict[str, Any], verdict: str, reason: str, holds: bool, between: bool
+) -> None:
+    """Also a part of a part: it would be stopped, and removed, with it."""
+    whole = resource("aws_instance", "i-1")
+    over_it = ("eni-1", "aws_subnet") if between else ("i-1", "aws_instance")
+    part = resource(
+        "aws_ebs_volume", "vol-1", verdict=verdict, reason=reason, part_of=over_it[0], part_of_type=over_it[1]
+    )
+    middle = resource(
+        "aws_subnet", "eni-1", verdict="referenced", reason=PART, part_of="i-1", part_of_type="aws_instance"
+    )
+
+    (item,) = made(scan(whole, part, *([middle] if between else [])), quarantined)["items"]
+
+    assert item["blocked_by"] == ([part["arn"]] if holds else [])
+
+
+def test_a_part_that_a_state_has_by_now_holds_its_whole_while_it_is_restored() -> None:
+    part = resource("aws_ebs_volume", "vol-1", verdict="managed", part_of="i-1", part_of_type="aws_instance")
+    quarantined = {**over("i-1"), **over("vol-1", "aws_ebs_volume", words="")}
+
+    items = made(scan(resource("aws_instance", "i-1"), part), quarantined)["items"]
+
+    assert {item["id"]: (item["action"], item["blocked_by"]) for item in items} == {
+        "i-1": (REMOVE, [part["arn"]]),
+        "vol-1": (RESTORE, []),
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        resource("aws_kms_key", "web"),
+        resource("aws_instance", "web", region="eu-west-1", arn="arn:aws:ec2:eu-west-1:123456789012:instance/web"),
+    ],
+    ids=["another type", "another region"],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_an_equal_id_lifts_no_block(other: dict[str, Any], first: bool) -> None:
+    """A part stands for its whole, and for nothing that is only called the same: a managed instance uses the group."""
+    group, whole = resource("aws_security_group", "sg-1"), resource("aws_instance", "web", verdict="managed")
+    part = resource("aws_subnet", "eni-1", "sg-1", part_of="web", part_of_type="aws_instance")
+    quarantined = {
+        **over("sg-1", "aws_security_group", words=""),
+        other["arn"]: entry("web", other["type"], region=other["region"]),
+    }
+    named = [other, whole] if first else [whole, other]
+
+    items = made(scan(group, part, *named), quarantined)["items"]
+
+    assert {item["id"]: item["blocked_by"] for item in items}["sg-1"] == [whole["arn"]]
+
+
+def test_where_several_may_be_meant_each_of_them_counts() -> None:
+    """A name without a type, in one region: both hold it. What is elsewhere is meant where nothing nearer is."""
+    group = resource("aws_security_group", "sg-1", used_by=["web"])
+    near = [resource("aws_instance", "web", verdict="managed"), resource("aws_subnet", "web", verdict="managed")]
+    far = resource(
+        "aws_vpc", "web", verdict="managed", region="eu-west-1", arn="arn:aws:ec2:eu-west-1:123456789012:vpc/web"
+    )
+    account = resource("aws_vpc", "web", verdict="managed", region="", arn="arn:aws:iam::123456789012:role/web")
+
+    def blocked(*others: dict[str, Any]) -> list[str]:
+        found: list[str] = made(scan(group, *others))["items"][0]["blocked_by"]
+        return found
+
+    assert blocked(*near, far) == sorted(each["arn"] for each in near)
+    assert blocked(near[0], account) == sorted([near[0]["arn"], account["arn"]])
+    assert blocked(far) == [far["arn"]]
+
+
+def test_what_stands_on_an_equal_id_in_another_region_holds_nothing_here() -> None:
+    there = {"region": "eu-west-1", "arn": "arn:aws:ec2:eu-west-1:123456789012:security-group/web"}
+    user = resource(
+        "aws_instance", "i-1", "web", verdict="managed", region="eu-west-1", arn="arn:aws:ec2:eu-west-1:1:instance/i-1"
+    )
+    here = resource("aws_security_group", "web")
+
+    items = made(scan(here, {**here, **there}, user))["items"]
+
+    assert {item["region"]: item["blocked_by"] for item in items} == {"eu-central-1": [], "eu-west-1": [user["arn"]]}
 
 
 def test_what_stands_on_a_part_holds_its_whole() -> None:

@@ -425,6 +425,25 @@ def test_what_makes_a_scan_incomplete_is_an_error() -> None:
     assert suites(report.of(result(complete=False)))["Completeness"].get("errors") == "1"
 
 
+def test_a_stack_that_was_not_looked_into_is_an_error_and_says_how_old_what_is_known_is() -> None:
+    stacks = [
+        {"stack": "web", "status": "old", "message": "it is of before", "time": "2026-11-23T03:00:00Z"},
+        {"stack": "network", "status": "fresh", "message": "", "time": "2026-11-26T03:00:00Z"},
+        {"stack": "data", "status": "failed", "message": "\x1b[31mbroken"},
+    ]
+
+    found = report.of(result(), stacks=stacks)
+
+    suite = suites(found)["Drift of stacks"]
+    said = {case.get("name"): [error.get("message", "") for error in case] for case in suite}
+    assert list(said) == ["web", "network", "data"]
+    assert said["network"] == []
+    assert "it is of before (3 days ago)" in said["web"][0]
+    assert r"\x1b[31mbroken" in said["data"][0]
+    assert suite.get("errors") == "2"
+    assert "it is of before (3 days ago)" in " ".join(report.terminal(found).split())
+
+
 def test_numbers_of_the_whole_are_those_of_the_parts() -> None:
     root = ElementTree.fromstring(report.junit(report.of(result(**INCOMPLETE))).encode())
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._findings.reviewed_file
 )
 from tests.unit.plugins.module_utils.findings.results import resource
 
+ROOT = Path(__file__).resolve().parents[5]
 FOUND = {
     "resources": [
         resource("aws_instance", "i-1"),
@@ -124,6 +127,16 @@ def test_the_entries_of_a_file() -> None:
         reviewed_entries(
             "entries: [{match: {type: aws_instnace}, kind: protect, owner: o, reason: r, expires: 2027-01-01}]"
         )
+
+
+def test_a_day_without_quotes_is_a_text() -> None:
+    page = (ROOT / "docs" / "drift.md").read_text(encoding="utf-8")
+    (documented,) = re.findall(r"```yaml\n(entries:.*?)```", page, re.DOTALL)
+    (entry,) = reviewed_entries(documented)
+
+    assert entry["expires"] == "2027-05-31"
+    assert json.loads(json.dumps(entry)) == entry
+    assert reviewed_entries(json.dumps({"entries": [entry]})) == [entry]
 
 
 def test_texts_may_be_ansibles() -> None:

@@ -211,6 +211,20 @@ def test_what_is_said_of_it(kind: Type) -> None:
         assert kind.quarantine.undo
 
 
+@pytest.mark.parametrize("kind", ["role", "user", "group"])
+def test_what_denies_everything_is_taken_off_last(kind: str) -> None:
+    denies, allows = "arn:aws:iam::aws:policy/AWSDenyAll", "arn:aws:iam::aws:policy/AdministratorAccess"
+    remove = ALL[f"aws_iam_{kind}"].remove
+    around = {"element": {"attached": [denies, allows], "inline": ["one"]}, "kept": {}}
+    detached = {
+        number: jmespath.search(call.each, around) for number, call in enumerate(remove) if "detach" in call.operation
+    }
+
+    assert list(detached.values()) == [[allows], [denies]]
+    assert list(detached)[1] == len(remove) - 2
+    assert remove[-1].operation == f"delete_{kind}"
+
+
 def test_a_member_that_aws_has_not_is_seen() -> None:
     answer = service("ec2").operation_model("DescribeVpcs").output_shape
     vpc = _element(shape_of("Vpcs", answer))
