@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import OWNER_TAG, PROTECT_TAG
 from ansible_collections.gitops.aws.plugins.module_utils._findings.expressions import moment, written
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import (
     AWS_DEFAULT,
@@ -350,6 +351,8 @@ def _stays(part: Mapping[str, Any]) -> bool:
     """Whether a part must not go with its whole: a state has it, or somebody has decided so."""
     if part["verdict"] == REFERENCED:
         return not part["reason"].startswith(A_PART)
+    if part["verdict"] == SERVICE_MANAGED and {OWNER_TAG, PROTECT_TAG} & set(part["tags"]):
+        return True  # an instance of a group: that is its verdict, whoever protects it
     return part["verdict"] in (MANAGED, PROTECTED, IGNORED)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import time
 from datetime import timedelta
@@ -299,7 +300,7 @@ def _acting(
     deadline = time.monotonic() + params["timeout"]
     scanned = scan.scan(aws, _scan_params(params), locks_held=locks_held)
     scanned.ledger.encryption = encryption(params)
-    scanned.inventory.stamp = plan["created"][:10].replace("-", "")
+    scanned.inventory.stamp = re.sub(r"\D", "", plan["created"])
     if plan["digest"] in scanned.ledger.content["used_plans"]:
         raise Refused(
             "this plan was carried out before, whatever became of it, and an approval is for once. Nothing was "

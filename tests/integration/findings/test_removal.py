@@ -1021,15 +1021,17 @@ def test_what_has_a_part_that_must_stay_is_neither_stopped_nor_removed(estate: E
     assert estate.state_of(instance) == "running"
 
 
-def test_a_copy_has_the_day_of_the_plan(estate: Estate, clock: Clock) -> None:
+def test_a_copy_has_the_time_of_the_plan(estate: Estate, clock: Clock) -> None:
     instance = estate.instance()
     estate.both()
     clock.forward(days=8)
 
-    (found,) = estate.both()["results"]
+    planned = estate.plan()
+    (found,) = estate.apply(planned)["results"]
 
     (image,) = estate.ec2.describe_images(ImageIds=found["copies"])["Images"]
-    assert image["Name"] == f"copy of {instance} {clock():%Y%m%d}"
+    stamp = "".join(each for each in planned["plan"]["created"] if each.isdigit())
+    assert image["Name"] == f"copy of {instance} {stamp}"
 
 
 def test_nothing_is_removed_before_its_copy_is_complete(

@@ -401,6 +401,18 @@ def test_a_part_that_must_stay_holds_its_whole(
     assert item["blocked_by"] == ([part["arn"]] if holds else [])
 
 
+@pytest.mark.parametrize(("tags", "holds"), [({"gitops:protect": "mine"}, True), ({"project": "x"}, False)])
+def test_an_instance_of_a_group_that_somebody_protects_holds_the_group(tags: dict[str, str], holds: bool) -> None:
+    """Its verdict is that a service made it, which comes before."""
+    part = resource(
+        "aws_subnet", "i-2", verdict="service_managed", tags=tags, part_of="i-1", part_of_type="aws_instance"
+    )
+
+    (item,) = made(scan(resource("aws_instance", "i-1"), part))["items"]
+
+    assert item["blocked_by"] == ([part["arn"]] if holds else [])
+
+
 def test_a_part_that_a_state_has_by_now_holds_its_whole_while_it_is_restored() -> None:
     part = resource("aws_ebs_volume", "vol-1", verdict="managed", part_of="i-1", part_of_type="aws_instance")
     quarantined = {**over("i-1"), **over("vol-1", "aws_ebs_volume", words="")}
