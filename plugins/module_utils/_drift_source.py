@@ -19,11 +19,6 @@ import os
 import zipfile
 from typing import Any
 
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:  # AnsibleAWSModule reports the missing library
-    BotoCoreError = ClientError = Exception
-
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, read_or_none
 
 # What is taken of a collection: files, and of folders all files of the kinds that a collection ships. A checkout may

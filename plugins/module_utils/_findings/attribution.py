@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from typing import Any, Callable, Generator, Iterable
 
+from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import (
     FOREIGN_TERRAFORM,
     IGNORED,
@@ -226,20 +227,20 @@ class _History:
                 MaxResults=PER_PAGE,
                 **more,
             )
-        except ClientError as error:
-            code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+        except (ClientError, BotoCoreError) as error:
+            code = error_code(error)
+            if not code:
+                raise _NoAnswer(
+                    f"LookupEvents failed: {error}", "see whether CloudTrail can be reached from where this runs"
+                ) from error
             if "Denied" in code or "Unauthorized" in code:
                 raise _NoAnswer(
                     "LookupEvents is denied, so that it is not known who made what was found",
                     "allow cloudtrail:LookupEvents on * for who scans",
                 ) from error
             raise _NoAnswer(
-                f"LookupEvents failed with {code or error}, so that it is not known who made what was found",
+                f"LookupEvents failed with {code}, so that it is not known who made what was found",
                 "scan again later; where CloudTrail is not there, nothing can be done",
-            ) from error
-        except BotoCoreError as error:
-            raise _NoAnswer(
-                f"LookupEvents failed: {error}", "see whether CloudTrail can be reached from where this runs"
             ) from error
 
 

@@ -24,7 +24,6 @@ from ansible_collections.gitops.aws.plugins.module_utils._findings.inventory imp
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import (
     COMPLETE,
     DENIED,
-    FAILED,
     UNSUPPORTED,
     Listing,
     Type,
@@ -217,11 +216,9 @@ def _ask(source: str, region: str, ask: Callable[[], int]) -> Listing:
     """How the asking went. AWS's refusal is a line of the coverage, and no error."""
     try:
         return Listing(source, region, COMPLETE, seen=ask())
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
         if error_code(error) == "ResourceNotFoundException":
             return Listing(source, region, UNSUPPORTED, message="there is no index")
         if error_code(error) == "UnauthorizedException":
             return Listing(source, region, DENIED, message="no default view, or it may not be used")
         return Listing(source, region, ending(error), message=str(error))
-    except BotoCoreError as error:
-        return Listing(source, region, FAILED, message=str(error))

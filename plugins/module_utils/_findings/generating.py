@@ -87,7 +87,7 @@ def generate(module: Any, terraform: str, blocks: Iterable[Block], region: str, 
         raise Failed(complaint or "it has written nothing")
     # The lines that it has just named are not those of the file: it looks at each resource as it writes it.
     configuration, complaint = _read(place), run("plan")
-    for _ in range(PASSES):
+    for _try in range(PASSES):
         better = without_complaints(configuration, complaint)
         if better == configuration:
             break

@@ -582,7 +582,7 @@ def _suite(parent: ElementTree.Element, name: str, classname: str, cases: Iterab
     cases = list(cases)
     if not cases:
         return
-    kinds = [kind for _, kind, _ in cases]
+    kinds = [case[1] for case in cases]
     suite = ElementTree.SubElement(parent, "testsuite", name=name, time="0", tests=str(len(cases)))
     for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(kinds.count(kind)))

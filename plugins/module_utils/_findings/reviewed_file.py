@@ -13,7 +13,10 @@ import re
 import textwrap
 from typing import Any, Mapping
 
-import yaml
+try:
+    import yaml
+except ImportError:
+    pass  # Ansible on a controller needs it; modules do not read this file
 
 from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue, entries
 
