@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 PARTS := lint unit sanity integration molecule e2e
+# The slower tests of findings, which go into another lane than the rest of them.
+PLAYBOOKS_OF_FINDINGS := tests/integration/findings/test_adopt.py tests/integration/findings/test_playbooks.py
 
 # PYTHON=...     the Python to use instead of the newest found
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
@@ -59,9 +61,9 @@ sanity: setup ## ansible-test sanity
 
 integration: setup ## Modules against local AWS
 	@sh scripts/side_by_side.sh integration \
-		"tests/integration/modules tests/integration/terraform tests/integration/incumbents" \
+		"tests/integration/modules tests/integration/terraform tests/integration/incumbents $(PLAYBOOKS_OF_FINDINGS)" \
 		"tests/integration/recovery tests/integration/seal tests/integration/doctor" \
-		"tests/integration/findings"
+		"tests/integration/findings $(PLAYBOOKS_OF_FINDINGS:%=--ignore %)"
 
 molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 	@rm -rf .work/molecule-state
