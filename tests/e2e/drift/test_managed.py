@@ -245,16 +245,3 @@ def test_who_may_not_read_states_may_not_read_what_was_found(found: Found, looki
 
     assert stack["status"] == "failed"
     assert "AccessDenied" in stack["message"]
-
-
-def test_once_it_is_not_wanted_any_more_the_pipeline_goes(found: Found, looking: Looking) -> None:
-    estate = looking.estate
-    assert found.executions
-    settled = [call for call in estate.site().mutations if call.startswith(("codebuild:", "codepipeline:", "iam:"))]
-    assert settled == []
-    estate.settings["drift"] = None
-    estate.site()
-
-    pipelines = [each["name"] for each in estate.administrator.client("codepipeline").list_pipelines()["pipelines"]]
-    assert PIPELINE not in pipelines
-    assert "gitops-drifting" in pipelines
