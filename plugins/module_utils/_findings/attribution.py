@@ -17,11 +17,11 @@ import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from typing import Any, Callable, Generator, Iterable
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code
+from ansible_collections.gitops.aws.plugins.module_utils._findings.expressions import moment, written
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import (
     FOREIGN_TERRAFORM,
     IGNORED,
@@ -322,7 +322,7 @@ def parse(event: dict[str, Any]) -> Creator:
         "principal": principal,
         "session": session,
         "type": kind,
-        "time": _time(str(event.get("eventTime") or "")),
+        "time": written(moment(event.get("eventTime"))),
         "event": str(event.get("eventName") or ""),
         "event_id": str(event.get("eventID") or ""),
         "source_ip": str(event.get("sourceIPAddress") or ""),
@@ -334,15 +334,6 @@ def parse(event: dict[str, Any]) -> Creator:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _time(text: str) -> str:
-    """A time of an event, as all times in our results are; '' where it is none."""
-    try:
-        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return ""
-    return when.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def judge(creator: Creator | None, pipeline_roles: list[str], trusted: list[str]) -> Verdict | None:

@@ -15,11 +15,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Callable, Iterable
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code
+from ansible_collections.gitops.aws.plugins.module_utils._findings.expressions import written
 from ansible_collections.gitops.aws.plugins.module_utils._findings.inventory import ending
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import (
     COMPLETE,
@@ -204,12 +204,8 @@ def _explored(aws: Any, regions: set[str], gathered: _Gathered) -> int:
         for element in page["Resources"]:
             if element.get("Region", "") in regions:
                 seen += 1
-                gathered.take(element["Arn"], EXPLORER, _time(element.get("LastReportedAt")))
+                gathered.take(element["Arn"], EXPLORER, written(element.get("LastReportedAt")))
     return seen
-
-
-def _time(when: datetime | None) -> str:
-    return when.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if when else ""
 
 
 def _ask(source: str, region: str, ask: Callable[[], int]) -> Listing:
