@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from local_aws import codeconnections, process, pull_requests, service_owned
+from local_aws import chatbot, codeconnections, process, pull_requests, service_owned
 from local_aws.aws_json import AwsError
 from local_aws.codebuild import image
 
@@ -92,6 +92,8 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
         arn, service = _text(request, "arn"), _text(request, "service")
         service_owned.give(arn, service)
         return {"arn": arn, "service": service}
+    if (method, path) == ("POST", "/_local/chatbot/workspaces"):
+        return chatbot.SERVICE.authorize_workspace(_text(request, "slack_team_id"))
     if (method, path) == ("POST", "/_local/connections/complete"):
         name = _text(request, "connection_name")
         return {"connection_arns": codeconnections.SERVICE.complete(name)}

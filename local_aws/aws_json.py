@@ -337,12 +337,10 @@ def _snake(name: str) -> str:
 def _tag_context(request: dict[str, Any]) -> dict[str, Any]:
     """aws:RequestTag/<key> and aws:TagKeys of a request that sets or removes tags."""
     tags = request.get("tags", request.get("Tags"))
+    if isinstance(tags, dict):
+        tags = [{"Key": key, "Value": value} for key, value in tags.items()]
     pairs = (
-        [
-            (str(tag.get("key", tag.get("Key", ""))), str(tag.get("value", tag.get("Value", ""))))
-            for tag in tags
-            if isinstance(tag, dict)
-        ]
+        [(_of_tag(tag, "key"), _of_tag(tag, "value")) for tag in tags if isinstance(tag, dict)]
         if isinstance(tags, list)
         else []
     )
@@ -352,3 +350,8 @@ def _tag_context(request: dict[str, Any]) -> dict[str, Any]:
     if keys:
         context["aws:TagKeys"] = keys
     return context
+
+
+def _of_tag(tag: dict[str, Any], part: str) -> str:
+    """The key or the value of a tag, however its service spells them."""
+    return str(next((tag[name] for name in (part, part.title(), f"Tag{part.title()}") if name in tag), ""))

@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     command("status", _status, "say whether it runs")
     complete = command("complete-connection", _complete, "finish a pending connection, as its owner would in a browser")
     complete.add_argument("name")
+    slack = command("authorize-slack", _authorize_slack, "let Chatbot post to a Slack workspace, as in its console")
+    slack.add_argument("team_id", metavar="TEAM_ID")
     repository = command("map-repository", _map, "let a repository name stand for a local bare Git repository")
     repository.add_argument("full_name")
     repository.add_argument("path", type=Path)
@@ -165,6 +167,12 @@ def _status(options: argparse.Namespace) -> int:
 def _complete(options: argparse.Namespace) -> int:
     answer = _post(_endpoint(options.data), "/_local/connections/complete", {"connection_name": options.name})
     print(json.dumps(answer))
+    return 0
+
+
+def _authorize_slack(options: argparse.Namespace) -> int:
+    content = {"slack_team_id": options.team_id}
+    print(json.dumps(_post(_endpoint(options.data), "/_local/chatbot/workspaces", content)))
     return 0
 
 

@@ -20,7 +20,11 @@ from ministack.services import cloudwatch_logs, eventbridge, iam, kms, s3, sns, 
 
 from local_aws import (
     acted_on,
+    alarm_calls,
+    alarms,
     all_resources,
+    api_destinations,
+    chatbot,
     conditions,
     deletions,
     descriptions,
@@ -31,14 +35,18 @@ from local_aws import (
     iam_entities,
     kms_use,
     lambda_actions,
+    machine_lifecycle,
     mfa,
     missing_objects,
+    queues,
     s3_actions,
     schedules,
     service_owned,
     services,
     simulation,
+    state_machines,
     table_policies,
+    topics,
     trail,
     user_credentials,
 )
@@ -72,14 +80,22 @@ def apply() -> None:
     rules_with_targets_stay()
     rules_of_no_bus()
     mail_waits_for_its_reader()
+    topics.apply()
+    alarms.apply()
     ec2_parts.apply()
     ec2_services.apply()
     ec2_dependencies.apply()
     event_targets.apply()
+    api_destinations.apply()
+    chatbot.apply()
     descriptions.apply()
     deletions.apply()
+    queues.apply()
+    alarm_calls.apply()
     user_credentials.apply()
     schedules.apply()
+    machine_lifecycle.apply()
+    state_machines.apply()
     kms_use.apply()
     lambda_actions.apply()
     s3_actions.apply()

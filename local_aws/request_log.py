@@ -20,6 +20,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import detect_service, extract_access_key_id
 
 from local_aws.aws_json import AwsError, caller_of
+from local_aws.rest_json import operation_name
 
 Message = MutableMapping[str, Any]
 App = Callable[
@@ -27,6 +28,7 @@ App = Callable[
 ]
 
 _PEEK = 64 * 1024
+_REST_NAMESPACES = ("chatbot", "codestar-notifications")
 _OWN_NAMESPACES = ("codepipeline", "codebuild", "codeconnections", "codestar-connections", "resource-explorer-2")
 
 
@@ -118,6 +120,8 @@ def describe(
     params = ministack_app._routing_params(method, path, headers, body, query)
     service = detect_service(method, path, headers, params)
     target = headers.get("x-amz-target", "")
+    if service in _REST_NAMESPACES:
+        return service, f"{service}:{operation_name(service, method, path) or method}", _named(body)
     if service in _OWN_NAMESPACES:
         return service, f"{service}:{target.rpartition('.')[2] or path.strip('/')}", _named(body)
     if service == "s3" and bucket:
@@ -143,6 +147,11 @@ def _named(body: bytes) -> str:
         inner.get("name"),
         request.get("resourceArn"),
         request.get("ConnectionArn"),
+        request.get("ChatConfigurationArn"),
+        request.get("ResourceARN"),
+        request.get("Arn"),
+        request.get("ConfigurationName"),
+        request.get("Name"),
         request.get("id"),
     ):
         if isinstance(value, str):

@@ -11,24 +11,29 @@ from __future__ import annotations
 from ministack import app
 from ministack.core import iam_actions, router
 
-from local_aws import codeconnections, resource_explorer
+from local_aws import chatbot, codeconnections, notification_rules, resource_explorer
 from local_aws.aws_json import JsonService
 from local_aws.codebuild.service import SERVICE as CODEBUILD
 from local_aws.codepipeline.service import SERVICE as CODEPIPELINE
 
 SERVICES: dict[str, JsonService] = {
+    "chatbot": chatbot.SERVICE,
     "codebuild": CODEBUILD,
     "codeconnections": codeconnections.SERVICE,
     "codestar-connections": codeconnections.OLD_SERVICE,
+    "codestar-notifications": notification_rules.SERVICE,
     "codepipeline": CODEPIPELINE,
     "resource-explorer-2": resource_explorer.SERVICE,
 }
 
-_TARGET_PREFIXES = {
+_TARGET_PREFIXES: dict[str, list[str]] = {
+    # Without any, a service is known by its name in the signature.
+    "chatbot": [],
     "codebuild": ["CodeBuild_20161006."],
     **codeconnections.TARGET_PREFIXES,
+    "codestar-notifications": [],
     "codepipeline": ["CodePipeline_20150709."],
-    "resource-explorer-2": [],  # known by its name in the signature
+    "resource-explorer-2": [],
 }
 
 

@@ -27,7 +27,10 @@ def heard(request: pytest.FixtureRequest, local_aws: LocalAws) -> Iterator[tuple
     """A role, and what a queue behind a rule has heard of it so far."""
     arn, name = role(local_aws, allow("sts:AssumeRole"), condition={}), unique("trail")
     events, sqs = local_aws.client("events"), local_aws.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn_of_queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    sends = {"Principal": {"Service": "events.amazonaws.com"}, "Effect": "Allow", "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**sends, "Resource": arn_of_queue}]})
+    url = sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
     pattern = {
         "source": ["aws.sts"],
         "detail-type": ["AWS API Call via CloudTrail"],
@@ -39,7 +42,7 @@ def heard(request: pytest.FixtureRequest, local_aws: LocalAws) -> Iterator[tuple
         },
     }
     events.put_rule(Name=name, EventPattern=json.dumps(pattern), State=getattr(request, "param", ALL))
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"}])
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn_of_queue}])
     found: list[dict[str, Any]] = []
 
     def so_far() -> list[dict[str, Any]]:
