@@ -39,3 +39,24 @@ notes:
   - The items of a list are independent of each other. When one fails, the others are carried out all the same. The task
     then fails with one message that names every failed item, and its result holds what became of each.
 """
+
+    # For what has no tags in AWS. ansible-test reads texts alone, so that what both say stands here twice.
+    UNTAGGED = r"""
+options:
+  state:
+    description:
+      - V(present) creates what is missing and changes what differs. Settings that are not given are left as they are.
+      - V(absent) deletes the resources that are listed, and no others. Only what identifies each is needed.
+    type: str
+    choices: [present, absent]
+    default: present
+  concurrency:
+    description:
+      - How many calls to AWS are in flight at once, from 1 to 100.
+      - Calls that AWS throttles are repeated, so that a high number costs time and not success.
+    type: int
+    default: 10
+notes:
+  - The items of a list are independent of each other. When one fails, the others are carried out all the same. The task
+    then fails with one message that names every failed item, and its result holds what became of each.
+"""

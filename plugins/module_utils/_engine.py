@@ -26,6 +26,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, until_propagated
 from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, refuse
+from ansible_collections.gitops.aws.plugins.module_utils._progress import Progress
 from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, STANDS_FOR_SECRET
 
 Settings = dict[str, Any]
@@ -64,8 +65,11 @@ class Kind:
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
         self.client = aws.client(self.service)
+        self.progress = Progress()  # a kind that reads many items at a time says so there
         self.unreadable: dict[str, str] = {}  # key of an item -> why it could not be read
         self.only_shown = False  # whether what is read is for a person, and nothing is written after it
+        self.name_prefix = ""  # of what an info module reads that is given no names
+        self.params: dict[str, Any] = {}  # the module's
         self.owner_tags: dict[str, str] = {}  # without which nothing that exists is touched
         self.purge_tags = True
 
@@ -118,9 +122,12 @@ class Kind:
         """For APIs that read one resource at a time. An item that cannot be read fails alone."""
 
         def read_noting(item: Settings) -> Resource | None:
-            with self.failing_alone(item[self.key]):
-                return read_one(item)
-            return None
+            try:
+                with self.failing_alone(item[self.key]):
+                    return read_one(item)
+                return None
+            finally:
+                self.progress.read()
 
         found = zip(items, self.aws.map(read_noting, items))
         return {item[self.key]: resource for item, resource in found if resource}
@@ -211,7 +218,7 @@ def merge(current: Settings, wanted: Settings, options: dict[str, Any]) -> Setti
 def reveal(wanted: Any, current: Any) -> Any:
     """A value that the module returned earlier, fed back: what is hidden in it is what the resource has now.
 
-    Elements of lists are matched by their name. Raises Refused where the resource has no such value.
+    Elements of lists are matched by their name, or key. Raises Refused where the resource has no such value.
     """
     if isinstance(wanted, dict):
         known = current if isinstance(current, dict) else {}
@@ -227,8 +234,8 @@ def reveal(wanted: Any, current: Any) -> Any:
 
 
 def _name(element: Any) -> str:
-    """What an element of a list is known by, '' where it has no name."""
-    name = element.get("name") if isinstance(element, dict) else None
+    """What an element of a list is known by, '' where it has neither name nor key."""
+    name = element.get("name", element.get("key")) if isinstance(element, dict) else None
     return name if isinstance(name, str) else ""
 
 
@@ -338,6 +345,7 @@ def apply(kind: Kind, step: Step) -> None:
             f"{kind.noun} {step.name}: {type(error).__name__}: {error} (in {place.name}, line {place.lineno}). "
             "This is a bug in gitops.aws."
         )
+    kind.progress.written()
 
 
 def difference(kind: Kind, step: Step) -> dict[str, Any]:
@@ -381,6 +389,7 @@ def converge(
     kind.owner_tags, kind.purge_tags = owner_tags, purge_tags
     if owner_tags:
         items = [{**item, "tags": {**(item["tags"] or {}), **owner_tags}} for item in items]
+    kind.progress.begin(len(items))
     found = kind.read(items)
     steps = []
     for index, item in enumerate(items):
@@ -398,7 +407,9 @@ def converge(
                 wrong = [f"{plural}[{index}].{conflict}" for conflict in kind.conflicts(step)]
                 step.error = f"{kind.noun} {name}: {'; '.join(wrong)}" if wrong else None
             steps.append(step)
-    kind.aws.map(lambda step: apply(kind, step), [s for s in steps if s.action != "unchanged" and not s.error])
+    to_do = [step for step in steps if step.action != "unchanged" and not step.error]
+    kind.progress.compared(len(to_do))
+    kind.aws.map(lambda step: apply(kind, step), to_do)
     return steps
 
 
@@ -469,12 +480,15 @@ def run(
     aws = connect(module)
     try:
         kind = kind_class(aws)
+        kind.params = module.params
         module._module.hide(secret for item in items for secret in kind.secrets(item))
         refuse(module, [*problems(module.params), *check_items(kind, plural, items, state)])
         for index, item in enumerate(items):
             for warning in kind.warnings(item):
                 module.warn(f"{plural}[{index}].{warning}")
-        steps = converge(kind, plural, options, items, state, module.params["purge_tags"], module.params["owner_tags"])
+        # A kind without tags has neither option.
+        purge_tags, owner_tags = module.params.get("purge_tags", True), module.params.get("owner_tags")
+        steps = converge(kind, plural, options, items, state, purge_tags, owner_tags)
     except (ClientError, BotoCoreError, Refused) as error:
         module.fail_json(msg=explain(error, f"Reading {kind_class.plural()}"), api_calls=dict(aws.calls))
     finish(module, kind, plural, steps)
@@ -523,6 +537,7 @@ def run_info(
     try:
         kind = kind_class(aws)
         kind.only_shown = True
+        kind.name_prefix = module.params.get("name_prefix") or ""
         asked = module.params["names"]
         names = list(dict.fromkeys(kind.names() if asked is None else asked))
         # Tags are read where an item names them.

@@ -18,9 +18,9 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory, custom_waiter_config
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
+from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED
 
-# The statuses in which an execution of a pipeline stays.
-EXECUTION_ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+EXECUTION_ENDED = ENDED
 
 
 def _is(argument: str, expected: Any, state: str) -> dict[str, Any]:
@@ -62,6 +62,18 @@ WAITERS: dict[str, Any] = {
             _THROTTLED,
         ],
     },
+    "event_connection_authorized": {
+        **_EACH,
+        "operation": "DescribeConnection",
+        "acceptors": [
+            *(_is("ConnectionState", state, "success") for state in ("AUTHORIZED", "ACTIVE")),
+            *(
+                _is("ConnectionState", state, "failure")
+                for state in ("DEAUTHORIZED", "DEAUTHORIZING", "DELETING", "FAILED_CONNECTIVITY")
+            ),
+            _THROTTLED,
+        ],
+    },
 }
 
 # Seconds: between two looks; and that AWS may take to tell of what was done a moment ago.
@@ -72,6 +84,7 @@ GRACE = 15
 IN_VAIN = {
     "build_ended": "there is no such build any more",
     "connection_available": "the connection is in the state ERROR. Fix: delete it and make it again",
+    "event_connection_authorized": "EventBridge could not authorise the connection",
 }
 
 

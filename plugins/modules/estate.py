@@ -23,6 +23,11 @@ options:
     description: The stacks, a list of dictionaries, see the README for the keys.
     type: raw
     required: true
+  notification_secrets:
+    description:
+      - Secrets of the recipients of notices by their names, to find names that do not exist. They are not returned.
+    type: raw
+    default: {}
   variables:
     description: Names of all variables that the user set for the collection, to find misspelt ones.
     type: list
@@ -70,6 +75,7 @@ except ImportError:
     HAS_BOTOCORE = False
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check, misspelt
+from ansible_collections.gitops.aws.plugins.module_utils._notices.settings import check_secrets
 
 
 def regions() -> list[str]:
@@ -89,6 +95,7 @@ def main() -> None:
         argument_spec={
             "settings": {"type": "raw", "required": True},
             "stacks": {"type": "raw", "required": True},
+            "notification_secrets": {"type": "raw", "default": {}, "no_log": True},
             "variables": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -97,6 +104,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("botocore"))
     settings, stacks, problems = check(module.params["settings"], module.params["stacks"], regions())
     problems = misspelt(module.params["variables"]) + problems
+    problems = problems or check_secrets(module.params["notification_secrets"], settings, stacks)
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         module.fail_json(

@@ -19,11 +19,9 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.gitops.aws.plugins.module_utils._builds import FUNCTIONS, FUNCTIONS_END, NOISE
-
-display = Display()
+from ansible_collections.gitops.aws.plugins.plugin_utils._showing import show
 
 # So many looks in a row may fail: a network, or AWS, is away for a moment.
 FAILED_LOOKS = 3
@@ -157,8 +155,7 @@ class Watching(ActionBase):
 
     def _show(self, line: str) -> None:
         """Displays a line, where the task may be shown at all."""
-        if not self._task.no_log:
-            display.display(line)
+        show(self._task, line)
 
     def _look(self, args: dict[str, Any], task_vars: dict[str, Any] | None, wrap_async: bool = False) -> dict[str, Any]:
         return self._execute_module(

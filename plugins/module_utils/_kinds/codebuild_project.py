@@ -437,14 +437,16 @@ class CodebuildProject(Kind):
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         self.secret_files = {item["name"]: (item["webhook"] or {}).get("secret_file") for item in items}
         # BatchGetProjects takes 100 names, and says which it does not find.
-        batches = self.aws.map(
-            lambda names: self.client.batch_get_projects(names=names)["projects"],
-            chunks([item["name"] for item in items], 100),
-        )
+        batches = self.aws.map(self._batch, chunks([item["name"] for item in items], 100))
         found = {project["name"]: self._from_api(project) for batch in batches for project in batch}
         named = [item["name"] for item in items if item["resource_policy"] is not None]
         self.add_policies([found[name] for name in named if name in found])
         return found
+
+    def _batch(self, names: list[str]) -> list[dict[str, Any]]:
+        answer = self.client.batch_get_projects(names=names)
+        self.progress.read(len(names))
+        return answer["projects"]
 
     def add_policies(self, found: Iterable[Resource]) -> None:
         """Adds to projects' settings their resource policies, {} where there is none; a call for each."""

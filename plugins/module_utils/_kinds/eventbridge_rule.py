@@ -122,7 +122,12 @@ class EventbridgeRule(Kind):
             result["targets"] = sorted(targets, key=lambda target: str(target["id"]))
         return result
 
+    def names(self) -> list[str]:
+        return [rule["Name"] for rule in self._list("default", self.name_prefix)]
+
     def read(self, items: list[Settings]) -> dict[str, Resource]:
+        if self.only_shown:  # an info module says names only; it shows targets, too
+            items = [{**item, "event_bus_name": "default", "targets": []} for item in items]
         buses: dict[str, list[str]] = {}
         for item in items:
             buses.setdefault(item["event_bus_name"], []).append(item["name"])

@@ -84,9 +84,11 @@ class SsmParameter(Kind):
     def _describe(self, names: list[str]) -> list[dict[str, Any]]:
         filters = [{"Key": "Name", "Option": "Equals", "Values": names}]
         pages = {"PageSize": 50}  # AWS's own is ten
-        return self.aws.pages(
+        found = self.aws.pages(
             "ssm", "describe_parameters", "Parameters", ParameterFilters=filters, PaginationConfig=pages
         )
+        self.progress.read(len(names))
+        return found
 
     def _values(self, names: list[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.client.get_parameters(Names=names, WithDecryption=True)["Parameters"]

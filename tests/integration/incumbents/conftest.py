@@ -29,7 +29,7 @@ def account(local_aws: tuple[str, Path]) -> Account:
 
 @pytest.fixture(scope="session")
 def world(account: Account) -> World:
-    """A role, a bucket and a connection; nothing of these tests needs a key or a second role."""
+    """A role, a bucket and a connection; nothing of these tests needs a key, a second role, a project or Slack."""
     account.client("iam").create_role(RoleName="incumbents", AssumeRolePolicyDocument=json.dumps(TRUST))
     account.client("s3").create_bucket(
         Bucket="incumbents-artifacts", CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -43,4 +43,6 @@ def world(account: Account) -> World:
         another_role="",
         bucket="incumbents-artifacts",
         connection=connection["ConnectionArn"],
+        project="",
+        slack_team="",
     )

@@ -60,6 +60,7 @@ class Case:
         look: what AWS answers about the resource; `shown` of each change must be contained in it.
         refused: options that AWS refuses, on top of `item`, and a part of AWS's reason.
         deletion: options that a deletion needs beside the name.
+        tagged: whether AWS has tags for it.
     """
 
     module: str
@@ -71,6 +72,7 @@ class Case:
     refused: tuple[Item, str]
     key: str = "name"
     deletion: Item | None = None
+    tagged: bool = True
 
     def new(self, world: World, unique: str, **options: Any) -> Item:
         """An item with a name of its own."""
@@ -459,6 +461,121 @@ TOPICS = Case(
     refused=({"name": "denied"}, "sns:CreateTopic"),
 )
 
+# --- SQS
+
+
+def look_at_queue(account: Account, name: str) -> Any:
+    sqs = account.client("sqs")
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    parsed = {each: json.loads(attributes[each]) for each in ("Policy", "RedrivePolicy") if each in attributes}
+    return {**attributes, **parsed}
+
+
+def queue_changes(world: World, name: str) -> list[Change]:
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    send = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    numbers = {"message_retention_period": 1209600, "delay_seconds": 900, "maximum_message_size": 1024}
+    # A queue is there that can have the dead letters: the queue itself.
+    redrive = {"dead_letter_target_arn": arn, "max_receive_count": 5}
+    return [
+        Change({"visibility_timeout": 0}, {"VisibilityTimeout": "0", "DelaySeconds": "1"}),
+        Change(
+            numbers,
+            {"MessageRetentionPeriod": "1209600", "DelaySeconds": "900", "MaximumMessageSize": "1024"},
+        ),
+        Change(
+            {"kms_master_key_id": world.key, "sqs_managed_sse_enabled": False},
+            {"KmsMasterKeyId": world.key, "SqsManagedSseEnabled": "false"},
+        ),
+        Change({"kms_master_key_id": world.another_key}, {"KmsMasterKeyId": world.another_key}),
+        Change(
+            {"sqs_managed_sse_enabled": True, "kms_master_key_id": ""},
+            {"SqsManagedSseEnabled": "true", "KmsMasterKeyId": None},
+        ),
+        Change({"sqs_managed_sse_enabled": False}, {"SqsManagedSseEnabled": "false", "KmsMasterKeyId": None}),
+        Change({"policy": document(send)}, {"Policy": document(send), "VisibilityTimeout": "0"}),
+        Change({"policy": {}}, {"Policy": None}),
+        Change(redrive, {"RedrivePolicy": {"deadLetterTargetArn": arn, "maxReceiveCount": 5}}),
+        Change({"max_receive_count": 1000}, {"RedrivePolicy": {"deadLetterTargetArn": arn, "maxReceiveCount": 1000}}),
+        # The count is no more without it, so that both are in the diff.
+        Change({"dead_letter_target_arn": "", "max_receive_count": None}, {"RedrivePolicy": None}),
+    ]
+
+
+QUEUES = Case(
+    module="sqs_queues",
+    plural="queues",
+    name="queue-{}".format,
+    item=lambda world: {"visibility_timeout": 60, "delay_seconds": 1},
+    changes=queue_changes,
+    look=look_at_queue,
+    refused=({"name": "denied"}, "sqs:CreateQueue"),
+)
+
+# --- CloudWatch
+
+
+def look_at_alarm(account: Account, name: str) -> Any:
+    return account.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+
+
+def alarm_changes(world: World, name: str) -> list[Change]:
+    topics = [f"arn:aws:sns:{REGION}:{ACCOUNT}:{each}" for each in ("one", "two")]
+    metric = {"namespace": "Other", "metric_name": "Others", "dimensions": {"B": 2, "A": True}}
+    dimensions = [{"Name": "A", "Value": "true"}, {"Name": "B", "Value": "2"}]
+    return [
+        # Each leaves the others as they are, though AWS drops what is not sent along.
+        Change({"description": "second"}, {"AlarmDescription": "second", "AlarmActions": topics[:1]}),
+        Change(metric, {"Namespace": "Other", "MetricName": "Others", "Dimensions": dimensions}),
+        Change({"statistic": "Sum", "period": 10}, {"Statistic": "Sum", "Period": 10, "Dimensions": dimensions}),
+        Change({"evaluation_periods": 5}, {"EvaluationPeriods": 5, "DatapointsToAlarm": None}),
+        Change({"datapoints_to_alarm": 3}, {"EvaluationPeriods": 5, "DatapointsToAlarm": 3}),
+        Change(
+            {"threshold": -0.5, "comparison_operator": "LessThanThreshold"},
+            {"Threshold": -0.5, "ComparisonOperator": "LessThanThreshold", "DatapointsToAlarm": 3},
+        ),
+        Change({"treat_missing_data": "breaching"}, {"TreatMissingData": "breaching", "Threshold": -0.5}),
+        Change({"actions_enabled": False}, {"ActionsEnabled": False, "AlarmActions": topics[:1]}),
+        Change({"alarm_actions": topics[::-1]}, {"AlarmActions": topics, "ActionsEnabled": False}),
+        Change(
+            {"ok_actions": topics[:1], "insufficient_data_actions": topics[1:]},
+            {"OKActions": topics[:1], "InsufficientDataActions": topics[1:], "AlarmActions": topics},
+        ),
+        Change(
+            {"threshold": 0, "description": "", "dimensions": {}, "alarm_actions": [], "actions_enabled": True},
+            {"Threshold": 0.0, "Dimensions": [], "AlarmActions": [], "OKActions": topics[:1], "ActionsEnabled": True},
+        ),
+    ]
+
+
+ALARMS = Case(
+    module="cloudwatch_alarms",
+    plural="alarms",
+    name="alarm-{}".format,
+    item=lambda world: {
+        "description": "first",
+        "namespace": "Test",
+        "metric_name": "Errors",
+        "dimensions": {"QueueName": "none"},
+        "statistic": "Maximum",
+        "period": 60,
+        "evaluation_periods": 1,
+        "threshold": 0,
+        "comparison_operator": "GreaterThanThreshold",
+        "treat_missing_data": "notBreaching",
+        "alarm_actions": [f"arn:aws:sns:{REGION}:{ACCOUNT}:one"],
+    },
+    changes=alarm_changes,
+    look=look_at_alarm,
+    refused=({"name": "denied"}, "cloudwatch:PutMetricAlarm"),
+)
+
 # --- EventBridge
 
 
@@ -555,6 +672,102 @@ RULES = Case(
     refused=({"name": "denied"}, "events:PutRule"),
 )
 
+# --- EventBridge's connections and API destinations
+
+EVENT_CONNECTIONS_THERE = ("world-one", "world-two")
+
+
+def look_at_event_connection(account: Account, name: str) -> Any:
+    found = account.client("events").describe_connection(Name=name)
+    secret = account.root("secretsmanager").get_secret_value(SecretId=found["SecretArn"])["SecretString"]
+    return {**found, "Secret": json.loads(secret)}
+
+
+def event_connection_changes(world: World, name: str) -> list[Change]:
+    parameters = {
+        "header_parameters": [{"key": "X-B", "value": "2", "is_value_secret": False}, {"key": "X-A", "value": "hush"}],
+        "query_string_parameters": [{"key": "sig", "value": "hush"}],
+    }
+    body = {"body_parameters": [{"key": "who", "value": "ada", "is_value_secret": False}]}
+    plain = {"Key": "X-B", "Value": "2", "IsValueSecret": False}
+    secret = {"Key": "X-A", "Value": "hush", "IsValueSecret": True}
+    return [
+        # Each leaves the others as they are.
+        Change({"description": "second"}, {"Description": "second", "Secret": {"api_key_value": "first"}}),
+        Change(
+            {"api_key": {"name": "X-Key", "value": "second"}},
+            {"Description": "second", "Secret": {"api_key_name": "X-Key", "api_key_value": "second"}},
+        ),
+        Change(
+            {"api_key": {"name": "X-Key-3", "value": "third"}, "invocation_http_parameters": parameters},
+            {
+                "Secret": {
+                    "api_key_value": "third",
+                    "invocation_http_parameters": {
+                        "HeaderParameters": [secret, plain],
+                        "QueryStringParameters": [{"Key": "sig", "Value": "hush", "IsValueSecret": True}],
+                    },
+                }
+            },
+        ),
+        Change(
+            {
+                "api_key": {"name": "X-Key-4", "value": "fourth"},
+                "invocation_http_parameters": {"header_parameters": [], "query_string_parameters": [], **body},
+            },
+            {"Secret": {"invocation_http_parameters": {"HeaderParameters": None, "QueryStringParameters": None}}},
+        ),
+        Change(
+            {"api_key": {"name": "X-Key-5", "value": "fifth"}, "invocation_http_parameters": {}},
+            {"Secret": {"api_key_value": "fifth", "invocation_http_parameters": None}},
+        ),
+        Change({"description": ""}, {"Description": "", "Secret": {"api_key_value": "fifth"}}),
+    ]
+
+
+EVENT_CONNECTIONS = Case(
+    module="eventbridge_connections",
+    plural="connections",
+    name="connection-{}".format,
+    item=lambda world: {"description": "first", "api_key": {"name": "Authorization", "value": "first"}},
+    changes=event_connection_changes,
+    look=look_at_event_connection,
+    refused=({"name": "denied"}, "events:CreateConnection"),
+    tagged=False,
+)
+
+
+def look_at_api_destination(account: Account, name: str) -> Any:
+    found = account.client("events").describe_api_destination(Name=name)
+    return {**found, "Connection": found["ConnectionArn"].split("/")[1]}
+
+
+API_DESTINATIONS = Case(
+    module="eventbridge_api_destinations",
+    plural="api_destinations",
+    name="destination-{}".format,
+    item=lambda world: {
+        "description": "first",
+        "connection": EVENT_CONNECTIONS_THERE[0],
+        "invocation_endpoint": "https://example.com/one",
+    },
+    changes=lambda world, name: [
+        # Each leaves the others as they are.
+        Change({"description": "second"}, {"Description": "second", "HttpMethod": "POST"}),
+        Change({"connection": EVENT_CONNECTIONS_THERE[1]}, {"Connection": "world-two", "Description": "second"}),
+        Change(
+            {"invocation_endpoint": "https://example.com/*/x?a=1"},
+            {"InvocationEndpoint": "https://example.com/*/x?a=1", "Description": "second"},
+        ),
+        Change({"http_method": "PUT"}, {"HttpMethod": "PUT", "InvocationRateLimitPerSecond": 300}),
+        Change({"invocation_rate_limit_per_second": 1}, {"InvocationRateLimitPerSecond": 1, "HttpMethod": "PUT"}),
+        Change({"description": ""}, {"Description": "", "Connection": "world-two"}),
+    ],
+    look=look_at_api_destination,
+    refused=({"name": "denied"}, "events:CreateApiDestination"),
+    tagged=False,
+)
+
 # --- EventBridge Scheduler
 
 
@@ -611,6 +824,141 @@ SCHEDULES = Case(
     changes=schedule_changes,
     look=look_at_schedule,
     refused=({"name": "denied"}, "scheduler:CreateSchedule"),
+)
+
+# --- Step Functions
+
+
+def look_at_machine(account: Account, name: str) -> Any:
+    arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"
+    machine = account.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+    return {**machine, "States": json.loads(machine["definition"])["States"]}
+
+
+def passes(output: str) -> Item:
+    """A definition of one state."""
+    state = {"Type": "Pass", "Output": {"said": output, "by": "{% $states.context.Execution.Name %}"}, "End": True}
+    return {"QueryLanguage": "JSONata", "StartAt": "Say", "States": {"Say": state}}
+
+
+def machine_changes(world: World, name: str) -> list[Change]:
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/modules/machines"
+    destination = [{"cloudWatchLogsLogGroup": {"logGroupArn": f"{group}:*"}}]
+    off = {"level": "OFF", "includeExecutionData": False, "destinations": []}
+    second = passes("\u00fcber")
+    return [
+        # Each leaves the others as they are.
+        Change({"definition": second}, {"States": second["States"], "roleArn": world.role}),
+        Change({"role_arn": world.another_role}, {"States": second["States"], "roleArn": world.another_role}),
+        Change({"tracing_enabled": True}, {"tracingConfiguration": {"enabled": True}, "roleArn": world.another_role}),
+        Change(
+            {"logging_configuration": {"level": "ERROR", "log_group_arn": f"{group}:*"}},
+            {"loggingConfiguration": {"level": "ERROR", "includeExecutionData": False, "destinations": destination}},
+        ),
+        Change(
+            {"logging_configuration": {"include_execution_data": True}},
+            {
+                "loggingConfiguration": {"level": "ERROR", "includeExecutionData": True, "destinations": destination},
+                "tracingConfiguration": {"enabled": True},
+            },
+        ),
+        Change({"logging_configuration": {}}, {"loggingConfiguration": off}),
+        Change({"tracing_enabled": False}, {"tracingConfiguration": {"enabled": False}}),
+    ]
+
+
+MACHINES = Case(
+    module="stepfunctions_state_machines",
+    plural="state_machines",
+    name="machine-{}".format,
+    item=lambda world: {"definition": passes("hello"), "role_arn": world.role},
+    changes=machine_changes,
+    look=look_at_machine,
+    refused=({"name": "denied"}, "states:CreateStateMachine"),
+)
+
+# --- CodeStar Notifications
+
+
+def look_at_notification_rule(account: Account, name: str) -> Any:
+    api = account.client("codestar-notifications")
+    pages = api.get_paginator("list_notification_rules").paginate()
+    arns = [each["Arn"] for page in pages for each in page["NotificationRules"]]
+    described = (api.describe_notification_rule(Arn=arn) for arn in arns)
+    rule = next(each for each in described if each["Name"] == name)
+    events = [each["EventTypeId"].removeprefix("codebuild-project-build-") for each in rule["EventTypes"]]
+    return {**rule, "Events": events, "Addresses": [each["TargetAddress"] for each in rule["Targets"]]}
+
+
+def notification_rule(world: World) -> Item:
+    return {
+        "resource": world.project,
+        "event_type_ids": ["codebuild-project-build-state-succeeded", "codebuild-project-build-state-failed"],
+        "targets": [{"target_address": f"arn:aws:sns:{REGION}:{ACCOUNT}:one"}],
+    }
+
+
+def notification_rule_changes(world: World, name: str) -> list[Change]:
+    topics = [f"arn:aws:sns:{REGION}:{ACCOUNT}:{each}" for each in ("one", "two")]
+    channel = f"arn:aws:chatbot::{ACCOUNT}:chat-configuration/slack-channel/x"
+    both = [{"target_type": "AWSChatbotSlack", "target_address": channel}, {"target_address": topics[1]}]
+    return [
+        Change({"detail_type": "BASIC"}, {"DetailType": "BASIC", "Events": ["state-failed", "state-succeeded"]}),
+        Change({"event_type_ids": ["codebuild-project-build-phase-failure"]}, {"Events": ["phase-failure"]}),
+        Change({"enabled": False}, {"Status": "DISABLED", "DetailType": "BASIC", "Addresses": topics[:1]}),
+        Change({"targets": both}, {"Addresses": [channel, topics[1]], "Status": "DISABLED"}),
+        Change({"targets": []}, {"Addresses": []}),
+        Change({"enabled": True}, {"Status": "ENABLED", "Resource": world.project}),
+    ]
+
+
+NOTIFICATION_RULES = Case(
+    module="codestar_notification_rules",
+    plural="notification_rules",
+    name="rule-{}".format,
+    item=notification_rule,
+    changes=notification_rule_changes,
+    look=look_at_notification_rule,
+    refused=({"resource": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/none"}, "ConfigurationException"),
+)
+
+# --- Chatbot
+
+
+def look_at_channel(account: Account, name: str) -> Any:
+    pages = account.in_region("chatbot", "us-east-2").get_paginator("describe_slack_channel_configurations").paginate()
+    channels = (each for page in pages for each in page["SlackChannelConfigurations"])
+    return next(each for each in channels if each["ConfigurationName"] == name)
+
+
+def channel_changes(world: World, name: str) -> list[Change]:
+    topics = [f"arn:aws:sns:{REGION}:{ACCOUNT}:{each}" for each in ("one", "two")]
+    read_only = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+    return [
+        Change({"slack_channel_id": "C4567EFGH"}, {"SlackChannelId": "C4567EFGH", "SnsTopicArns": topics[:1]}),
+        Change({"sns_topic_arns": topics[::-1]}, {"SnsTopicArns": topics}),
+        Change({"iam_role_arn": world.another_role}, {"IamRoleArn": world.another_role, "SnsTopicArns": topics}),
+        Change({"guardrail_policy_arns": read_only}, {"GuardrailPolicyArns": read_only}),
+        Change({"logging_level": "ERROR"}, {"LoggingLevel": "ERROR", "GuardrailPolicyArns": read_only}),
+        Change({"user_authorization_required": True}, {"UserAuthorizationRequired": True, "LoggingLevel": "ERROR"}),
+        Change({"sns_topic_arns": []}, {"SnsTopicArns": []}),
+    ]
+
+
+SLACK_CHANNELS = Case(
+    module="chatbot_slack_channels",
+    plural="slack_channels",
+    key="configuration_name",
+    name="channel-{}".format,
+    item=lambda world: {
+        "slack_team_id": world.slack_team,
+        "slack_channel_id": "C0123ABCD",
+        "iam_role_arn": world.role,
+        "sns_topic_arns": [f"arn:aws:sns:{REGION}:{ACCOUNT}:one"],
+    },
+    changes=channel_changes,
+    look=look_at_channel,
+    refused=({"iam_role_arn": f"arn:aws:iam::{ACCOUNT}:role/denied"}, "iam:PassRole"),
 )
 
 # --- CodeConnections
@@ -946,4 +1294,25 @@ CODEPIPELINE = Case(
     refused=({"role_arn": f"arn:aws:iam::{ACCOUNT}:role/denied"}, "iam:PassRole"),
 )
 
-CASES = [KMS, S3, DYNAMODB, LOGS, SSM, IAM, POLICIES, TOPICS, RULES, SCHEDULES, CONNECTIONS, CODEBUILD, CODEPIPELINE]
+CASES = [
+    KMS,
+    S3,
+    DYNAMODB,
+    LOGS,
+    SSM,
+    IAM,
+    POLICIES,
+    TOPICS,
+    QUEUES,
+    ALARMS,
+    RULES,
+    EVENT_CONNECTIONS,
+    API_DESTINATIONS,
+    SCHEDULES,
+    MACHINES,
+    NOTIFICATION_RULES,
+    SLACK_CHANNELS,
+    CONNECTIONS,
+    CODEBUILD,
+    CODEPIPELINE,
+]

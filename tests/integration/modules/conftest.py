@@ -14,6 +14,7 @@ import botocore.loaders
 import pytest
 
 from local_aws.cli import put_user
+from tests.integration.modules.cases import EVENT_CONNECTIONS_THERE
 from tests.integration.modules.harness import ACCOUNT, POLICY, REGION, TRUST, Account, World
 
 
@@ -41,18 +42,35 @@ def account(local_aws: tuple[str, Path]) -> Account:
 
 @pytest.fixture(scope="session")
 def world(account: Account) -> World:
-    """What the resources under test refer to: keys, roles, a bucket, a connection."""
+    """What the resources under test refer to: keys, roles, a bucket, a connection, a project, a Slack workspace."""
     kms, iam, s3 = account.client("kms"), account.client("iam"), account.client("s3")
     keys = [kms.create_key(Description=text)["KeyMetadata"]["Arn"] for text in ("one", "another")]
     for name in ("service", "service-2"):
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
     s3.create_bucket(Bucket="modules-artifacts", CreateBucketConfiguration={"LocationConstraint": REGION})
     connection = account.client("codeconnections").create_connection(ConnectionName="world", ProviderType="GitHub")
+    for name in EVENT_CONNECTIONS_THERE:
+        account.client("events").create_connection(
+            Name=name,
+            AuthorizationType="API_KEY",
+            AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "Authorization", "ApiKeyValue": "hush"}},
+        )
+    role = f"arn:aws:iam::{ACCOUNT}:role/service"
+    project = account.client("codebuild").create_project(
+        name="world",
+        source={"type": "NO_SOURCE", "buildspec": "version: 0.2"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": "none", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=role,
+    )
+    account.authorize_slack("T0123ABCD")
     return World(
         key=keys[0],
         another_key=keys[1],
-        role=f"arn:aws:iam::{ACCOUNT}:role/service",
+        role=role,
         another_role=f"arn:aws:iam::{ACCOUNT}:role/service-2",
         bucket="modules-artifacts",
         connection=connection["ConnectionArn"],
+        project=project["project"]["arn"],
+        slack_team="T0123ABCD",
     )

@@ -49,9 +49,12 @@ POLICY = {
         {
             "Effect": "Allow",
             "Action": [
+                "cloudwatch:*",
+                "chatbot:*",
                 "codebuild:*",
                 "codeconnections:*",
                 "codestar-connections:*",
+                "codestar-notifications:*",
                 "codepipeline:*",
                 "dynamodb:*",
                 "events:*",
@@ -76,7 +79,9 @@ POLICY = {
                 "s3:*",
                 "scheduler:*",
                 "sns:*",
+                "sqs:*",
                 "ssm:*",
+                "states:*",
                 "tag:GetResources",
             ],
             "Resource": "*",
@@ -85,7 +90,10 @@ POLICY = {
             "Sid": "NothingOfThisName",
             "Effect": "Deny",
             "Action": [
+                "cloudwatch:PutMetricAlarm",
                 "dynamodb:DescribeTable",
+                "events:CreateApiDestination",
+                "events:CreateConnection",
                 "events:PutRule",
                 "iam:CreatePolicy",
                 "iam:CreateRole",
@@ -95,7 +103,9 @@ POLICY = {
                 "s3:CreateBucket",
                 "scheduler:CreateSchedule",
                 "sns:CreateTopic",
+                "sqs:CreateQueue",
                 "ssm:PutParameter",
+                "states:CreateStateMachine",
             ],
             "Resource": "*denied*",
         },
@@ -108,13 +118,13 @@ POLICY = {
     ],
 }
 
-# The trust policy of a role that builds and pipelines act as.
+# The trust policy of a role that builds, pipelines and state machines act as.
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
         {
             "Effect": "Allow",
-            "Principal": {"Service": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com"]},
+            "Principal": {"Service": ["codebuild.amazonaws.com", "codepipeline.amazonaws.com", "states.amazonaws.com"]},
             "Action": "sts:AssumeRole",
         }
     ],
@@ -146,6 +156,17 @@ class Account:
         """A boto3 client of the onlooker."""
         return self._client(service, self.onlooker["AccessKeyId"], self.onlooker["SecretAccessKey"])
 
+    def in_region(self, service: str, region: str) -> Any:
+        """A boto3 client of the onlooker in another region."""
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self.onlooker["AccessKeyId"],
+            aws_secret_access_key=self.onlooker["SecretAccessKey"],
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
+
     def root(self, service: str) -> Any:
         """A boto3 client of the account's owner, for what the modules' caller may not do."""
         return self._client(service, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY)
@@ -165,6 +186,10 @@ class Account:
     def complete_connection(self, name: str) -> None:
         """What its owner does in a browser."""
         assert local_aws.cli.main(["complete-connection", name, "--data", str(self.data)]) == 0
+
+    def authorize_slack(self, team_id: str) -> None:
+        """What somebody does in the console of Chatbot."""
+        assert local_aws.cli.main(["authorize-slack", team_id, "--data", str(self.data)]) == 0
 
     def log(self) -> list[dict[str, Any]]:
         """The calls that local AWS has seen so far."""
@@ -267,3 +292,5 @@ class World:
     another_role: str
     bucket: str
     connection: str
+    project: str
+    slack_team: str

@@ -14,13 +14,21 @@ from typing import Any
 import pytest
 
 from ansible_collections.gitops.aws.plugins.module_utils import _aws
-from tests.integration.modules.cases import CODEBUILD, CODEPIPELINE, Case, trust
+from tests.integration.modules.cases import CODEBUILD, CODEPIPELINE, MACHINES, Case, trust
 from tests.integration.modules.harness import ACCOUNT, Account, ModuleFailed, World, unique
 
-SERVICES = {"codebuild_projects": "codebuild.amazonaws.com", "codepipelines": "codepipeline.amazonaws.com"}
-OPTION = {"codebuild_projects": "service_role", "codepipelines": "role_arn"}
+SERVICES = {
+    "codebuild_projects": "codebuild.amazonaws.com",
+    "codepipelines": "codepipeline.amazonaws.com",
+    "stepfunctions_state_machines": "states.amazonaws.com",
+}
+OPTION = {
+    "codebuild_projects": "service_role",
+    "codepipelines": "role_arn",
+    "stepfunctions_state_machines": "role_arn",
+}
 
-consumers = pytest.mark.parametrize("case", [CODEBUILD, CODEPIPELINE], ids=str)
+consumers = pytest.mark.parametrize("case", [CODEBUILD, CODEPIPELINE, MACHINES], ids=str)
 
 
 def role_of_another_service(account: Account) -> str:
@@ -82,7 +90,7 @@ def test_repeating_has_an_end_and_aws_has_the_last_word(
     monkeypatch.setattr(_aws, "PROPAGATION_TIMEOUT", 1)
     arguments: dict[str, Any] = {case.plural: [item(case, world, role_of_another_service(account))]}
 
-    with pytest.raises(ModuleFailed, match="AssumeRole") as failure:
+    with pytest.raises(ModuleFailed, match=r"AssumeRole|assume the provided role") as failure:
         account.run(case.module, **arguments)
 
     assert 2 <= len(failure.value.result["mutations"]) <= 4

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.modules.cases import CODEBUILD, CODEPIPELINE, CONNECTIONS, Case
+from tests.integration.modules.cases import CODEBUILD, CODEPIPELINE, CONNECTIONS, RULES, Case
 from tests.integration.modules.harness import REGION, Account, ModuleFailed, World, unique
 
-every_info_module = pytest.mark.parametrize("case", [CODEBUILD, CODEPIPELINE, CONNECTIONS], ids=str)
+every_info_module = pytest.mark.parametrize("case", [CODEBUILD, CODEPIPELINE, CONNECTIONS, RULES], ids=str)
 
 
 @every_info_module
@@ -58,6 +58,21 @@ def test_no_names_are_no_calls(case: Case, account: Account) -> None:
     assert found[case.plural] == []
     assert found["resources"] == {}
     assert found["api_calls"] == {}
+
+
+def test_rules_are_found_by_the_beginning_of_their_names(account: Account, world: World) -> None:
+    common = unique("begins")
+    items = [RULES.new(world, name) for name in (f"{common}-1", f"{common}-2", unique("other"))]
+    account.run("eventbridge_rules", rules=items)
+
+    found = account.run("eventbridge_rules_info", name_prefix=f"rule-{common}-")
+    nobody = account.run("eventbridge_rules_info", name_prefix=f"rule-{common}-x")
+
+    assert [each["name"] for each in found["rules"]] == [f"rule-{common}-1", f"rule-{common}-2"]
+    assert [bool(each["targets"]) for each in found["rules"]] == [True, True]
+    assert found["api_calls"] == {"events:ListRules": 2, "events:ListTagsForResource": 2, "events:ListTargetsByRule": 2}
+    assert nobody["rules"] == []
+    assert nobody["api_calls"] == {"events:ListRules": 1}
 
 
 def test_projects_take_one_call_for_a_hundred(account: Account, world: World) -> None:

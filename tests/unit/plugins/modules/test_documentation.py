@@ -21,10 +21,15 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import common_o
 
 ROOT = Path(__file__).resolve().parents[4]
 MODULES = {
+    "chatbot_slack_channels": "slack_channels",
+    "cloudwatch_alarms": "alarms",
     "codebuild_projects": "projects",
     "codeconnections": "connections",
     "codepipelines": "pipelines",
+    "codestar_notification_rules": "notification_rules",
     "dynamodb_tables": "tables",
+    "eventbridge_api_destinations": "api_destinations",
+    "eventbridge_connections": "connections",
     "eventbridge_rules": "rules",
     "iam_policies": "policies",
     "iam_roles": "roles",
@@ -33,7 +38,9 @@ MODULES = {
     "s3_buckets": "buckets",
     "scheduler_schedules": "schedules",
     "sns_topics": "topics",
+    "sqs_queues": "queues",
     "ssm_parameters": "parameters",
+    "stepfunctions_state_machines": "state_machines",
 }
 
 
@@ -75,7 +82,12 @@ def test_check_of_examples_finds_a_wrong_one(name: str, module: ModuleType) -> N
     assert problems(module, MODULES[name], {MODULES[name]: [{"unknown": 1}]})
 
 
-CALLING_NOTHING = ("gitops.aws.estate", "gitops.aws.findings_report", "gitops.aws.terraform_import_blocks")
+CALLING_NOTHING = (
+    "gitops.aws.estate",
+    "gitops.aws.estate_report",
+    "gitops.aws.findings_report",
+    "gitops.aws.terraform_import_blocks",
+)
 
 
 def test_attributes_are_documented() -> None:

@@ -43,15 +43,27 @@ class Aws:
             self.clients[service] = client
         return self.clients[service]
 
-    def _answer(self, model: Any, **_kwargs: Any) -> tuple[Any, Any]:
-        self.calls[f"{model.service_model.service_name}:{model.name}"] += 1
-        return SimpleNamespace(status_code=200), answer(model.output_shape)
+    def _answer(self, model: Any, params: dict[str, Any], **_kwargs: Any) -> tuple[Any, Any]:
+        operation = f"{model.service_model.service_name}:{model.name}"
+        self.calls[operation] += 1
+        found = answer(model.output_shape)
+        if operation == "events:ListConnections":
+            # The connection of a new API destination is looked up by its name.
+            name = json.loads(params["body"])["NamePrefix"]
+            found = {"Connections": [{"Name": name, "ConnectionArn": ARN, "ConnectionState": "AUTHORIZED"}]}
+        return SimpleNamespace(status_code=200), found
+
+    def in_region(self, _region: str) -> Aws:
+        return self
 
     def map(self, function: Any, items: Any) -> list[Any]:
         return [function(item) for item in items]
 
     def pages(self, service: str, operation: str, result_key: str, **arguments: Any) -> list[Any]:
         getattr(self.client(service), operation)(**arguments)
+        if operation == "describe_slack_workspaces":
+            # That of the example is one that the account may post to.
+            return [{"SlackTeamId": "T0123ABCD"}]
         # A new log group is looked up by its name.
         return [{"logGroupName": arguments["logGroupNamePrefix"], "arn": ARN}] if service == "logs" else []
 

@@ -19,10 +19,15 @@ from botocore.model import Shape
 
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     _webhook,
+    chatbot_slack_channel,
+    cloudwatch_alarm,
     codebuild_project,
     codeconnection,
     codepipeline,
+    codestar_notification_rule,
     dynamodb_table,
+    eventbridge_api_destination,
+    eventbridge_connection,
     eventbridge_rule,
     iam_policy,
     iam_role,
@@ -31,7 +36,9 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     s3_bucket,
     scheduler_schedule,
     sns_topic,
+    sqs_queue,
     ssm_parameter,
+    stepfunctions_state_machine,
 )
 
 Options = dict[str, Any]
@@ -264,6 +271,29 @@ FOUNDATION = [
         ),
     ),
     Compared(
+        "sqs:CreateQueue",
+        sqs_queue.OPTIONS,
+        renamed={"queue_name": "name"},
+        left_out={"attributes": "a map"},
+        ours=dict.fromkeys(set(sqs_queue.OPTIONS) - {"name", "tags"}, "in the attributes"),
+    ),
+    Compared(
+        "cloudwatch:PutMetricAlarm",
+        cloudwatch_alarm.OPTIONS,
+        renamed={"alarm_name": "name", "alarm_description": "description"},
+        left_out=later(
+            "evaluate_low_sample_count_percentile",
+            "evaluation_criteria",
+            "evaluation_interval",
+            "evaluation_window",
+            "extended_statistic",
+            "metrics",
+            "threshold_metric_id",
+            "unit",
+            "warm_up_configuration",
+        ),
+    ),
+    Compared(
         "events:PutRule",
         eventbridge_rule.OPTIONS,
         renamed={"state": "enabled"},
@@ -287,6 +317,55 @@ FOUNDATION = [
             "sqs_parameters",
         ),
         ours={"maximum_event_age_in_seconds": "in the retry_policy"},
+    ),
+    Compared(
+        "stepfunctions:CreateStateMachine",
+        stepfunctions_state_machine.OPTIONS,
+        renamed={"tracing_configuration": "tracing_enabled"},
+        left_out=later("encryption_configuration", "publish", "version_description"),
+    ),
+    Compared(
+        "stepfunctions:CreateStateMachine.loggingConfiguration",
+        stepfunctions_state_machine.LOGGING,
+        renamed={"destinations": "log_group_arn"},
+    ),
+    *(
+        Compared(
+            f"events:{operation}",
+            eventbridge_connection.OPTIONS,
+            left_out={
+                "auth_parameters": "four options: the types of it, and what is added to every call",
+                **later("invocation_connectivity_parameters", "kms_key_identifier"),
+            },
+            ours=dict.fromkeys(("api_key", "basic", "oauth", "invocation_http_parameters"), "in the auth_parameters"),
+        )
+        for operation in ("CreateConnection", "UpdateConnection")
+    ),
+    Compared(
+        "events:CreateConnection.AuthParameters",
+        {name: eventbridge_connection.OPTIONS[name] for name in eventbridge_connection.AUTHORIZATION[1:]},
+        renamed={
+            "api_key_auth_parameters": "api_key",
+            "basic_auth_parameters": "basic",
+            "o_auth_parameters": "oauth",
+        },
+        left_out=later("connectivity_parameters"),
+    ),
+    *(
+        Compared(f"events:{operation}", eventbridge_api_destination.OPTIONS, renamed={"connection_arn": "connection"})
+        for operation in ("CreateApiDestination", "UpdateApiDestination")
+    ),
+    Compared(
+        "codestar-notifications:CreateNotificationRule",
+        codestar_notification_rule.OPTIONS,
+        renamed={"status": "enabled"},
+        left_out={"client_request_token": "the SDK's"},
+    ),
+    Compared("codestar-notifications:CreateNotificationRule.Targets", codestar_notification_rule.TARGET),
+    Compared(
+        "chatbot:CreateSlackChannelConfiguration",
+        chatbot_slack_channel.OPTIONS,
+        left_out={"slack_channel_name": "only shown; AWS knows it by the id"},
     ),
     Compared(
         "scheduler:CreateSchedule",

@@ -23,20 +23,26 @@ from ansible_collections.gitops.aws.plugins.module_utils import (
     _drift_source,
     _executions,
     _lock_holders,
+    _many_executions,
+    _private_files,
     _state_restore,
     _state_versions,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._findings import drift_runs, scan, unmanaged
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import stage_transition
+from ansible_collections.gitops.aws.plugins.module_utils._status import gather
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "codebuild_build": _builds.ARGUMENTS,
     "codepipeline_approval": _approvals.ARGUMENTS,
     "codepipeline_execution": _executions.ARGUMENTS,
+    "codepipeline_executions": _many_executions.ARGUMENTS,
     "codepipeline_stage_transition": stage_transition.ARGUMENTS,
     "pipeline_diagnosis_info": _diagnosis_executions.ARGUMENTS,
     "iam_access_info": _access_checks.ARGUMENTS,
     "drift_source": _drift_source.ARGUMENTS,
+    "estate_status_info": gather.ARGUMENTS,
+    "private_files": _private_files.ARGUMENTS,
     "terraform_drift_info": drift_runs.ARGUMENTS,
     "terraform_lock": _lock_holders.ARGUMENTS,
     "terraform_locks_info": _lock_holders.INFO_ARGUMENTS,
