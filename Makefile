@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
-PARTS := lint unit sanity integration molecule e2e
+PARTS := lint unit sanity integration browser molecule e2e
 # The slower tests of findings, which go into another lane than the rest of them.
 PLAYBOOKS_OF_FINDINGS := tests/integration/findings/test_adopt.py tests/integration/findings/test_playbooks.py
 
@@ -62,8 +62,11 @@ sanity: setup ## ansible-test sanity
 integration: setup ## Modules against local AWS
 	@sh scripts/side_by_side.sh integration \
 		"tests/integration/modules tests/integration/terraform tests/integration/incumbents $(PLAYBOOKS_OF_FINDINGS)" \
-		"tests/integration/recovery tests/integration/seal tests/integration/doctor" \
+		"tests/integration/recovery tests/integration/seal tests/integration/doctor tests/integration/report" \
 		"tests/integration/findings $(PLAYBOOKS_OF_FINDINGS:%=--ignore %)"
+
+browser: setup ## The report's page in headless Chromium (chromium on PATH, or: playwright install chromium)
+	@pytest tests/browser
 
 molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 	@rm -rf .work/molecule-state
@@ -72,9 +75,9 @@ molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 
 e2e: setup ## The whole way, from an empty account to a VPC and back; estates side by side
 	@sh scripts/side_by_side.sh e2e \
-		"tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/drift --ignore tests/e2e/statements/test_roles_of_stacks.py" \
+		"tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/drift --ignore tests/e2e/notices --ignore tests/e2e/statements/test_roles_of_stacks.py" \
 		"tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py" \
-		"tests/e2e/drift"
+		"tests/e2e/drift tests/e2e/notices"
 
 bench: setup ## Speed and memory, as ratios in one run
 	@PYTHONPATH=.:.work/collections python tests/bench/scan.py

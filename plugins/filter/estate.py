@@ -39,6 +39,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.lockout import 
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of, owner_tags
 from ansible_collections.gitops.aws.plugins.module_utils._estate.observers import (
     doctor_policy,
+    reporter_policy,
     stack_expectations,
     verifier_policy,
 )
@@ -58,10 +59,18 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines impor
     stack_projects,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
+from ansible_collections.gitops.aws.plugins.module_utils._estate.runs import chosen_stacks, run_report
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import statement_problems
 from ansible_collections.gitops.aws.plugins.module_utils._estate.states import import_batches, stack_states
 from ansible_collections.gitops.aws.plugins.module_utils._estate.verdicts import verdicts
 from ansible_collections.gitops.aws.plugins.module_utils._findings.reviewed_file import reviewed_entries, with_baseline
+from ansible_collections.gitops.aws.plugins.module_utils._notices.resources import (
+    notices,
+    notices_connections,
+    notices_not_wanted,
+    notices_rules,
+)
+from ansible_collections.gitops.aws.plugins.module_utils._status.settings import status_settings
 
 POLICY_LIMIT = 20480  # characters in the policy of a bucket or a table; AWS
 KEY_POLICY_LIMIT = 32768
@@ -163,6 +172,7 @@ class FilterModule:
             "boundary_policy": boundary_policy,
             "break_glass_policy": taking_policy,
             "break_glass_roles": break_glass_roles,
+            "chosen_stacks": chosen_stacks,
             "developer_policy": developer_policy,
             "doctor_policy": doctor_policy,
             "drift_not_wanted": drift_not_wanted,
@@ -179,14 +189,20 @@ class FilterModule:
             "key_policy": key_policy,
             "lock_table_policy": lock_table_policy,
             "managed_policies": managed_policies,
+            "notices": notices,
+            "notices_connections": notices_connections,
+            "notices_not_wanted": notices_not_wanted,
+            "notices_rules": notices_rules,
             "operator_policy": operator_policy,
             "owner_tags": owner_tags,
             "policies_to_attach": policies_to_attach,
             "recovery_policy": recovery_policy,
             "refused_checks": refused_checks,
+            "reporter_policy": reporter_policy,
             "resource_control_policy": resource_control_policy,
             "reviewed_entries": reviewed_entries,
             "reviews_not_wanted": reviews_not_wanted,
+            "run_report": run_report,
             "seal_checks": seal_checks,
             "service_control_policies": service_control_policies,
             "stack_expectations": stack_expectations,
@@ -196,6 +212,7 @@ class FilterModule:
             "stack_roles": stack_roles,
             "stack_states": stack_states,
             "state_bucket_policy": state_bucket_policy,
+            "status_settings": status_settings,
             "verdicts": verdicts,
             "verifier_policy": verifier_policy,
             "with_baseline": with_baseline,

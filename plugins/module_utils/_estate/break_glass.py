@@ -15,6 +15,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails impo
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import recovery_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import allow, document
+from ansible_collections.gitops.aws.plugins.module_utils._notices import model
 
 SESSION_SECONDS = 3600  # the shortest that IAM lets a role have
 
@@ -117,25 +118,32 @@ def alarm_topic_arn(foundation: Foundation) -> str:
 
 
 def alarm_topics(foundation: Foundation, emails: list[str]) -> list[dict[str, Any]]:
-    """The topic as gitops.aws.sns_topics takes it: EventBridge publishes. Conditions do not work for it, says AWS.
+    """The topic as gitops.aws.sns_topics takes it, of a sealed estate or one with notifications.
 
-    Who else listens, by SQS or HTTPS, is not ours to remove.
+    EventBridge publishes, for which conditions do not work, says AWS; and CloudWatch, for the alarm on notices that
+    could not be delivered. Who else listens, by SQS or HTTPS, is not ours to remove.
     """
-    if not foundation["sealed"]:
+    if not foundation["sealed"] and not foundation.get("notifications"):
         return []
     topic = alarm_topic_arn(foundation)
-    publish = {
-        "Sid": "EventBridgePublishes",
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sns:Publish",
-        "Resource": topic,
-    }
+    publish: dict[str, Any] = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
+    statements = []
+    if foundation["sealed"]:
+        events = {"Principal": {"Service": "events.amazonaws.com"}}
+        statements.append({"Sid": "EventBridgePublishes", **publish, **events})
+    if foundation.get("notifications"):
+        alarm = names.arn(foundation, "cloudwatch", f"alarm:{model.undelivered(foundation)}")
+        of_alarm = {
+            "StringEquals": {"aws:SourceAccount": foundation["account_id"]},
+            "ArnEquals": {"aws:SourceArn": alarm},
+        }
+        cloudwatch = {"Principal": {"Service": "cloudwatch.amazonaws.com"}, "Condition": of_alarm}
+        statements.append({"Sid": "CloudWatchPublishes", **publish, **cloudwatch})
     subscriptions = [{"protocol": "email", "endpoint": email} for email in emails]
     return [
         {
             "name": f"{foundation['name']}-alarms",
-            "policy": document([publish]),
+            "policy": document(statements),
             "tags": foundation["tags"],
             "subscriptions": subscriptions,
             "purge_subscriptions": False,

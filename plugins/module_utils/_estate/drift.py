@@ -31,6 +31,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import (
     use_key,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue, permissions
+from ansible_collections.gitops.aws.plugins.module_utils._notices import model
 
 SCAN, ACT = "scan", "act"
 TAG_COPIES = "ec2:CreateTags"
@@ -475,7 +476,15 @@ def protected_arns(foundation: Foundation, stacks: list[Stack]) -> list[str]:
             *(names.arn(foundation, "iam", f"{kind}/{name}-*", "") for kind in ("policy", "role")),
             names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}"),
             names.arn(foundation, "events", f"rule/{name}-*"),
-            names.arn(foundation, "sns", f"{name}-alarms*"),
+            *(
+                names.arn(foundation, "sns", f"{name}-{topic}*")
+                for topic in ("alarms", "aws-notices", "chat-", "notices")
+            ),
+            model.queue_arn(foundation),
+            names.arn(foundation, "cloudwatch", f"alarm:{model.undelivered(foundation)}"),
+            model.machine_arn(foundation),
+            # AWS keeps the secrets of connections there.
+            names.arn(foundation, "secretsmanager", f"secret:events!connection/{name}-*"),
             names.arn(foundation, "ssm", f"parameter/{name}/*"),
             group,
             f"{group}:*",

@@ -17,17 +17,17 @@ from typing import Any
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names, seal
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import Statement, allow, document
+from ansible_collections.gitops.aws.plugins.module_utils._notices import model
 
 Document = dict[str, Any]
 
-RUN_PIPELINES = ["PutApprovalResult", "StartPipelineExecution", "StopPipelineExecution"]
-# *agResource is TagResource and UntagResource: policies must be short.
+RUN_PIPELINES = ["PutApprovalResult", "St*PipelineExecution"]
+# *agResource is TagResource and UntagResource, and so on: policies must be short.
 CHANGE_PIPELINES = [
+    "*ableStageTransition",
     "*agResource",
     "CreatePipeline",
     "DeletePipeline",
-    "DisableStageTransition",
-    "EnableStageTransition",
     "OverrideStageCondition",
     "RetryStageExecution",
     "RollbackStage",
@@ -39,8 +39,8 @@ USE_PROJECTS = [
     "CreateProject",
     "CreateWebhook",
     "Delete*",
-    "InvalidateProjectCache",
-    "PutResourcePolicy",
+    "Invalidate*",
+    "Put*",
     "RetryBuild*",
     "Start*",
     "StopBuild*",
@@ -61,13 +61,11 @@ CHANGE_IDENTITIES = [
 ]
 CHANGE_LOGS = ["*agResource", "Associate*", "Delete*", "Disassociate*", "Put*Policy", "PutSubscriptionFilter"]
 CHANGE_PARAMETERS = [
+    "*abelParameterVersion",
     "AddTagsToResource",
-    "DeleteParameter",
-    "DeleteParameters",
-    "LabelParameterVersion",
+    "DeleteParameter*",
     "PutParameter",
     "RemoveTagsFromResource",
-    "UnlabelParameterVersion",
 ]
 CHANGE_RULES = ["*agResource", "DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets"]
 CHANGE_SCHEDULES = ["*agResource", "Create*", "Delete*", "Update*"]
@@ -80,6 +78,16 @@ CHANGE_TOPICS = [
     "Set*",
     "Unsubscribe",
 ]
+# Of what tells people: a notice is to be trusted, and to arrive.
+CHANGE_NOTICES = {
+    "states": ["*agResource", "Delete*", "St*Execution", "Update*"],
+    "sqs": ["*Message*", "*Permission", "*agQueue", "Delete*", "Purge*", "Set*"],
+    "cloudwatch": ["*agResource", "Delete*", "Disable*", "Put*", "Set*"],
+    "events": ["Dea*", "DeleteA*", "DeleteC*", "Invoke*", "Update*"],
+    "secretsmanager": ["*Value", "Delete*", "Update*"],
+}
+# Of that, what a policy of people has room for.
+READ_SECRETS = {"secretsmanager": ["*Value"]}
 CHANGE_BUCKET = ["CreateAccessPoint", "CreateBucket", "Delete*", "Put*"]
 CHANGE_KEY = [
     "*agResource",
@@ -138,7 +146,12 @@ def deny(sid: str, service: str, actions: list[str], resources: list[str], **con
     return {**statement, "Condition": condition} if condition else statement
 
 
-def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: list[str]) -> list[Statement]:
+def own_things(
+    foundation: Foundation,
+    stacks: list[Stack],
+    pipeline_actions: list[str],
+    notices: dict[str, list[str]] = CHANGE_NOTICES,
+) -> list[Statement]:
     """Nobody with this changes the estate's pipelines, projects, roles, settings, logs, parameters and alarm.
 
     Whoever can change an installer, or a boundary that bounds others, can be it: they count as the estate's own. The
@@ -163,6 +176,7 @@ def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: li
     # Who takes the break-glass role is the business of its own trust policy.
     build_roles = seal.builders(foundation, stacks, *names.ALL_PURPOSES)
     schedules = [arn("scheduler", f"schedule*/{name}*")]  # and their group
+    telling = bool(foundation.get("notifications"))
     group = arn("logs", f"log-group:{foundation['log_group']}")
     table = arn("dynamodb", f"table/{foundation['lock_table']}")
     table_settings = [*(action.partition(":")[2] for action in seal.TABLE_SETTINGS), "CreateBackup", "EnableKinesis*"]
@@ -176,8 +190,10 @@ def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: li
         deny("Table", "dynamodb", table_settings, [table]),
         deny("Logs", "logs", CHANGE_LOGS, [group, f"{group}:*"]),
         deny("Parameters", "ssm", CHANGE_PARAMETERS, [arn("ssm", f"parameter/{name}/*")]),
-        deny("AlarmRule", "events", CHANGE_RULES, [arn("events", f"rule/{name}-*")]),
-        deny("AlarmTopic", "sns", CHANGE_TOPICS, [arn("sns", f"{name}-alarms*")]),
+        # With notices, the rules' destinations and all topics of the name count, too: in one ARN, which is shorter.
+        deny("AlarmRule", "events", CHANGE_RULES, [arn("events", f"{'*' if telling else 'rule'}/{name}-*")]),
+        deny("AlarmTopic", "sns", CHANGE_TOPICS, [arn("sns", f"{name}-{'' if telling else 'alarms'}*")]),
+        *(notices_parts(foundation, notices) if telling else []),
         *([deny("Schedules", "scheduler", CHANGE_SCHEDULES, schedules)] if foundation.get("drift") else []),
         deny("Key", "kms", CHANGE_KEY, names.keys(foundation), **({} if key else ours)),
         {
@@ -188,6 +204,30 @@ def own_things(foundation: Foundation, stacks: list[Stack], pipeline_actions: li
             **({} if connection else {"Condition": ours}),
         },
     ]
+
+
+def notices_parts(foundation: Foundation, denied: dict[str, list[str]]) -> list[Statement]:
+    """Nobody with this changes what tells people, or reads its secrets: the actions by service."""
+    name = foundation["name"]
+    parts = {
+        "states": f"*:{model.notices(foundation)}*",  # the state machine, and its executions
+        "sqs": model.undelivered(foundation),
+        "cloudwatch": f"alarm:{model.undelivered(foundation)}",
+        "events": f"*/{name}-*",  # connections and API destinations
+        "secretsmanager": f"secret:events!connection/{name}-*",
+    }
+    return [
+        deny(f"Notices{service.capitalize()}", service, actions, [names.arn(foundation, service, parts[service])])
+        for service, actions in denied.items()
+    ]
+
+
+def no_forgery(foundation: Foundation) -> list[Statement]:
+    """Nobody with this puts events on the bus that look like notices: the state machine does, and no build."""
+    if not foundation.get("notifications"):
+        return []
+    bus = [names.arn(foundation, "events", "event-bus/default")]
+    return [deny("Forgery", "events", ["PutEvents"], bus, StringEquals={"events:source": model.SOURCE})]
 
 
 def bounded(foundation: Foundation) -> list[Statement]:
@@ -208,14 +248,15 @@ def seal_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """What the build roles are denied, whatever their stack's permissions allow: the pipelines and themselves."""
     # They end and start executions: their own and those of stacks that come after.
     approve = ["PutApprovalResult"]
-    return document([*own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *approve])), *bounded(foundation)])
+    things = own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *approve]))
+    return document([*together(things), *no_forgery(foundation), *bounded(foundation)])
 
 
 def boundary_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """The permissions boundary of roles and users that Terraform makes: everything but the pipelines' own things."""
     everything = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
     sealed = own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES]))
-    return document([everything, *sealed, *bounded(foundation)])
+    return document([everything, *together(sealed), *no_forgery(foundation), *bounded(foundation)])
 
 
 def looking() -> list[str]:
@@ -251,7 +292,7 @@ def developer_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
             *(emergency if foundation["break_glass_principals"] else []),
             *together(
                 [
-                    *own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES])),
+                    *own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES]), READ_SECRETS),
                     deny("Contents", "s3", ["*Object*"], contents),
                     deny("Secrets", "ssm", ["GetParameter*"], parameters),
                     deny(

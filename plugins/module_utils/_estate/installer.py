@@ -14,6 +14,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate import names
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import via_services
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import Statement, allow, document
+from ansible_collections.gitops.aws.plugins.module_utils._notices import model
 
 ANYTHING = "*"  # only where AWS knows no resource-level permission, or gives the resource its name itself
 
@@ -231,13 +232,17 @@ def installer_policies(foundation: Foundation, stacks: list[Stack]) -> dict[str,
     """What site.yml and teardown.yml need, for an estate with this name, account and region.
 
     Two policies, for one would be longer than IAM takes: of what holds states and secrets, and of pipelines and roles.
+    A third, of what tells people, where the settings have notifications; it is needed until that is removed.
     Wildcards stand where AWS chooses the id (keys, connections) and where an action has no resource-level permission.
     The stacks add what the estate's name does not cover: roles and parameters that the user names.
     """
-    return {
+    policies = {
         "installer_state": document(state_part(foundation, stacks)),
         "installer_pipelines": document(pipelines_part(foundation, names.named_roles(stacks))),
     }
+    if foundation.get("notifications"):
+        policies["installer_notifications"] = document(notifications_part(foundation))
+    return policies
 
 
 def state_part(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
@@ -363,4 +368,115 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
             [names.arn(foundation, "codepipeline", f"{name}-*")],
         ),
         *schedule_statements(foundation),
+    ]
+
+
+def notifications_part(foundation: Foundation) -> list[Statement]:
+    """What tells people: topics, rules' connections and destinations, the state machine, the queue and its alarm.
+
+    Rules and roles are in pipelines_part.
+    """
+    name = foundation["name"]
+    tags = ["ListTagsForResource", "TagResource", "UntagResource"]
+
+    def some(sid: str, service: str, actions: list[str], resources: list[str]) -> Statement:
+        return allow(sid, sorted(f"{service}:{action}" for action in actions), resources)
+
+    def arns(service: str, *resources: str) -> list[str]:
+        return [names.arn(foundation, service, resource) for resource in resources]
+
+    def crud(noun: str, *more: str) -> list[str]:
+        return [*(f"{verb}{noun}" for verb in ("Create", "Delete", "Describe", "Update")), *more]
+
+    topics = ["CreateTopic", "DeleteTopic", "GetTopicAttributes", "ListSubscriptionsByTopic", "SetTopicAttributes"]
+    queue = ["CreateQueue", "DeleteQueue", "GetQueueAttributes", "GetQueueUrl", "ListQueueTags", "ReceiveMessage"]
+    secrets = ["CreateSecret", "DeleteSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecret"]
+    services = ["apidestinations.events", "codestar-notifications", "management.chatbot"]
+    passed = ["chatbot.amazonaws.com", "events.amazonaws.com", "states.amazonaws.com"]
+    return [
+        allow(
+            "ListNotices",
+            [
+                "chatbot:DescribeSlackChannelConfigurations",
+                "chatbot:DescribeSlackWorkspaces",
+                "codestar-notifications:ListNotificationRules",
+                "events:ListApiDestinations",
+                "events:ListConnections",
+            ],
+            [ANYTHING],
+        ),
+        # AWS knows no resource for these.
+        allow(
+            "NoticesAnywhere",
+            [
+                "chatbot:CreateSlackChannelConfiguration",
+                "codestar-notifications:DeleteTarget",
+                "sns:SetSubscriptionAttributes",
+                "sns:Unsubscribe",
+            ],
+            [ANYTHING],
+        ),
+        # Whichever alarms are asked for: AWS may want this on all.
+        allow("ReadAlarms", ["cloudwatch:DescribeAlarms"], [ANYTHING]),
+        some(
+            "NoticeTopics",
+            "sns",
+            [*topics, "Subscribe", *tags],
+            arns("sns", f"{name}-aws-notices", f"{name}-chat-*", f"{name}-notices"),
+        ),
+        some(
+            "Undelivered",
+            "sqs",
+            [*queue, "SetQueueAttributes", "TagQueue", "UntagQueue"],
+            [model.queue_arn(foundation)],
+        ),
+        some(
+            "UndeliveredAlarm",
+            "cloudwatch",
+            ["DeleteAlarms", "PutMetricAlarm", *tags],
+            arns("cloudwatch", f"alarm:{model.undelivered(foundation)}"),
+        ),
+        some("StateMachine", "states", [*crud("StateMachine"), *tags], [model.machine_arn(foundation)]),
+        some("TestNotices", "states", ["StartExecution"], [model.machine_arn(foundation)]),
+        some(
+            "TestExecutions",
+            "states",
+            ["DescribeExecution"],
+            arns("states", f"execution:{model.notices(foundation)}:*"),
+        ),
+        some("NoticeConnections", "events", crud("Connection"), arns("events", f"connection/{name}-*")),
+        some(
+            "NoticeDestinations",
+            "events",
+            crud("ApiDestination"),
+            arns("events", f"api-destination/{name}-*", f"connection/{name}-*"),
+        ),
+        # Where EventBridge keeps the secrets, as who makes the connection.
+        some(
+            "ConnectionSecrets", "secretsmanager", secrets, arns("secretsmanager", f"secret:events!connection/{name}-*")
+        ),
+        some(
+            "ChatChannels",
+            "chatbot",
+            [f"{verb}SlackChannelConfiguration" for verb in ("Delete", "Update")] + tags,
+            [names.arn(foundation, "chatbot", f"chat-configuration/slack-channel/{name}-*", "")],
+        ),
+        some(
+            "NotificationRules",
+            "codestar-notifications",
+            [*crud("NotificationRule"), *tags],
+            arns("codestar-notifications", "notificationrule/*"),
+        ),
+        allow(
+            "ServiceLinkedRoles",
+            ["iam:CreateServiceLinkedRole"],
+            [names.arn(foundation, "iam", "role/aws-service-role/*", "")],
+            {"StringEquals": {"iam:AWSServiceName": [f"{service}.amazonaws.com" for service in services]}},
+        ),
+        allow(
+            "PassNoticeRoles",
+            ["iam:PassRole"],
+            [model.role_arn(foundation), model.role_arn(foundation, "*")],
+            {"StringEquals": {"iam:PassedToService": passed}},
+        ),
     ]

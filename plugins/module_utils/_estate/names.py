@@ -30,7 +30,8 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
     Args:
         settings: name, region, tags, locking, and what may be empty or missing: state_bucket, artifact_bucket,
             lock_table, kms_key_arn, and of the seal: sealed, installers, state_readers, break_glass_role,
-            break_glass_principals, permissions_boundary, connection_arn; and drift as gitops.aws.estate returns it.
+            break_glass_principals, permissions_boundary, connection_arn; and drift and notifications as
+            gitops.aws.estate returns them.
         account_id: the account's number.
         partition: aws, aws-cn or aws-us-gov.
     """
@@ -59,6 +60,7 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
         "named_key_arn": settings.get("kms_key_arn") or "",
         "named_connection_arn": settings.get("connection_arn") or "",
         "drift": settings.get("drift") or None,
+        "notifications": settings.get("notifications") or None,
     }
 
 

@@ -129,6 +129,43 @@ def doctor_policy(foundation: Foundation) -> dict[str, Any]:
     return document([*statements, *locking, decrypt])
 
 
+def reporter_policy(foundation: Foundation) -> dict[str, Any]:
+    """What report.yml needs: executions, locks, and what the newest scan of the account found. No state, no secret.
+
+    In a sealed estate the buckets' policies let installers and state_readers read what was found, and nobody else: to
+    others the report says how much it is, and that they may not read it.
+    """
+    name = foundation["name"]
+    state, artifacts = names.buckets(foundation)
+    named = foundation["named_key_arn"]
+    keys = names.keys(foundation)
+    ours = {} if named else names.of_estate(foundation)
+    looking = [names.central(foundation), f"{name}-*-drift"] if foundation.get("drift") else []
+    statements = [
+        allow(
+            "Runs",
+            ["codepipeline:GetPipelineState", "codepipeline:ListPipelineExecutions"],
+            [names.arn(foundation, "codepipeline", f"{name}-*")],
+        )
+    ]
+    if looking:
+        drift = [names.arn(foundation, "codepipeline", one) for one in looking]
+        (folder,) = names.artifact_folders([names.central(foundation)])
+        statements.append(allow("Drift", ["codepipeline:ListActionExecutions"], drift))
+        statements.append(allow("Findings", ["s3:GetObject"], [f"{artifacts}/{folder}/scan/*"]))
+    if "lockfile" in foundation["locking"]:
+        statements.append(allow("FindLockFiles", ["s3:ListBucket"], [state]))
+        statements.append(allow("LockFiles", ["s3:GetObject"], [f"{state}/*.tflock"]))
+    if "dynamodb" in foundation["locking"]:
+        table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
+        statements.append(allow("LockTable", ["dynamodb:Scan"], [table]))
+    via = via_services(foundation, "dynamodb", "s3")
+    statements.append(allow("Decrypt", ["kms:Decrypt"], keys, {"StringEquals": {**ours, **via}}))
+    if not named:
+        statements.append(allow("FindKey", ["kms:DescribeKey"], keys))
+    return document(statements)
+
+
 def verifier_policy(foundation: Foundation) -> dict[str, Any]:
     """What verify.yml needs: asking IAM, and reading projects and the policies of bucket, table, key and roles."""
     name = foundation["name"]

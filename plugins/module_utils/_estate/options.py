@@ -16,6 +16,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import Found
 
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+KEY_ARN = re.compile(r"arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
+
 # In words, for messages.
 TYPES = {
     "bool": "true or false",

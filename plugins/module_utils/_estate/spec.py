@@ -21,12 +21,25 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.between import 
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.drift_settings import DRIFT, check_drift
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import DRIFT_PREFIX
-from ansible_collections.gitops.aws.plugins.module_utils._estate.options import must_match, region_problems, typed
+from ansible_collections.gitops.aws.plugins.module_utils._estate.options import (
+    EMAIL,
+    KEY_ARN,
+    must_match,
+    region_problems,
+    typed,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import GIT_HOSTS, author_lines
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import Found, statement_problems
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codebuild_project import COMPUTE_TYPES
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.log_group import RETENTION_DAYS
 from ansible_collections.gitops.aws.plugins.module_utils._names import bucket_name_problem
+from ansible_collections.gitops.aws.plugins.module_utils._notices.settings import (
+    NOTIFICATIONS,
+    STACK_NOTIFICATIONS,
+    check_between,
+    check_notifications,
+    check_of_stack,
+)
 
 # By engine: the version that builds run unless told otherwise, the oldest that is supported, and the image. Terraform
 # 1.11 is the first with the lock file as a full replacement of the table; OpenTofu writes it encrypted since 1.10.2.
@@ -71,6 +84,7 @@ SETTINGS: dict[str, Any] = {
     "break_glass_principals": {"type": "list", "elements": "str", "default": []},
     "alarm_emails": {"type": "list", "elements": "str", "default": []},
     "drift": {"type": "dict"},  # see DRIFT; without it nothing looks for drift
+    "notifications": {"type": "dict"},  # see NOTIFICATIONS; without it nobody is told
 }
 
 STACK: dict[str, Any] = {
@@ -113,6 +127,7 @@ STACK: dict[str, Any] = {
     "plan_role_arn": {"type": "str"},
     "apply_role_arn": {"type": "str"},
     "pipeline_role_arn": {"type": "str"},
+    "notifications": {"type": "dict"},  # see STACK_NOTIFICATIONS
     "tags": {"type": "dict", "default": {}},
 }
 
@@ -138,9 +153,7 @@ ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 # Who a Deny spares. The wildcard stands for the ids that AWS puts into the names of its own roles.
 PRINCIPAL = re.compile(r"(arn:aws[\w-]*:iam::\d{12}:)?(role|user)/[\w+=,.@/*-]+", re.ASCII)
 EVERYBODY = re.compile(r"(arn:aws[\w-]*:iam::\d{12}:)?(role|user)/[*/]+")
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", re.ASCII)
-KEY_ARN = re.compile(r"arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
 CONNECTION_ARN = re.compile(
     r"arn:aws[\w-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[\w-]+", re.ASCII
 )
@@ -254,6 +267,10 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
         drift, wrong = typed(settings["drift"], DRIFT, f"{path}.drift")
         settings["drift"] = drift
         found += wrong or check_drift(drift, f"{path}.drift", settings, regions)
+    if settings["notifications"] is not None:
+        notifications, wrong = typed(settings["notifications"], NOTIFICATIONS, f"{path}.notifications")
+        settings["notifications"] = notifications
+        found += wrong or check_notifications(notifications, f"{path}.notifications", settings)
     return (
         found
         + tag_problems(f"{path}.tags", settings["tags"])
@@ -359,6 +376,10 @@ def check_stack(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> F
             found.append(f"{path}.{key}: is of no use, because credentials is {stack['credentials']}, not {mode}")
     if stack["pull_requests"]:
         found += pull_request_problems(stack, path, settings)
+    if stack["notifications"] is not None:
+        notifications, wrong = typed(stack["notifications"], STACK_NOTIFICATIONS, f"{path}.notifications")
+        stack["notifications"] = notifications
+        found += wrong or check_of_stack(notifications, f"{path}.notifications", settings)
     if stack["credentials"] == "assume_role" and not stack["assume_role_arn"]:
         found.append(f"{path}.assume_role_arn: must be given, because credentials is assume_role")
     for key in ("plan_managed_policies", "apply_managed_policies"):
@@ -446,10 +467,11 @@ def check(settings: Any, stacks: Any, regions: list[str]) -> tuple[dict[str, Any
         found += wrong
         result.append(stack)
     found += check_shared(result) or check_folders(result, complete.get("name", ""))
+    found = found or check_between(complete, result)
     return complete, result, list(dict.fromkeys(found + check_order(result)))
 
 
-VARIABLES = ("gitops_parameters", "gitops_settings", "gitops_stacks")
+VARIABLES = ("gitops_notification_secrets", "gitops_parameters", "gitops_settings", "gitops_stacks")
 
 
 def misspelt(variables: list[str]) -> Found:

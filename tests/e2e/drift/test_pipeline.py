@@ -131,6 +131,8 @@ def test_the_account_finds_what_somebody_made_by_hand_and_stops_it_once_it_is_ap
     assert scan["PLAN_EFFECTS"] == f"quarantine aws_instance {instance}"
     assert f"quarantine aws_instance {instance}" in waits.actions["Approve"].message
     assert scan["PLAN_DIGEST"][:12] == scan["PLAN_ID"]
+    assert scan["UNMANAGED_SUMMARY"].endswith(" unmanaged")
+    assert re.fullmatch("[0-9a-f]{12}", scan["UNMANAGED_ID"])
     assert state_of(looking, instance) == "running"
 
     estate.approve(CENTRAL)

@@ -56,6 +56,8 @@ STACKS: list[dict[str, Any]] = [
     {"name": "scanned", "checks": ["checkov"], "image": "acme/terraform-checkov:1", **own_parameter("scanned")},
     {"name": "reviewed", "pull_requests": True},
     {"name": "authored"},
+    {"name": "many-one"},
+    {"name": "many-two"},
 ]
 
 

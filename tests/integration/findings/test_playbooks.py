@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,8 +163,33 @@ def test_a_build_is_told_by_a_file_that_is_text(account: Account, tmp_path: Path
 
     assert not found.failed, found.text
     assert HOSTILE in found.text
-    assert "PLAN_COUNT=0\n" in (tmp_path / "made" / "exports").read_text()
+    exports = exported(tmp_path)
+    assert exports["PLAN_COUNT"] == "0"
+    assert exports["UNMANAGED_SUMMARY"] == "1 unmanaged, 1 ghost"
     assert left_behind(tmp_path) == []
+
+
+def test_a_build_says_by_another_id_that_something_else_was_found(account: Account, tmp_path: Path) -> None:
+    foundation = {**foundation_of(account.settings, ACCOUNT, "aws"), "drift": None, "kms_key_arn": account.key}
+    instance = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{account.instance}"
+    entry = {"kind": "protect", "owner": "alice", "reason": "wanted", "expires": "2099-12-31"}
+    found = []
+    for arn in (ARN, instance):
+        told = json.loads(json.dumps(drift_settings(foundation, [], [{**entry, "match": {"arn": arn}}]), default=str))
+        told["foundation"]["drift"]["min_age_hours"] = 0
+        (tmp_path / "settings.json").write_text(json.dumps({"drift_told": told}))
+        arguments = ("-e", f"drift_settings_file={tmp_path}/settings.json", "-e", "directory=made")
+        assert not account.run("drift", tmp_path, *arguments).failed
+        found.append(exported(tmp_path))
+
+    assert found[0]["UNMANAGED_SUMMARY"] == found[1]["UNMANAGED_SUMMARY"] == "1 unmanaged, 1 ghost"
+    assert all(re.fullmatch("[0-9a-f]{12}", one["UNMANAGED_ID"]) for one in found)
+    assert found[0]["UNMANAGED_ID"] != found[1]["UNMANAGED_ID"]
+
+
+def exported(directory: Path) -> dict[str, str]:
+    """What drift.yml has written for the pipeline."""
+    return dict(line.split("=", 1) for line in (directory / "made" / "exports").read_text().splitlines())
 
 
 def test_a_baseline_keeps_text_that_looks_like_a_template(account: Account, tmp_path: Path) -> None:

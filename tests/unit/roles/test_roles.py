@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import drift_settings, spec
+from ansible_collections.gitops.aws.plugins.module_utils._notices import settings as notices
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -41,7 +42,9 @@ SETTINGS = {
         "state_backend_permissions_boundary": "permissions_boundary",
         "state_backend_connection_arn": "connection_arn",
         "state_backend_drift": "drift",
+        "state_backend_notifications": "notifications",
     },
+    "notifications": {"notifications_region": "region", "notifications_alarm_emails": "alarm_emails"},
     "iam": {"iam_region": "region", "iam_alarm_emails": "alarm_emails"},
     "pipeline": {
         "pipeline_region": "region",
@@ -176,7 +179,7 @@ def test_a_setting_that_a_role_repeats_is_the_same(role: str, option: str, setti
     if setting == "sealed":  # needs installers and break-glass role, which a role alone does not have
         assert (of_role["default"], of_estate["default"]) == (False, True)
     elif not of_estate.get("required"):
-        assert of_role["default"] == of_estate.get("default", {} if setting == "drift" else "")
+        assert of_role["default"] == of_estate.get("default", {} if setting in ("drift", "notifications") else "")
 
 
 def test_every_setting_reaches_a_role() -> None:
@@ -205,6 +208,7 @@ def test_the_playbooks_give_no_option_that_does_not_exist() -> None:
     [
         ("`gitops_settings`", spec.SETTINGS),
         ("`gitops_settings.drift`", drift_settings.DRIFT),
+        ("`gitops_settings.notifications`", notices.NOTIFICATIONS),
         ("`gitops_stacks`", spec.STACK),
     ],
 )

@@ -13,7 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 
-from ansible_collections.gitops.aws.plugins.plugin_utils import _watching as watching
+from ansible_collections.gitops.aws.plugins.plugin_utils import _showing as showing
 
 
 class Watched:
@@ -56,6 +56,6 @@ class Watched:
             return found
 
         monkeypatch.setattr(action, "_execute_module", execute)
-        monkeypatch.setattr(watching.display, "display", self.shown.append)
+        monkeypatch.setattr(showing.display, "display", self.shown.append)
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
         self.result = action.run(task_vars={})

@@ -324,6 +324,12 @@ class TestReveal:
 
         assert reveal(wanted, current) == {"parts": [{"name": "b", "note": "2"}, {"name": "a", "note": "new"}]}
 
+    def test_elements_without_a_name_are_known_by_their_key(self) -> None:
+        current = {"parts": [{"key": "a", "note": "1"}, {"key": "b", "note": "2"}]}
+        wanted = {"parts": [{"key": "b", "note": HIDDEN}, {"key": "a", "note": "new"}]}
+
+        assert reveal(wanted, current) == {"parts": [{"key": "b", "note": "2"}, {"key": "a", "note": "new"}]}
+
     def test_other_values_are_left_alone(self) -> None:
         wanted = {"name": None, "free": {"Statement": [{"name": ["x"]}, "text", {"a": 1}]}, "size": 0}
 

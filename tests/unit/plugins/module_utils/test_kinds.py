@@ -16,9 +16,12 @@ from botocore.exceptions import ClientError
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, plan_item
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
+    chatbot_slack_channel,
+    cloudwatch_alarm,
     codebuild_project,
     codeconnection,
     codepipeline,
+    codestar_notification_rule,
     dynamodb_table,
     eventbridge_rule,
     iam_policy,
@@ -28,7 +31,9 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     s3_bucket,
     scheduler_schedule,
     sns_topic,
+    sqs_queue,
     ssm_parameter,
+    stepfunctions_state_machine,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN
 
@@ -46,7 +51,12 @@ MODULES = {
     "rule": (eventbridge_rule.EventbridgeRule, eventbridge_rule.OPTIONS),
     "schedule": (scheduler_schedule.SchedulerSchedule, scheduler_schedule.OPTIONS),
     "topic": (sns_topic.SnsTopic, sns_topic.OPTIONS),
+    "queue": (sqs_queue.SqsQueue, sqs_queue.OPTIONS),
+    "alarm": (cloudwatch_alarm.CloudwatchAlarm, cloudwatch_alarm.OPTIONS),
+    "notification_rule": (codestar_notification_rule.CodestarNotificationRule, codestar_notification_rule.OPTIONS),
+    "channel": (chatbot_slack_channel.ChatbotSlackChannel, chatbot_slack_channel.OPTIONS),
     "parameter": (ssm_parameter.SsmParameter, ssm_parameter.OPTIONS),
+    "machine": (stepfunctions_state_machine.StepfunctionsStateMachine, stepfunctions_state_machine.OPTIONS),
 }
 
 
@@ -58,6 +68,7 @@ def kinds() -> dict[str, Kind]:
         return boto3.client(service, region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x")
 
     aws: Any = SimpleNamespace(client=client, check_mode=True)
+    aws.in_region = lambda region: aws
     return {name: kind(aws) for name, (kind, _options) in MODULES.items()}
 
 
@@ -405,6 +416,11 @@ class TestOthers:
             ("pipeline", "InvalidStructureException", "CodePipeline is not authorized to perform AssumeRole", True),
             ("pipeline", "InvalidStructureException", "Stages must have an action", False),
             ("role", "MalformedPolicyDocument", "Invalid principal", False),
+            ("machine", "AccessDeniedException", "... is authorized to assume the provided role.", True),
+            ("machine", "AccessDeniedException", "... not authorized to access the Log Destination", True),
+            ("machine", "AccessDeniedException", "not authorized to perform: states:CreateStateMachine", False),
+            ("machine", "StateMachineDeleting", "State Machine is being deleted", True),
+            ("machine", "InvalidDefinition", "x", False),
         ],
     )
     def test_fresh_role(self, kinds: dict[str, Kind], kind: str, code: str, message: str, fresh: bool) -> None:
@@ -437,6 +453,9 @@ class TestOthers:
             ("key", {"alias": "x", "pending_window": 7}, "alias"),
             ("parameter", {"name": "/aws/x"}, "name"),
             ("topic", {"name": "x.fifo"}, "name"),
+            ("queue", {"name": "x.fifo"}, "name"),
+            ("queue", {"name": "x" * 81}, "name"),
+            ("alarm", {"name": "", "period": 10}, "name"),
             ("rule", {"name": "a/b"}, "name"),
         ],
     )
@@ -467,6 +486,8 @@ class TestOthers:
             ("key", {"alias": "alias/a", "pending_window": 7}),
             ("parameter", {"name": "/gitops/aws/x"}),
             ("topic", {"name": "a-B_1"}),
+            ("queue", {"name": "a-B_1", "dead_letter_target_arn": "arn:x", "max_receive_count": 1}),
+            ("alarm", {"name": "A / b: c.", "period": 10, "dimensions": {"a": 1}}),
             ("rule", {"name": "a.B-c_1", "schedule_expression": "rate(1 day)"}),
         ],
     )
@@ -576,6 +597,53 @@ class TestTopic:
             assert [name[12:] for name in written if name.startswith("Filter")] == order
 
 
+class TestQueue:
+    CURRENT: ClassVar[dict[str, Any]] = {
+        "name": "q",
+        "sqs_managed_sse_enabled": True,
+        "kms_master_key_id": "",
+        "dead_letter_target_arn": "arn:d",
+        "max_receive_count": 3,
+        "policy": {},
+    }
+
+    @pytest.mark.parametrize(
+        ("options", "different"),
+        [
+            ({"dead_letter_target_arn": "arn:d", "max_receive_count": 3, "policy": {}}, set()),
+            ({"dead_letter_target_arn": ""}, {"dead_letter_target_arn", "max_receive_count"}),
+            ({"kms_master_key_id": ""}, set()),
+            ({"kms_master_key_id": "k"}, {"kms_master_key_id", "sqs_managed_sse_enabled"}),
+            ({"policy": {"Statement": []}}, {"policy"}),
+        ],
+    )
+    def test_only_real_differences_count(
+        self, kinds: dict[str, Kind], options: dict[str, Any], different: set[str]
+    ) -> None:
+        kind, wanted = kinds["queue"], item("queue", name="q", **options)
+
+        assert changed(kind, sqs_queue.OPTIONS, self.CURRENT, kind.implied(wanted)) == different
+
+    @pytest.mark.parametrize("code", ["QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"])
+    def test_a_name_that_is_not_free_yet(self, kinds: dict[str, Kind], code: str) -> None:
+        assert kinds["queue"].not_yet(ClientError({"Error": {"Code": code}}, "CreateQueue"))
+        assert not kinds["queue"].not_yet(ClientError({"Error": {"Code": "QueueAlreadyExists"}}, "CreateQueue"))
+
+
+class TestAlarm:
+    def test_defaults_and_spelling(self, kinds: dict[str, Kind]) -> None:
+        current = {"name": "a", "evaluation_periods": 2, "threshold": 1.0, "alarm_actions": ["arn:b", "arn:a"]}
+
+        def differs(**options: Any) -> set[str]:
+            return changed(kinds["alarm"], cloudwatch_alarm.OPTIONS, current, item("alarm", name="a", **options))
+
+        same = {"description": "", "dimensions": {}, "treat_missing_data": "missing", "actions_enabled": True}
+        assert differs(**same, datapoints_to_alarm=0, ok_actions=[], threshold=1) == set()
+        assert differs(alarm_actions=["arn:a", "arn:b", "arn:a"]) == set()
+        assert differs(alarm_actions=["arn:a"]) == {"alarm_actions"}
+        assert differs(datapoints_to_alarm=2, threshold=0) == {"datapoints_to_alarm", "threshold"}
+
+
 class TestRule:
     MANAGED = Resource(
         {"name": "r", "event_bus_name": "default", "event_pattern": {"source": ["x"]}},
@@ -609,6 +677,100 @@ class TestRule:
         assert differs(input={"a": [1, 2]}, maximum_retry_attempts=185, maximum_event_age_in_seconds=86400) == set()
         assert differs(input={"a": [2, 1]}) == {"targets"}
         assert differs(maximum_retry_attempts=0) == {"targets"}
+
+
+class TestNotificationRule:
+    CURRENT: ClassVar[dict[str, Any]] = {
+        "name": "r",
+        "resource": "arn:aws:codepipeline:eu-central-1:123456789012:p",
+        "detail_type": "FULL",
+        "event_type_ids": ["codepipeline-b", "codepipeline-a"],
+        "enabled": True,
+        "targets": [{"target_type": "SNS", "target_address": f"arn:{each}"} for each in ("b", "a")],
+    }
+
+    @pytest.mark.parametrize(
+        ("options", "different"),
+        [
+            ({"detail_type": "FULL", "enabled": True}, set()),
+            ({"event_type_ids": ["codepipeline-a", "codepipeline-b", "codepipeline-a"]}, set()),
+            ({"targets": [{"target_address": "arn:a"}, {"target_address": "arn:b"}]}, set()),
+            ({"event_type_ids": ["codepipeline-a"]}, {"event_type_ids"}),
+            ({"targets": []}, {"targets"}),
+            ({"targets": [{"target_type": "AWSChatbotSlack", "target_address": "arn:a"}]}, {"targets"}),
+        ],
+    )
+    def test_order_and_defaults(self, kinds: dict[str, Kind], options: dict[str, Any], different: set[str]) -> None:
+        kind, wanted = kinds["notification_rule"], item("notification_rule", name="r", **options)
+
+        assert changed(kind, codestar_notification_rule.OPTIONS, self.CURRENT, wanted) == different
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"name": "a/b"}, "name: 'a/b' is not allowed"),
+            ({"resource": "p"}, "resource: 'p' is no ARN"),
+            ({"event_type_ids": []}, "event_type_ids: a rule has at least one"),
+            ({"event_type_ids": ["codebuild-x"]}, "event_type_ids[0]: 'codebuild-x' is none of codepipeline"),
+            ({"targets": [{"target_address": "a@b"}]}, "targets[0].target_address: 'a@b' is no ARN"),
+            (
+                {"targets": [{"target_address": "arn:a"}] * 2},
+                "targets[1].target_address: it is also that of targets[0]",
+            ),
+            ({"targets": [{"target_address": f"arn:{n}"} for n in range(11)]}, "targets: there are 11, at most 10 are"),
+        ],
+    )
+    def test_what_aws_would_refuse(self, kinds: dict[str, Kind], options: dict[str, Any], problem: str) -> None:
+        (found,) = kinds["notification_rule"].problems(item("notification_rule", **{**self.CURRENT, **options}))
+
+        assert found.startswith(problem)
+
+
+class TestChannel:
+    CURRENT: ClassVar[dict[str, Any]] = {
+        "configuration_name": "c",
+        "slack_team_id": "T1",
+        "slack_channel_id": "C1",
+        "iam_role_arn": "arn:r",
+        "sns_topic_arns": ["arn:b", "arn:a"],
+        "guardrail_policy_arns": [chatbot_slack_channel.GUARDRAIL],
+    }
+
+    @pytest.mark.parametrize(
+        ("options", "different"),
+        [
+            (
+                {"sns_topic_arns": ["arn:a", "arn:b"], "logging_level": "NONE", "user_authorization_required": False},
+                set(),
+            ),
+            ({"guardrail_policy_arns": [chatbot_slack_channel.GUARDRAIL]}, set()),
+            ({"guardrail_policy_arns": ["arn:p"]}, {"guardrail_policy_arns"}),
+            ({"sns_topic_arns": []}, {"sns_topic_arns"}),
+        ],
+    )
+    def test_order_and_defaults(self, kinds: dict[str, Kind], options: dict[str, Any], different: set[str]) -> None:
+        wanted = item("channel", configuration_name="c", **options)
+
+        assert changed(kinds["channel"], chatbot_slack_channel.OPTIONS, self.CURRENT, wanted) == different
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"configuration_name": "a b"}, "configuration_name: 'a b' is not allowed"),
+            ({"slack_team_id": "acme"}, "slack_team_id: 'acme' is not allowed: it is the id of the workspace"),
+            (
+                {"slack_channel_id": "#ops"},
+                "slack_channel_id: '#ops' is not allowed: it is the end of the channel's link",
+            ),
+            ({"iam_role_arn": "chat"}, "iam_role_arn: 'chat' is no ARN"),
+            ({"sns_topic_arns": ["arn:a", "b"]}, "sns_topic_arns[1]: 'b' is no ARN"),
+            ({"guardrail_policy_arns": []}, "guardrail_policy_arns: without any AWS takes"),
+        ],
+    )
+    def test_what_aws_would_refuse(self, kinds: dict[str, Kind], options: dict[str, Any], problem: str) -> None:
+        (found,) = kinds["channel"].problems(item("channel", **{**self.CURRENT, **options}))
+
+        assert found.startswith(problem)
 
 
 class TestSchedule:
@@ -650,3 +812,33 @@ class TestSchedule:
         (found,) = kinds["schedule"].problems(item("schedule", **{**self.CURRENT, **options}))
 
         assert found.startswith(problem)
+
+
+class TestMachine:
+    GROUP: ClassVar[str] = "arn:aws:logs:eu-central-1:123456789012:log-group:/g"
+    CURRENT: ClassVar[dict[str, Any]] = {
+        "name": "m",
+        "definition": {"StartAt": "a", "States": {"a": {"Type": "Succeed"}}},
+        "role_arn": "arn:r",
+        "type": "STANDARD",
+        "logging_configuration": {"level": "ERROR", "include_execution_data": False, "log_group_arn": f"{GROUP}:*"},
+    }
+
+    @pytest.mark.parametrize(
+        ("options", "different"),
+        [
+            ({"type": "STANDARD", "tracing_enabled": False}, set()),
+            ({"tracing_enabled": True}, {"tracing_enabled"}),
+            ({"definition": {"States": {"a": {"Type": "Succeed"}}, "StartAt": "a"}}, set()),
+            ({"definition": {"States": {"a": {"Type": "Fail"}}, "StartAt": "a"}}, {"definition"}),
+            ({"logging_configuration": {"log_group_arn": GROUP}}, set()),
+            ({"logging_configuration": {"level": "ALL"}}, {"logging_configuration"}),
+            ({"logging_configuration": {}}, {"logging_configuration"}),
+        ],
+    )
+    def test_only_real_differences_count(
+        self, kinds: dict[str, Kind], options: dict[str, Any], different: set[str]
+    ) -> None:
+        wanted = item("machine", name="m", **options)
+
+        assert changed(kinds["machine"], stepfunctions_state_machine.OPTIONS, self.CURRENT, wanted) == different

@@ -24,6 +24,7 @@ LOOKS: dict[str, Any] = {
         {"pipelineName": "p", "pipelineExecutionId": EXECUTION},
     ),
     "connection_available": ("codeconnections", "get_connection", {"ConnectionArn": ARN}),
+    "event_connection_authorized": ("events", "describe_connection", {"Name": "c"}),
 }
 
 
@@ -32,6 +33,8 @@ def answer(name: str, status: Any) -> dict[str, Any]:
         return {"builds": [] if status is None else [{"id": "p:1", "buildComplete": status}]}
     if name == "execution_ended":
         return {"pipelineExecution": {"status": status}}
+    if name == "event_connection_authorized":
+        return {"ConnectionState": status}
     return {"Connection": {"ConnectionStatus": status}}
 
 
@@ -68,6 +71,8 @@ def test_its_operation_exists(clients: Any, name: str) -> None:
         ("build_ended", [False, False, True]),
         *(("execution_ended", ["InProgress", "Stopping", end]) for end in waiters.EXECUTION_ENDED),
         ("connection_available", ["PENDING", "PENDING", "AVAILABLE"]),
+        ("event_connection_authorized", ["CREATING", "AUTHORIZING", "AUTHORIZED"]),
+        ("event_connection_authorized", ["CREATING", "CREATING", "ACTIVE"]),
     ],
 )
 def test_it_waits_for_the_end(clients: Any, stubs: Any, pauses: list[float], name: str, statuses: list[Any]) -> None:
@@ -100,6 +105,8 @@ def test_a_pause_is_a_second_at_least(clients: Any, stubs: Any, pauses: list[flo
     [
         ("build_ended", None, "there is no such build any more"),
         ("connection_available", "ERROR", "in the state ERROR. Fix: delete it"),
+        ("event_connection_authorized", "DEAUTHORIZED", "could not authorise"),
+        ("event_connection_authorized", "FAILED_CONNECTIVITY", "could not authorise"),
     ],
 )
 def test_it_can_wait_no_longer(

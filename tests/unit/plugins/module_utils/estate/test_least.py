@@ -27,6 +27,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate import (
     seal,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._findings import catalogue
+from ansible_collections.gitops.aws.plugins.module_utils._notices.resources import notices
 from tests.unit.plugins.module_utils.estate.conftest import KEY
 from tests.unit.plugins.module_utils.estate.test_policies import findings
 
@@ -39,7 +40,14 @@ Document = dict[str, Any]
 
 # Allowed on every resource, because AWS knows no resource for them: its own list, as parliament has it, must say so.
 WITHOUT_RESOURCE = {
+    "chatbot:CreateSlackChannelConfiguration",
+    "chatbot:DescribeSlackChannelConfigurations",
+    "chatbot:DescribeSlackWorkspaces",
     "codeconnections:CreateConnection",
+    "codestar-notifications:DeleteTarget",
+    "codestar-notifications:ListNotificationRules",
+    "events:ListApiDestinations",
+    "events:ListConnections",
     "events:ListRules",
     "iam:GetAccountAuthorizationDetails",
     "iam:ListRoles",
@@ -47,6 +55,8 @@ WITHOUT_RESOURCE = {
     "kms:CreateKey",
     "logs:DescribeLogGroups",
     "sns:GetSubscriptionAttributes",
+    "sns:SetSubscriptionAttributes",
+    "sns:Unsubscribe",
     "ssm:DescribeParameters",
     "tag:GetResources",
 }
@@ -64,6 +74,7 @@ OTHERWISE: dict[tuple[str, str], tuple[set[str], str]] = {
         (name, "Act"): (set(), "the same, but for what carries the tag of an estate or is protected")
         for name in ("act: act", "drift_act")
     },
+    ("installer_notifications", "ReadAlarms"): (set(), "composite alarms are asked for likewise, and want it on all"),
     ("doctor", "ReadAcrossTheAccount"): ({"codeconnections:ListConnections"}, "it lists those of the whole account"),
     ("verifier", "AskIam"): ({"codeconnections:ListConnections"}, "it lists those of the whole account"),
     ("installer_state", "NewKey"): ({"kms:TagResource"}, "a key has no ARN before it is made, with the estate's tag"),
@@ -79,6 +90,9 @@ MEANT = (
     ("installer_state", "RESOURCE_MISMATCH", "kms:CreateAlias"),
     # The boundary's ARN is compared letter by letter, as AWS's own examples do.
     ("installer_pipelines", "MISMATCHED_TYPE_BUT_USABLE", "StringEquals requires a value of type String but given Arn"),
+    # The linter knows those of express state machines only, and none of channels.
+    ("installer_notifications", "RESOURCE_MISMATCH", "states:DescribeExecution"),
+    ("installer_notifications", "RESOURCE_MISMATCH", "chatbot:"),
     # IAM has learnt it since.
     *(
         (name, "UNKNOWN_ACTION", "resource-explorer-2:ListResources")
@@ -87,6 +101,7 @@ MEANT = (
     ("act: act", "RESOURCE_STAR", "['acm:DeleteCertificate', "),
     ("drift_act", "RESOURCE_STAR", "['acm:DeleteCertificate', "),
     # Those of OTHERWISE.
+    ("installer_notifications", "RESOURCE_STAR", "['cloudwatch:DescribeAlarms']"),
     ("installer_state", "RESOURCE_STAR", "['kms:TagResource']"),
     ("developer", "RESOURCE_STAR", "cloudformation:Describe"),
     ("key", "RESOURCE_STAR", "kms:"),
@@ -101,10 +116,20 @@ LIMITS = {
     "key": 32768,
     "table": 20480,
     "topic": 30720,
+    "queue": 30720,
     "organisation": 5120,
 }
 SSO = "role/aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_AdministratorAccess_*"
 OWNING = {"removal": True, "scope": {"account": True}, "types": catalogue.REMOVABLE}
+TELLING = {
+    "recipients": [
+        {"email": "a@example.com"},
+        {"name": "ops", "slack": {"channel": "#ops"}},
+        {"name": "chat", "chatbot": {"team_id": "T1", "channel_id": "C1"}},
+    ],
+    "aws_rules": True,
+    "kms_key_id": KEY,
+}
 BIG_ESTATES: dict[str, dict[str, Any]] = {
     "longest names": {"name": "n" * 27, "state_bucket": "s" * 63, "artifact_bucket": "a" * 63, "lock_table": "l" * 255},
     "looks for drift": {"name": "n" * 27, "artifact_bucket": "a" * 63, "lock_table": "l" * 255, "drift": {}},
@@ -114,6 +139,7 @@ BIG_ESTATES: dict[str, dict[str, Any]] = {
         "break_glass_principals": [SSO, "user/root-of-trust"],
     },
     "drift": {"drift": OWNING},
+    "tells": {"name": "n" * 27, "lock_table": "l" * 255, "drift": {}, "notifications": TELLING},
 }
 OTHER_ROLE = {
     "credentials": "assume_role",
@@ -135,7 +161,7 @@ def stacks_of(stack: Make) -> list[dict[str, Any]]:
 def all_roles(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Every role of an estate."""
     made = [*roles.stack_roles(stacks, shared), *break_glass.break_glass_roles(shared)]
-    return [*made, *drift.drift_roles(shared, stacks)]
+    return [*made, *drift.drift_roles(shared, stacks), *notices(shared, stacks, [])["roles"]]
 
 
 def rendered(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> Iterator[tuple[str, str, Document]]:
@@ -155,6 +181,7 @@ def rendered(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> Iterator[t
     yield "recovery", "managed", people.recovery_policy(uncalled)
     yield "break_glass", "managed", break_glass.taking_policy(uncalled)
     yield "doctor", "managed", observers.doctor_policy(uncalled)
+    yield "reporter", "managed", observers.reporter_policy(uncalled)
     yield "verifier", "managed", observers.verifier_policy(uncalled)
     for name, document in drift.drift_policies(uncalled, stacks).items():
         yield name, "managed", document
@@ -163,8 +190,11 @@ def rendered(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> Iterator[t
     for name, text in organisation.service_control_policies(uncalled, stacks).items():
         yield name, "organisation", json.loads(text)
     yield "rcp", "organisation", json.loads(organisation.resource_control_policy(uncalled, stacks))
-    for topic in break_glass.alarm_topics(shared, []):
-        yield "topic", "topic", topic["policy"]
+    telling = notices(shared, stacks, [])
+    for topic in [*break_glass.alarm_topics(shared, []), *telling["topics"]]:
+        yield topic["name"].rpartition("-")[2], "topic", topic["policy"]
+    for queue in telling["queues"]:
+        yield "queue", "queue", queue["policy"]
     state, artifacts = (names.bucket_arn(shared, shared[f"{kind}_bucket"]) for kind in ("state", "artifact"))
     key = shared["kms_key_arn"]
     yield "state", "bucket", bucket_policies.state_bucket_policy(state, key, seal.state_bucket(shared, stacks))
@@ -188,6 +218,7 @@ ESTATES: dict[str, dict[str, Any]] = {
     },
     "drift": {"drift": OWNING},
     "reporting": {"drift": {}, "locking": ["dynamodb"]},
+    "telling": {"notifications": TELLING},
 }
 
 

@@ -794,8 +794,9 @@ def test_as_many_authors_as_a_build_takes() -> None:
 
 
 def test_misspelt_variables() -> None:
-    assert spec.misspelt(["gitops_stacks", "gitops_settings", "gitops_parameters"]) == []
-    allowed = "Allowed are: gitops_parameters, gitops_settings, gitops_stacks"
+    known = ["gitops_stacks", "gitops_settings", "gitops_parameters", "gitops_notification_secrets"]
+    assert spec.misspelt(known) == []
+    allowed = "Allowed are: gitops_notification_secrets, gitops_parameters, gitops_settings, gitops_stacks"
     assert spec.misspelt(["gitops_stack", "gitops_zzzzzzzzz"]) == [
         f"gitops_stack: unknown variable; did you mean gitops_stacks? {allowed}",
         f"gitops_zzzzzzzzz: unknown variable. {allowed}",
