@@ -6,6 +6,10 @@ PARTS := lint unit sanity integration browser molecule e2e
 # The slower tests of findings, which go into another lane than the rest of them.
 PLAYBOOKS_OF_FINDINGS := tests/integration/findings/test_adopt.py tests/integration/findings/test_playbooks.py
 
+# What drives Chromium is large, so that only what needs it installs it.
+PROVIDE_BROWSER = UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --python .work/venv/bin/python \
+	--requirements requirements/browser.txt
+
 # PYTHON=...     the Python to use instead of the newest found
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
 # KEEP=1         demo: leave local AWS running
@@ -30,7 +34,7 @@ export AWS_EC2_METADATA_DISABLED := true
 # Settings of the caller's that would change what the tools do.
 unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup demo local-up local-down test $(PARTS) bench format dist lock clean
+.PHONY: help setup demo local-up local-down test $(PARTS) picture bench format dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,7 +70,12 @@ integration: setup ## Modules against local AWS
 		"tests/integration/findings $(PLAYBOOKS_OF_FINDINGS:%=--ignore %)"
 
 browser: setup ## The report's page in headless Chromium (chromium on PATH, or: playwright install chromium)
+	@$(PROVIDE_BROWSER)
 	@pytest tests/browser
+
+picture: setup ## Make docs/images/report.png again
+	@$(PROVIDE_BROWSER)
+	@PYTHONPATH=.:.work/collections python -m tests.browser.picture
 
 molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 	@rm -rf .work/molecule-state
@@ -91,6 +100,8 @@ dist: setup ## Build the collection artifact in dist/
 lock: setup ## Resolve requirements: of development, and with hashes of the builds that look for drift
 	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
 		requirements/dev.in --output-file requirements/dev.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
+		--constraint requirements/dev.txt requirements/browser.in --output-file requirements/browser.txt
 	@sed '/^ansible-core==/d' requirements/dev.txt | uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --custom-compile-command 'make lock' --constraint /dev/stdin \
 		requirements/drift.in --output-file roles/drift/files/requirements.txt

@@ -14,33 +14,28 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gitops.aws.plugins.module_utils._executions import ended
-from ansible_collections.gitops.aws.plugins.module_utils._many_executions import FAILED_LOOKS, Executions, outcome
-from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED, has_failed
+from ansible_collections.gitops.aws.plugins.module_utils._many_executions import Executions, follow, outcome
+from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED, FAILED, SUPERSEDED, has_failed
 from ansible_collections.gitops.aws.plugins.plugin_utils._showing import show
 
 SUMMARY_EVERY = 30.0  # seconds
 
 DEFAULTS = {"wait_timeout": 3600, "poll_interval": 5}
 
+BEGINNINGS = {"started": "started", "followed": "follows"}
 WORDS = {"Succeeded": "succeeded", "Failed": "FAILED", "InProgress": "runs", "Abandoned": "was abandoned"}
 
 
 class Progress:
-    """What was already shown of executions.
+    """What was already shown of executions."""
 
-    Args:
-        labels: what each is called, by pipeline.
-    """
-
-    def __init__(self, labels: dict[str, str]) -> None:
-        self._labels = labels
+    def __init__(self) -> None:
         self._shown: dict[tuple[str, ...], str] = {}
 
     def lines(self, executions: Executions) -> list[str]:
         """What is new since the last look, as lines for a person: actions but those of sources, and ends."""
         return [
-            f"  {self._labels.get(name, name)}: {words}"
+            f"  {execution['label']}: {words}"
             for name, execution in executions.items()
             for words in self._of(name, execution)
         ]
@@ -48,16 +43,18 @@ class Progress:
     def _of(self, name: str, execution: dict[str, Any]) -> list[str]:
         if execution.get("error"):
             return self._new((name,), execution["error"], execution["error"])
-        found = self._new((name,), "", f"{execution['action']} {execution['id']}") if execution["id"] else []
+        beginning = f"{BEGINNINGS[execution['action']]} {execution['id']}"
+        found = self._new((name,), "", beginning) if execution["id"] else []
         for stage in execution["stages"]:
             for action in stage["actions"]:
                 key, status = (name, stage["name"], action["name"]), action["status"]
-                if action["category"] != "Source" or status in ("Failed", "Abandoned"):
+                if action["category"] != "Source" or status in FAILED:
                     found += self._new(key, status, self._words(action, execution["reason"]))
         status = execution["status"]
         if status in ENDED and status != "Failed":  # of a failure the action has told
             reason = execution["status_summary"] if status != "Succeeded" else ""
-            found += self._new((name, "", ""), status, f"{status.lower()}{f': {reason}' if reason else ''}")
+            words = SUPERSEDED if status == "Superseded" else status.lower()
+            found += self._new((name, "", ""), status, f"{words}: {reason}" if reason else words)
         return found
 
     def _new(self, key: tuple[str, ...], value: str, words: str) -> list[str]:
@@ -114,61 +111,37 @@ class ActionModule(ActionBase):
         }
         params["wait_for_approval"] = boolean(args.get("wait_for_approval", True), strict=False)
         self._calls: Counter[str] = Counter(first.get("api_calls", {}))
-        executions = self._follow(first["resources"], args, params, started, task_vars)
-        result = outcome(executions, {**params, "wait": True}, first["changed"])
-        return {**result, "api_calls": dict(sorted(self._calls.items()))}
+        progress, told = Progress(), started
 
-    def _follow(
-        self,
-        executions: Executions,
-        args: dict[str, Any],
-        params: dict[str, Any],
-        started: float,
-        task_vars: dict[str, Any] | None,
-    ) -> Executions:
-        """The executions when all have ended, or wait for approval where that is an end, or the time is over."""
-        progress = Progress({item["pipeline"]: item.get("label") or item["pipeline"] for item in args["executions"]})
-        seen, misses, told = dict(executions), dict.fromkeys(executions, 0), started
-        for line in progress.lines(seen):
-            show(self._task, line)
-        while True:
-            going = [
-                name
-                for name, each in seen.items()
-                if each["action"] != "failed"
-                and misses[name] <= FAILED_LOOKS
-                and not ended(each, params["wait_for_approval"])
-            ]
-            now = time.monotonic()
-            if not going or now > started + params["wait_timeout"]:
-                break
-            if now >= told + SUMMARY_EVERY:
-                show(self._task, summary(seen))
-                told = now
-            time.sleep(params["poll_interval"])
-            for name, each in self._look_again(going, seen, args, task_vars).items():
-                misses[name] = misses[name] + 1 if each.get("error") else 0
-                # What could not be seen a few times is as it was.
-                if not each.get("error") or misses[name] > FAILED_LOOKS:
-                    seen[name] = {**each, "action": seen[name]["action"]}
+        def look(going: Executions) -> Executions:
+            return self._look_again(going, args, task_vars)
+
+        def tell(seen: Executions, going: bool) -> None:
+            nonlocal told
             for line in progress.lines(seen):
                 show(self._task, line)
-        return seen
+            if going and time.monotonic() >= told + SUMMARY_EVERY:
+                show(self._task, summary(seen))
+                told = time.monotonic()
 
-    def _look_again(
-        self, names: list[str], seen: Executions, args: dict[str, Any], task_vars: dict[str, Any] | None
-    ) -> Executions:
+        executions = follow(first["resources"], params, started + params["wait_timeout"], look, tell)
+        result = outcome(executions, {**params, "wait": True}, first["changed"])
+        kept: dict[str, Any] = {name: first[name] for name in ("warnings", "deprecations") if name in first}
+        return {**kept, **result, "api_calls": dict(sorted(self._calls.items()))}
+
+    def _look_again(self, going: Executions, args: dict[str, Any], task_vars: dict[str, Any] | None) -> Executions:
         """One more look at some of the executions; where none can be seen, each has the `error`."""
-        asked = [{"pipeline": name, "execution_id": seen[name]["id"]} for name in names]
+        asked = [{"pipeline": name, "execution_id": each["id"], "label": each["label"]} for name, each in going.items()]
         try:
             look = self._look({**args, "executions": asked, "wait": False}, task_vars)
         except AnsibleConnectionFailure as error:  # to the host that the module runs on
             look = {"msg": str(error)}
         self._calls.update(look.get("api_calls", {}))
         found: Executions = look.get("resources") or {
-            name: {**seen[name], "error": f"pipeline {name}: {look.get('msg', '')}"} for name in names
+            name: {**each, "error": f"pipeline {name}: {look.get('msg', '')}"} for name, each in going.items()
         }
-        return found
+        # The look has only followed what was started.
+        return {name: {**each, "action": going[name]["action"]} for name, each in found.items()}
 
     def _look(self, args: dict[str, Any], task_vars: dict[str, Any] | None, wrap_async: bool = False) -> dict[str, Any]:
         return dict(

@@ -67,6 +67,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._findings.reviewed_file
 from ansible_collections.gitops.aws.plugins.module_utils._notices.resources import (
     notices,
     notices_connections,
+    notices_marks,
     notices_not_wanted,
     notices_rules,
 )
@@ -191,6 +192,7 @@ class FilterModule:
             "managed_policies": managed_policies,
             "notices": notices,
             "notices_connections": notices_connections,
+            "notices_marks": notices_marks,
             "notices_not_wanted": notices_not_wanted,
             "notices_rules": notices_rules,
             "operator_policy": operator_policy,

@@ -20,7 +20,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refuse
 from ansible_collections.gitops.aws.plugins.module_utils._builds import new_log_lines
 from ansible_collections.gitops.aws.plugins.module_utils._engine import as_text
 from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
-from ansible_collections.gitops.aws.plugins.module_utils._waiters import EXECUTION_ENDED, GRACE, time_problems, wait
+from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED, failures
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import GRACE, time_problems, wait
 
 ARGUMENTS: dict[str, Any] = {
     "pipeline": {"type": "str", "required": True},
@@ -254,7 +255,7 @@ def stop(aws: Aws, pipeline: str, execution_id: str, reason: str | None, abandon
     Without `abandon` the actions that run come to their end first.
     """
     status = read(aws, pipeline, execution_id)["status"]
-    if status in EXECUTION_ENDED or (status == "Stopping" and not abandon):
+    if status in ENDED or (status == "Stopping" and not abandon):
         return False
     if aws.check_mode:
         return True
@@ -454,8 +455,7 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
             detail = by_action.get((stage["name"], action["name"]))
             if detail is None:
                 continue
-            entry = _action(action, detail)
-            actions.append(entry)
+            actions.append(action_of(detail, action["actionTypeId"]["provider"]))
             if action["actionTypeId"]["category"] == "Approval" and detail["status"] == "InProgress":
                 message = detail.get("input", {}).get("resolvedConfiguration", {}).get("CustomData", "")
                 waiting.append({"stage": stage["name"], "action": action["name"], "message": message})
@@ -481,16 +481,16 @@ def look(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
     }
 
 
-def _action(action: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
+def action_of(detail: dict[str, Any], provider: str) -> dict[str, Any]:
+    """An action of a look, from what ListActionExecutions says of it."""
     output = detail.get("output", {})
     result = output.get("executionResult", {})
     error = result.get("errorDetails") or {}
-    build = action["actionTypeId"]["provider"] == "CodeBuild"
     return {
-        "name": action["name"],
+        "name": detail["actionName"],
         "status": detail["status"],
         "summary": result.get("externalExecutionSummary") or error.get("message") or "",
-        "build_id": result.get("externalExecutionId", "") if build else "",
+        "build_id": result.get("externalExecutionId", "") if provider == "CodeBuild" else "",
         "url": result.get("externalExecutionUrl", ""),
         "output_variables": output.get("outputVariables", {}),
     }
@@ -498,21 +498,15 @@ def _action(action: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
 
 def ended(execution: dict[str, Any], wait_for_approval: bool = True) -> bool:
     """Whether there is nothing more to wait for."""
-    return execution["status"] in EXECUTION_ENDED or (
-        not wait_for_approval and execution["waiting_for_approval"] is not None
-    )
+    return execution["status"] in ENDED or (not wait_for_approval and execution["waiting_for_approval"] is not None)
 
 
 def failure(execution: dict[str, Any]) -> str | None:
     """Why an execution did not succeed, in one line; None where it did, or runs."""
-    if execution["status"] not in EXECUTION_ENDED or execution["status"] == "Succeeded":
+    if execution["status"] not in ENDED or execution["status"] == "Succeeded":
         return None
-    text = f"pipeline {execution['pipeline']}: execution {execution['id']} is {execution['status']}"
-    for stage in execution["stages"]:
-        for action in stage["actions"]:
-            if action["status"] in ("Failed", "Abandoned"):
-                text += f"; {stage['name']}/{action['name']}: {action['summary'] or action['status']}"
-    return text
+    what = f"pipeline {execution['pipeline']}: execution {execution['id']} is {execution['status']}"
+    return "; ".join([what, *failures(execution)])
 
 
 def late(execution: dict[str, Any], seconds: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Callable
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -21,11 +21,11 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refuse
 from ansible_collections.gitops.aws.plugins.module_utils._builds import last_error, last_log_lines
 from ansible_collections.gitops.aws.plugins.module_utils._builds import read as read_builds
 from ansible_collections.gitops.aws.plugins.module_utils._engine import CONCURRENCY, ERRORS_SHOWN, connect
-from ansible_collections.gitops.aws.plugins.module_utils._executions import ended, latest, read, start
+from ansible_collections.gitops.aws.plugins.module_utils._executions import action_of, ended, latest, read, start
 from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, refuse
 from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
-from ansible_collections.gitops.aws.plugins.module_utils._outcomes import FAILED, has_failed, why
-from ansible_collections.gitops.aws.plugins.module_utils._waiters import time_problems
+from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED, FAILED, has_failed, why
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import FAILED_LOOKS, time_problems
 
 ARGUMENTS: dict[str, Any] = {
     "executions": {
@@ -45,10 +45,6 @@ ARGUMENTS: dict[str, Any] = {
     "poll_interval": {"type": "int", "default": 5},
     "concurrency": CONCURRENCY,
 }
-
-# An execution may be looked at in vain so often in a row: AWS may not know yet what it has just started, and a network
-# may be away for a moment.
-FAILED_LOOKS = 3
 
 Executions = dict[str, dict[str, Any]]
 
@@ -79,12 +75,13 @@ def problems(params: dict[str, Any]) -> list[str]:
 def begin(aws: Aws, items: list[dict[str, Any]]) -> Executions:
     """Starts what is to be started, in check mode only looks whether there are such pipelines.
 
-    Returns, by pipeline, what glance() does, as far as it is known without a look, with `action` (started, followed or
-    failed) and, for the last, `error`.
+    Returns, by pipeline, what glance() does, as far as it is known without a look, with `label`, `action` (started,
+    followed or failed) and, for the last, `error`.
     """
 
     def one(item: dict[str, Any]) -> dict[str, Any]:
         pipeline, execution_id, action = item["pipeline"], item["execution_id"] or "", "followed"
+        error = {}
         try:
             if execution_id == "latest":
                 execution_id = latest(aws, pipeline) or ""
@@ -96,9 +93,9 @@ def begin(aws: Aws, items: list[dict[str, Any]]) -> Executions:
                     aws.client("codepipeline").get_pipeline(name=pipeline)  # there must be one
                 else:
                     execution_id = start(aws, pipeline, item["variables"] or {}, None)
-        except (ClientError, BotoCoreError, Refused) as error:
-            return {**_unseen(pipeline, execution_id), "action": "failed", "error": explain(error, _noun(pipeline))}
-        return {**_unseen(pipeline, execution_id), "action": action}
+        except (ClientError, BotoCoreError, Refused) as refusal:
+            action, error = "failed", {"error": explain(refusal, _noun(pipeline))}
+        return {**_unseen(pipeline, execution_id), "label": item["label"] or pipeline, "action": action, **error}
 
     return dict(zip([item["pipeline"] for item in items], aws.map(one, items)))
 
@@ -122,7 +119,7 @@ def _unseen(pipeline: str, execution_id: str) -> dict[str, Any]:
 
 
 def glance(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
-    """An execution as it is now, by one call while anything in it runs or waits for approval, by two otherwise.
+    """An execution as it is now: one call while anything in it runs or waits for approval, three when it has ended.
 
     Returns:
         id, pipeline, status and status_summary.
@@ -132,13 +129,13 @@ def glance(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
         first of them, or None.
         reason: '', the place of why().
     """
-    done = aws.pages(
-        "codepipeline",
-        "list_action_executions",
-        "actionExecutionDetails",
-        pipelineName=pipeline,
-        filter={"pipelineExecutionId": execution_id},
-    )
+    status: dict[str, str] = {}
+    done = _actions(aws, pipeline, execution_id)
+    if not any(detail["status"] == "InProgress" for detail in done):
+        execution = read(aws, pipeline, execution_id)
+        status = {"status": execution["status"], "status_summary": execution.get("statusSummary", "")}
+        if execution["status"] in ENDED:  # between the two calls an action may have begun, and failed
+            done = _actions(aws, pipeline, execution_id)
     stages: dict[str, dict[str, dict[str, Any]]] = {}
     waiting = []
     for detail in reversed(done):  # newest first, so that of a retried action the last try stays
@@ -148,30 +145,32 @@ def glance(aws: Aws, pipeline: str, execution_id: str) -> dict[str, Any]:
             message = action.pop("message")
             if action["category"] == "Approval" and action["status"] == "InProgress":
                 waiting.append({"stage": stage, "action": name, "message": message})
-    found = {
+    return {
         **_unseen(pipeline, execution_id),
+        **status,
         "stages": [{"name": name, "actions": list(actions.values())} for name, actions in stages.items()],
         "waiting_for_approvals": waiting,
         "waiting_for_approval": waiting[0] if waiting else None,
     }
-    if not any(detail["status"] == "InProgress" for detail in done):
-        execution = read(aws, pipeline, execution_id)
-        found.update(status=execution["status"], status_summary=execution.get("statusSummary", ""))
-    return found
+
+
+def _actions(aws: Aws, pipeline: str, execution_id: str) -> list[dict[str, Any]]:
+    """What an execution has done, as ListActionExecutions answers it, newest first."""
+    return aws.pages(
+        "codepipeline",
+        "list_action_executions",
+        "actionExecutionDetails",
+        pipelineName=pipeline,
+        filter={"pipelineExecutionId": execution_id},
+    )
 
 
 def _action(detail: dict[str, Any]) -> dict[str, Any]:
-    given, output = detail.get("input", {}), detail.get("output", {})
-    kind, result = given.get("actionTypeId", {}), output.get("executionResult", {})
-    error = result.get("errorDetails") or {}
+    given = detail.get("input", {})
+    kind = given.get("actionTypeId", {})
     return {
-        "name": detail["actionName"],
+        **action_of(detail, kind.get("provider", "")),
         "category": kind.get("category", ""),
-        "status": detail["status"],
-        "summary": result.get("externalExecutionSummary") or error.get("message") or "",
-        "build_id": result.get("externalExecutionId", "") if kind.get("provider") == "CodeBuild" else "",
-        "url": result.get("externalExecutionUrl", ""),
-        "output_variables": output.get("outputVariables", {}),
         "message": given.get("resolvedConfiguration", {}).get("CustomData", ""),
     }
 
@@ -182,7 +181,7 @@ def look_at(aws: Aws, known: Executions) -> Executions:
     def one(before: dict[str, Any]) -> dict[str, Any]:
         pipeline = before["pipeline"]
         try:
-            return {**glance(aws, pipeline, before["id"]), "action": before["action"]}
+            return {**glance(aws, pipeline, before["id"]), "label": before["label"], "action": before["action"]}
         except (ClientError, BotoCoreError, Refused) as error:
             return {**before, "error": explain(error, _noun(pipeline))}
 
@@ -202,10 +201,11 @@ def _add_reasons(aws: Aws, executions: list[dict[str, Any]]) -> None:
         if action["status"] in FAILED and action["build_id"]
     }
 
-    def add(build: dict[str, Any]) -> None:
-        failed[build["id"]]["reason"] = last_error(last_log_lines(aws, build))
-
     # It is said that they failed, and where, whether their logs may be read or not.
+    def add(build: dict[str, Any]) -> None:
+        with suppress(ClientError, BotoCoreError):
+            failed[build["id"]]["reason"] = last_error(last_log_lines(aws, build))
+
     with suppress(ClientError, BotoCoreError):
         aws.map(add, read_builds(aws, list(failed)))
 
@@ -223,7 +223,9 @@ def outcome(executions: Executions, params: dict[str, Any], changed: bool) -> di
     ]
     result: dict[str, Any] = {
         "changed": changed,
-        "executions": [{"pipeline": name, "execution_id": each["id"]} for name, each in executions.items()],
+        "executions": [
+            {"pipeline": name, "execution_id": each["id"], "label": each["label"]} for name, each in executions.items()
+        ],
         "resources": executions,
     }
     said = []
@@ -241,37 +243,57 @@ def outcome(executions: Executions, params: dict[str, Any], changed: bool) -> di
     return {**result, "failed": True, "msg": " ".join(said)} if said else result
 
 
-def follow(aws: Aws, executions: Executions, params: dict[str, Any]) -> Executions:
-    """Executions as they are when all have ended (or wait for approval, as the arguments say), or the time is over."""
-    deadline = time.monotonic() + params["wait_timeout"]
-    seen, misses = dict(executions), dict.fromkeys(executions, 0)
+def follow(
+    executions: Executions,
+    params: dict[str, Any],
+    deadline: float,
+    look: Callable[[Executions], Executions],
+    tell: Callable[[Executions, bool], None] = lambda seen, going: None,
+) -> Executions:
+    """Executions as they are when all have ended (or wait for approval, as the arguments say), or the time is over.
+
+    One that cannot be looked at stays as it was seen last, until that was in vain too often in a row.
+
+    Args:
+        executions: as they are now.
+        params: the module's arguments.
+        deadline: when the time is over, by the monotonic clock.
+        look: looks at some of them, as look_at() does.
+        tell: is told of all before each look and at the end, and whether there is anything to wait for.
+    """
+    seen = dict(executions)
+    misses = {name: int("error" in each) for name, each in executions.items()}
     while True:
         going = {
-            name: {key: value for key, value in each.items() if key != "error"}
+            name: each
             for name, each in seen.items()
             if each["action"] != "failed"
             and misses[name] <= FAILED_LOOKS
-            and (misses[name] or not ended(each, params["wait_for_approval"]))
+            and not ended(each, params["wait_for_approval"])
         }
+        tell(seen, bool(going))
         if not going or time.monotonic() > deadline:
             return seen
         time.sleep(params["poll_interval"])
-        for name, each in look_at(aws, going).items():
-            misses[name] = misses[name] + 1 if each.get("error") else 0
-            seen[name] = each
+        for name, each in look(going).items():
+            misses[name] = misses[name] + 1 if "error" in each else 0
+            if misses[name] in (0, FAILED_LOOKS + 1):
+                seen[name] = each
 
 
 def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     """All that codepipeline_executions does; returns its result."""
+    deadline = time.monotonic() + params["wait_timeout"]
     executions = begin(aws, params["executions"])
     started = [name for name, each in executions.items() if each["action"] == "started"]
     there = {name: each for name, each in executions.items() if each["action"] == "followed"}
     executions.update(look_at(aws, there))
     if aws.check_mode and started:
         result = outcome(executions, {**params, "wait": False}, True)
-        return {"msg": f"It would start an execution of {', '.join(started)}", **result}
+        said = [f"It would start an execution of {', '.join(started)}", *([result["msg"]] if "msg" in result else [])]
+        return {**result, "msg": ". ".join(said)}
     if params["wait"]:
-        executions = follow(aws, executions, params)
+        executions = follow(executions, params, deadline, lambda going: look_at(aws, going))
     return outcome(executions, params, bool(started))
 
 

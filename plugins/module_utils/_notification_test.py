@@ -26,7 +26,9 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     read_or_none,
     until_propagated,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._estate.break_glass import alarm_topic_arn
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.eventbridge_connection import by_prefix
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._notices import model
 
@@ -102,7 +104,7 @@ def send(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     started = aws.client("stepfunctions").start_execution(
         stateMachineArn=machine,
         name=f"test-{uuid.uuid4().hex}",  # the same when botocore repeats the call, so that it is sent once
-        input=json.dumps({"test": {"by": caller["Arn"], "stack": ""}}),
+        input=json.dumps({"test": {"comment": f"Sent by {caller['Arn']}"}}),
     )
     result["execution"] = started["executionArn"]
     ended = _ended(aws, started["executionArn"], params["wait_timeout"])
@@ -125,15 +127,17 @@ def send(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _subscribers(aws: Aws, foundation: Foundation) -> list[Recipient]:
-    """Who has subscribed to the topic: by e-mail, queue and HTTPS."""
-    found = []
-    for each in _subscriptions(aws, model.topic_arn(foundation)):
+    """Who has subscribed to the topic: by e-mail, queue and HTTPS; and to alarms without confirming it."""
+    found, of_alarms = [], alarm_topic_arn(foundation)
+    waiting = [each for each in _subscriptions(aws, of_alarms) if not _confirmed(each)]
+    for each in [*_subscriptions(aws, model.topic_arn(foundation)), *waiting]:
         kind = each["Protocol"].removesuffix("-json")
         endpoint = _without_secrets(each["Endpoint"])
         recipient = {"name": endpoint.rpartition(":")[2] if kind == "sqs" else endpoint}
         recipient.update(kind=kind if kind in UNSEEN else "https", endpoint=endpoint)
         if not _confirmed(each):
-            why = "AWS has asked for a confirmation, and waits for it"
+            what = " to hear alarms" if each["TopicArn"] == of_alarms else ""
+            why = f"AWS has asked for a confirmation{what}, and waits for it"
             fix = "open the link in AWS's mail" if kind == "email" else "let the receiver follow SubscribeURL"
             recipient.update(state=PENDING, why=f"{why}. Fix: {fix}; it is asked again when AWS has forgotten it")
         found.append(recipient)
@@ -159,8 +163,8 @@ def _destinations(aws: Aws, foundation: Foundation) -> list[Recipient]:
     if not rules:
         return []
     ours = model.recipient(foundation, "")
-    destinations = {each["Name"]: each for each in _all(events.list_api_destinations, "ApiDestinations", ours)}
-    connections = {each["ConnectionArn"]: each for each in _all(events.list_connections, "Connections", ours)}
+    destinations = {each["Name"]: each for each in by_prefix(events.list_api_destinations, "ApiDestinations", ours)}
+    connections = {each["ConnectionArn"]: each for each in by_prefix(events.list_connections, "Connections", ours)}
     found = []
     for rule in sorted(rules, key=lambda each: str(each["Name"])):
         targets = [each["Arn"] for each in aws.pages("events", "list_targets_by_rule", "Targets", Rule=rule["Name"])]
@@ -186,18 +190,6 @@ def _of_a_chat(aws: Aws, topic: str) -> Recipient:
         return recipient
     why = f"nobody has subscribed to the topic {recipient['endpoint']}, as Amazon Q Developer does for its channel"
     return {**recipient, "state": FAILED, "why": f"{why}. Fix: {AGAIN}"}
-
-
-def _all(operation: Any, key: str, prefix: str) -> list[dict[str, Any]]:
-    """All that an operation of EventBridge lists which botocore has no paginator for."""
-    found: list[dict[str, Any]] = []
-    more: dict[str, str] = {}
-    while True:
-        answer = operation(NamePrefix=prefix, **more)
-        found += answer[key]
-        if not answer.get("NextToken"):
-            return found
-        more = {"NextToken": answer["NextToken"]}
 
 
 def _obstacle(destination: dict[str, Any], connection: dict[str, Any]) -> str:

@@ -15,8 +15,14 @@ ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 FAILED = ("Failed", "Abandoned")  # of actions
 
-# PLAN_SUMMARY of a plan that lets its execution end early; see buildspecs/parts/plan.sh.
-NO_PLAN = ("no changes", "no plan")
+SUPERSEDED = "superseded by a newer run"  # which does its work, before it began
+
+# How our own plan ends an execution early (buildspecs/parts/plan.sh): what becomes of it, with what the reason begins,
+# and what is the plan's PLAN_SUMMARY. Nothing is to be done, or another stack has to apply the commit first.
+UNCHANGED, POSTPONED = "unchanged", "postponed"
+OWN_ENDS = ((UNCHANGED, "No changes: ", "no changes"), (POSTPONED, "Waits for ", "no plan"))
+OWN_REASONS = {reason: result for result, reason, _summary in OWN_ENDS}
+NO_PLAN = tuple(summary for _result, _reason, summary in OWN_ENDS)
 
 
 def plan_of(execution: dict[str, Any]) -> dict[str, str]:
@@ -30,17 +36,23 @@ def had_nothing_to_do(execution: dict[str, Any]) -> bool:
     return execution["status"] == "Stopped" and plan_of(execution).get("PLAN_SUMMARY") in NO_PLAN
 
 
-def why(execution: dict[str, Any]) -> str:
-    """Why an execution did not succeed, in one line; '' where it did, had nothing to do, runs, or cannot be seen."""
-    if execution["status"] not in ENDED or execution["status"] == "Succeeded" or had_nothing_to_do(execution):
-        return ""
-    failed = [
-        f"{stage['name']}/{action['name']}: {execution['reason'] or action['summary'] or action['status']}"
+def failures(execution: dict[str, Any]) -> list[str]:
+    """The actions of an execution that failed, each with why, in one line."""
+    return [
+        f"{stage['name']}/{action['name']}: {execution.get('reason') or action['summary'] or action['status']}"
         for stage in execution["stages"]
         for action in stage["actions"]
         if action["status"] in FAILED
     ]
-    return "; ".join(failed or [execution["status_summary"] or f"it is {execution['status']}"])
+
+
+def why(execution: dict[str, Any]) -> str:
+    """Why an execution failed, in one line; '' where it succeeded, had nothing to do or was superseded, where it runs,
+    or cannot be seen."""
+    status = execution["status"]
+    if status not in ENDED or status in ("Succeeded", "Superseded") or had_nothing_to_do(execution):
+        return ""
+    return "; ".join(failures(execution) or [execution["status_summary"] or f"it is {execution['status']}"])
 
 
 def has_failed(execution: dict[str, Any]) -> bool:

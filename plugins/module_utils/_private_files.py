@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This code is private to the gitops.aws collection: it may change without notice.
-"""Puts files into a bucket, encrypted, if nobody outside the account can get at them there."""
+"""Puts files into a bucket, encrypted, if the public cannot get at them there."""
 
 from __future__ import annotations
 

@@ -20,8 +20,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaite
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED
 
-EXECUTION_ENDED = ENDED
-
 
 def _is(argument: str, expected: Any, state: str) -> dict[str, Any]:
     """An acceptor: the waiter gets this state when the value at a JMESPath of the answer is the expected one."""
@@ -49,7 +47,7 @@ WAITERS: dict[str, Any] = {
         **_EACH,
         "operation": "GetPipelineExecution",
         "acceptors": [
-            *(_is("pipelineExecution.status", status, "success") for status in EXECUTION_ENDED),
+            *(_is("pipelineExecution.status", status, "success") for status in ENDED),
             _THROTTLED,
         ],
     },
@@ -79,6 +77,10 @@ WAITERS: dict[str, Any] = {
 # Seconds: between two looks; and that AWS may take to tell of what was done a moment ago.
 LONGEST_PAUSE = 300
 GRACE = 15
+
+# So many looks in a row may fail: a network, or AWS, is away for a moment, or AWS does not know yet
+# what it has just started.
+FAILED_LOOKS = 3
 
 # What it means that a waiter can wait no longer.
 IN_VAIN = {

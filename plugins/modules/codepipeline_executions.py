@@ -41,7 +41,7 @@ options:
             M(gitops.aws.codepipeline_execution). Refused beside O(executions[].execution_id).
         type: dict
       label:
-        description: What it is called in the lines that are shown. Unset means the pipeline's name.
+        description: What it is called in the lines that are shown, and returned. Unset means the pipeline's name.
         type: str
   wait:
     description: Whether to wait for the ends of the executions.
@@ -86,9 +86,10 @@ attributes:
 notes:
   - When one execution cannot be started, fails, or cannot be looked at four times in a row, the others are carried out
     and followed all the same. The task then fails with one message that names each, and its result holds what became of
-    all.
+    all. Until the fourth time it stays as it was seen last.
   - An execution that its own plan has stopped, because nothing differs or because another stack comes first, has not
-    failed. The pipelines that the playbook C(gitops.aws.site) makes do that.
+    failed. The pipelines that the playbook C(gitops.aws.site) makes do that. Nor has one that was superseded by a newer
+    one.
 seealso:
   - module: gitops.aws.codepipeline_execution
   - module: gitops.aws.codepipeline_approval
@@ -124,17 +125,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 executions:
-  description: Each C(pipeline) with its C(execution_id), fit to be given to the module again, to follow them.
+  description: Each C(pipeline) with C(execution_id) and C(label), fit to be given to the module again, to follow them.
   returned: except where the arguments are refused
   type: list
   elements: dict
   sample:
     - pipeline: gitops-network
       execution_id: 5f3c1d0a-7c5e-4e58-9a2b-0a6a6f0c7d11
+      label: network
 resources:
   description:
     - What became of each, by pipeline. C(action) is V(started), V(followed), or V(failed) where none could be started.
-    - C(error) says why it could not be started, or looked at.
+    - C(label) is what it is called; C(error) says why it could not be started, or looked at.
     - C(status) and C(status_summary) are AWS's words; C(reason) is what the log of a build that failed says last about
       an error. C(stages) are those that it has reached, with their actions.
   returned: except where the arguments are refused
@@ -143,6 +145,7 @@ resources:
     gitops-network:
       action: started
       id: 5f3c1d0a-7c5e-4e58-9a2b-0a6a6f0c7d11
+      label: network
       pipeline: gitops-network
       reason: ""
       status: InProgress

@@ -14,7 +14,8 @@ description:
   - Reads the newest runs of pipelines, the approvals that wait, the locks on states, what looked for drift, and the
     newest scan of the account.
   - Of a stack it makes three calls at most, one to C(ListPipelineExecutions), one to C(GetPipelineState) where
-    something runs or failed last, and one to C(ListActionExecutions) of its drift pipeline. For all stacks together
+    something runs or failed last, and one to C(ListActionExecutions) of its drift pipeline. Of each whose build failed
+    it reads the end of the build's log, with one C(BatchGetBuilds) for a hundred. For all stacks together
     it scans the lock table and lists the state bucket, one call each for some thousand states, and reads the newest
     report of the account by two calls. A lock that is a file only takes one more.
   - What cannot be read of one stack is said of it, and loses nothing of the others.
@@ -195,6 +196,8 @@ status:
           description:
             - The runs, the newest first, each with C(id), C(result), C(started), C(ended), C(seconds) from start to end
               with the time of the approval, C(commit), C(message), C(trigger), C(reason) and C(url).
+            - C(reason) of the newest that ended, where a build failed, is what its log says last about an error, if
+              that may be read.
             - C(result) is V(succeeded); V(unchanged), the plan was empty; V(failed), also where an approval was
               rejected; V(stopped); V(postponed), it left its work to a later run; V(superseded); V(waiting), for an
               approval; or V(running).

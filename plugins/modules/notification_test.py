@@ -12,8 +12,8 @@ short_description: Send a test notice, and see whom it reached
 version_added: "0.1.0"
 description:
   - Sends a test notice to all recipients of an estate's notifications, on the way that all notices go, and waits.
-  - Looks then who has not confirmed a subscription, which API destination cannot be called, and what came to the queue
-    of what could not be delivered.
+  - Looks then who has not confirmed a subscription, to notices or to the alarm on them, which API destination cannot be
+    called, and what came to the queue of what could not be delivered.
   - What it cannot know, it says. Nobody sees from AWS that a mail was read, or that a chat shows a message.
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
@@ -52,9 +52,9 @@ attributes:
     description: Every run sends a notice.
 notes:
   - It needs C(states:DescribeStateMachine), C(states:StartExecution) and C(states:DescribeExecution) of the state
-    machine I(name)C(-notices), C(sns:ListSubscriptionsByTopic) of its topics, C(sqs:GetQueueUrl),
-    C(sqs:GetQueueAttributes) and C(sqs:ReceiveMessage) of the queue I(name)C(-undelivered), and C(events:ListRules),
-    C(events:ListTargetsByRule), C(events:ListApiDestinations) and C(events:ListConnections).
+    machine I(name)C(-notices), C(sns:ListSubscriptionsByTopic) of its topics and of I(name)C(-alarms),
+    C(sqs:GetQueueUrl), C(sqs:GetQueueAttributes) and C(sqs:ReceiveMessage) of the queue I(name)C(-undelivered), and
+    C(events:ListRules), C(events:ListTargetsByRule), C(events:ListApiDestinations) and C(events:ListConnections).
   - Messages of the queue are read and left in it. SQS counts them, and what it says may lag behind.
 seealso:
   - module: gitops.aws.stepfunctions_state_machines
@@ -145,7 +145,7 @@ api_calls:
     events:ListConnections: 1
     events:ListRules: 1
     events:ListTargetsByRule: 1
-    sns:ListSubscriptionsByTopic: 1
+    sns:ListSubscriptionsByTopic: 2
     sqs:GetQueueAttributes: 12
     sqs:GetQueueUrl: 1
     stepfunctions:DescribeExecution: 2

@@ -8,12 +8,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: private_files
-short_description: Put files into a bucket that nobody outside can read
+short_description: Put files into a bucket that is not public
 version_added: "0.1.0"
 description:
   - Puts files into a bucket in S3, encrypted, and writes only those whose content differs.
   - It refuses a bucket that is somebody else's, or that does not block public access in all four ways. With these,
-    neither the bucket's policy nor an ACL makes anything public.
+    neither the bucket's policy nor an ACL makes anything public. The policy may still name other accounts, which may
+    then read what it lets them.
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
 options:

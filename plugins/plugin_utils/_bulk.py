@@ -17,7 +17,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Callable
 
 from ansible import constants
@@ -103,4 +103,5 @@ class Bulk(NormalAction):
         finally:
             over.set()
             teller.join()
-            os.unlink(path)
+            with suppress(OSError):  # somebody has cleaned up: what the module did is told all the same
+                os.unlink(path)

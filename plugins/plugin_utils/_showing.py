@@ -8,21 +8,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible import constants
 from ansible.utils.display import Display
+
+from ansible_collections.gitops.aws.plugins.module_utils._findings.report import plain
 
 display = Display()
 
 # Callbacks that make one document of standard output, for a program. Our lines must not be in it.
 FOR_PROGRAMS = ("json", "jsonl")
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 
 def show(task: Any, line: str) -> None:
-    """Displays a line, where the task may be shown at all; on standard error where the output is for a program."""
+    """Displays a line, where the task may be shown at all; on standard error where the output is for a program.
+
+    Much of it, as the log of a build, is what a commit has made it: nothing in it reaches the terminal as a command.
+    """
     if task.no_log:
         return
+    line = plain(_COLOUR.sub("", line).rstrip().expandtabs())
     callback = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
     if callback.rpartition(".")[2] in FOR_PROGRAMS:
         display.display(line, stderr=True)

@@ -21,10 +21,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.gitops.aws.plugins.module_utils._builds import FUNCTIONS, FUNCTIONS_END, NOISE
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import FAILED_LOOKS
 from ansible_collections.gitops.aws.plugins.plugin_utils._showing import show
-
-# So many looks in a row may fail: a network, or AWS, is away for a moment.
-FAILED_LOOKS = 3
 
 
 def _given(args: dict[str, Any], option: str, default: int) -> int:

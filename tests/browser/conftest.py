@@ -1,33 +1,30 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A browser without a window: Debian's Chromium where it is there, else the one that `playwright install` fetches."""
+"""Shows estates in a browser."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ansible_collections.gitops.aws.plugins.module_utils._status import page, report
-
-CALLED = ("chromium", "chromium-browser", "google-chrome")
+from tests.browser.chromium import NoBrowser, opened
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One for all."""
-    path = next(filter(None, map(shutil.which, CALLED)), None)
-    with sync_playwright() as playwright:
-        # Who runs tests as root, as in a container, has no sandbox. The page is our own.
-        opened = playwright.chromium.launch(executable_path=path, chromium_sandbox=False)
-        yield opened
-        opened.close()
+    try:
+        with opened() as found:
+            yield found
+    except NoBrowser as error:
+        pytest.exit(str(error), 1)
 
 
 @dataclass
@@ -53,7 +50,7 @@ class Shown:
 @pytest.fixture
 def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Shown]]:
     """Shows an estate. Whatever the test does with it, there is nothing in the console and nothing is fetched."""
-    opened: list[Shown] = []
+    pages: list[Shown] = []
 
     def open_page(estate: dict[str, Any], wait: bool = True, **settings: Any) -> Shown:
         file = tmp_path / "estate.html"
@@ -62,13 +59,13 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Shown]]:
         shown.page.on("console", lambda message: shown.messages.append(message.text))
         shown.page.on("pageerror", lambda error: shown.messages.append(str(error)))
         shown.page.on("request", lambda request: shown.requests.append(request.url))
-        opened.append(shown)
+        pages.append(shown)
         shown.page.goto(file.as_uri())
         shown.page.wait_for_selector("html[data-whole]" if wait else "html[data-ready]", state="attached")
         return shown
 
     yield open_page
-    for shown in opened:
+    for shown in pages:
         assert shown.messages == []
         assert shown.requests == [(tmp_path / "estate.html").as_uri()]
         shown.page.close()

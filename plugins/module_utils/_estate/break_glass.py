@@ -117,11 +117,23 @@ def alarm_topic_arn(foundation: Foundation) -> str:
     return names.arn(foundation, "sns", f"{foundation['name']}-alarms")
 
 
+def only_services(topic: str) -> dict[str, Any]:
+    """A statement of a topic's policy: no user and no role publishes, whatever his own policies allow."""
+    return {
+        "Sid": "OnlyServicesPublish",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sns:Publish",
+        "Resource": topic,
+        "Condition": {"Bool": {"aws:PrincipalIsAWSService": "false"}},
+    }
+
+
 def alarm_topics(foundation: Foundation, emails: list[str]) -> list[dict[str, Any]]:
     """The topic as gitops.aws.sns_topics takes it, of a sealed estate or one with notifications.
 
-    EventBridge publishes, for which conditions do not work, says AWS; and CloudWatch, for the alarm on notices that
-    could not be delivered. Who else listens, by SQS or HTTPS, is not ours to remove.
+    EventBridge publishes, for which conditions that allow do not work, says AWS; and CloudWatch, for the alarm on
+    notices that could not be delivered. Who else listens, by SQS or HTTPS, is not ours to remove.
     """
     if not foundation["sealed"] and not foundation.get("notifications"):
         return []
@@ -139,6 +151,7 @@ def alarm_topics(foundation: Foundation, emails: list[str]) -> list[dict[str, An
         }
         cloudwatch = {"Principal": {"Service": "cloudwatch.amazonaws.com"}, "Condition": of_alarm}
         statements.append({"Sid": "CloudWatchPublishes", **publish, **cloudwatch})
+    statements.append(only_services(topic))
     subscriptions = [{"protocol": "email", "endpoint": email} for email in emails]
     return [
         {
@@ -175,6 +188,8 @@ def alarm_rules(foundation: Foundation) -> list[dict[str, Any]]:
             "description": f"Somebody takes the break-glass role of the pipelines {foundation['name']}",
             "all_management_events": True,  # AssumeRole counts as a call that only reads
             "event_pattern": {
+                # Of another account's events, which a bus may gather, the call that counts is among those of this one.
+                "account": [foundation["account_id"]],
                 "source": ["aws.sts"],
                 "detail-type": ["AWS API Call via CloudTrail"],
                 "detail": {

@@ -22,17 +22,9 @@ from ansible_collections.gitops.aws.plugins.module_utils._notices import model
 Document = dict[str, Any]
 
 RUN_PIPELINES = ["PutApprovalResult", "St*PipelineExecution"]
-# *agResource is TagResource and UntagResource, and so on: policies must be short.
-CHANGE_PIPELINES = [
-    "*ableStageTransition",
-    "*agResource",
-    "CreatePipeline",
-    "DeletePipeline",
-    "OverrideStageCondition",
-    "RetryStageExecution",
-    "RollbackStage",
-    "UpdatePipeline",
-]
+# *agResource is TagResource and UntagResource, *tePipeline is creating, deleting and updating one, and so on: policies
+# must be short.
+CHANGE_PIPELINES = ["*ableStageTransition", "*agResource", "*tePipeline", "OverrideStageCondition", "R*Stage*"]
 # A build that somebody starts has the project's role, and whatever commands he overrides the buildspec with.
 USE_PROJECTS = [
     "BatchDeleteBuilds",
@@ -69,22 +61,15 @@ CHANGE_PARAMETERS = [
 ]
 CHANGE_RULES = ["*agResource", "DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets"]
 CHANGE_SCHEDULES = ["*agResource", "Create*", "Delete*", "Update*"]
-CHANGE_TOPICS = [
-    "*agResource",
-    "AddPermission",
-    "DeleteTopic",
-    "PutDataProtectionPolicy",
-    "RemovePermission",
-    "Set*",
-    "Unsubscribe",
-]
+# Publishing, too, and who listens.
+CHANGE_TOPICS = ["*Permission", "*agResource", "*ubscribe", "DeleteTopic", "P*", "Set*"]
 # Of what tells people: a notice is to be trusted, and to arrive.
 CHANGE_NOTICES = {
-    "states": ["*agResource", "Delete*", "St*Execution", "Update*"],
+    "states": ["*agResource", "Delete*", "R*Execution", "St*Execution", "Update*"],
     "sqs": ["*Message*", "*Permission", "*agQueue", "Delete*", "Purge*", "Set*"],
     "cloudwatch": ["*agResource", "Delete*", "Disable*", "Put*", "Set*"],
     "events": ["Dea*", "DeleteA*", "DeleteC*", "Invoke*", "Update*"],
-    "secretsmanager": ["*Value", "Delete*", "Update*"],
+    "secretsmanager": ["*Value", "Delete*", "P*", "R*", "Update*"],
 }
 # Of that, what a policy of people has room for.
 READ_SECRETS = {"secretsmanager": ["*Value"]}
@@ -150,7 +135,7 @@ def own_things(
     foundation: Foundation,
     stacks: list[Stack],
     pipeline_actions: list[str],
-    notices: dict[str, list[str]] = CHANGE_NOTICES,
+    notices: dict[str, list[str]] | None = None,
 ) -> list[Statement]:
     """Nobody with this changes the estate's pipelines, projects, roles, settings, logs, parameters and alarm.
 
@@ -177,6 +162,8 @@ def own_things(
     build_roles = seal.builders(foundation, stacks, *names.ALL_PURPOSES)
     schedules = [arn("scheduler", f"schedule*/{name}*")]  # and their group
     telling = bool(foundation.get("notifications"))
+    # Not all topics of the name: others are their stacks' own.
+    topics = ["alarms*", *(["*notices*", "chat-*"] if telling else [])]
     group = arn("logs", f"log-group:{foundation['log_group']}")
     table = arn("dynamodb", f"table/{foundation['lock_table']}")
     table_settings = [*(action.partition(":")[2] for action in seal.TABLE_SETTINGS), "CreateBackup", "EnableKinesis*"]
@@ -190,10 +177,10 @@ def own_things(
         deny("Table", "dynamodb", table_settings, [table]),
         deny("Logs", "logs", CHANGE_LOGS, [group, f"{group}:*"]),
         deny("Parameters", "ssm", CHANGE_PARAMETERS, [arn("ssm", f"parameter/{name}/*")]),
-        # With notices, the rules' destinations and all topics of the name count, too: in one ARN, which is shorter.
+        # With notices, the rules' destinations count, too: in one ARN, which is shorter.
         deny("AlarmRule", "events", CHANGE_RULES, [arn("events", f"{'*' if telling else 'rule'}/{name}-*")]),
-        deny("AlarmTopic", "sns", CHANGE_TOPICS, [arn("sns", f"{name}-{'' if telling else 'alarms'}*")]),
-        *(notices_parts(foundation, notices) if telling else []),
+        deny("AlarmTopic", "sns", CHANGE_TOPICS, [arn("sns", f"{name}-{topic}") for topic in topics]),
+        *(notices_parts(foundation, CHANGE_NOTICES if notices is None else notices) if telling else []),
         *([deny("Schedules", "scheduler", CHANGE_SCHEDULES, schedules)] if foundation.get("drift") else []),
         deny("Key", "kms", CHANGE_KEY, names.keys(foundation), **({} if key else ours)),
         {

@@ -130,7 +130,9 @@ def doctor_policy(foundation: Foundation) -> dict[str, Any]:
 
 
 def reporter_policy(foundation: Foundation) -> dict[str, Any]:
-    """What report.yml needs: executions, locks, and what the newest scan of the account found. No state, no secret.
+    """What report.yml needs: executions, logs of builds, locks, and what the newest scan of the account found.
+
+    No state, no secret.
 
     In a sealed estate the buckets' policies let installers and state_readers read what was found, and nobody else: to
     others the report says how much it is, and that they may not read it.
@@ -141,12 +143,15 @@ def reporter_policy(foundation: Foundation) -> dict[str, Any]:
     keys = names.keys(foundation)
     ours = {} if named else names.of_estate(foundation)
     looking = [names.central(foundation), f"{name}-*-drift"] if foundation.get("drift") else []
+    group = names.arn(foundation, "logs", f"log-group:{foundation['log_group']}")
     statements = [
         allow(
             "Runs",
             ["codepipeline:GetPipelineState", "codepipeline:ListPipelineExecutions"],
             [names.arn(foundation, "codepipeline", f"{name}-*")],
-        )
+        ),
+        allow("Builds", ["codebuild:BatchGetBuilds"], [names.arn(foundation, "codebuild", f"project/{name}-*")]),
+        allow("Logs", ["logs:GetLogEvents"], [group, f"{group}:log-stream:*"]),
     ]
     if looking:
         drift = [names.arn(foundation, "codepipeline", one) for one in looking]
@@ -161,8 +166,6 @@ def reporter_policy(foundation: Foundation) -> dict[str, Any]:
         statements.append(allow("LockTable", ["dynamodb:Scan"], [table]))
     via = via_services(foundation, "dynamodb", "s3")
     statements.append(allow("Decrypt", ["kms:Decrypt"], keys, {"StringEquals": {**ours, **via}}))
-    if not named:
-        statements.append(allow("FindKey", ["kms:DescribeKey"], keys))
     return document(statements)
 
 

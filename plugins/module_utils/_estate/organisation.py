@@ -22,6 +22,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails impo
     CHANGE_PIPELINES,
     OWN_CREDENTIALS,
     looking,
+    no_forgery,
     own_things,
     together,
 )
@@ -57,7 +58,8 @@ def service_control_policies(foundation: Foundation, stacks: list[Stack]) -> dic
     identities = [thing for thing in things if thing["Sid"] in ("Identities", "Roles")]
     policies = {
         "scp_pipeline": together([thing for thing in things if thing not in identities], others),
-        "scp_identities": together(identities, others),
+        # Here is more room: it has little to do with roles, but with who says something.
+        "scp_identities": together([*identities, *no_forgery(foundation)], others),
         "scp_people": [only_look],
     }
     return {name: _text(name, document(statements)) for name, statements in policies.items()}

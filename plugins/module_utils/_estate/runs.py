@@ -11,7 +11,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED, had_nothing_to_do, plan_of, why
+from ansible_collections.gitops.aws.plugins.module_utils._findings.report import plain
+from ansible_collections.gitops.aws.plugins.module_utils._outcomes import (
+    ENDED,
+    SUPERSEDED,
+    had_nothing_to_do,
+    plan_of,
+    why,
+)
 
 ALL = "all"
 
@@ -53,20 +60,20 @@ def _with_near(name: str, known: list[str]) -> str:
     return f"{name!r} (did you mean {near[0]}?)" if near else repr(name)
 
 
-def run_report(resources: dict[str, dict[str, Any]], prefix: str) -> dict[str, list[str]]:
+def run_report(resources: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
     """What became of the runs of stacks.
 
     Args:
-        resources: executions by pipeline, as the module codepipeline_executions returns them.
-        prefix: what pipelines begin with, before the stack's name.
+        resources: executions by pipeline, as the module codepipeline_executions returns them. Their labels are the
+            stacks' names.
 
     Returns:
         lines: one for each stack, those that failed last; approve: for each run that waits for approval the arguments
         of the playbook that approve it; failed: the stacks whose runs did not end well, or have not ended.
     """
     well, ill, approve = [], [], []
-    for pipeline, run in resources.items():
-        stack, counts = pipeline[len(prefix) :], plan_of(run).get("PLAN_SUMMARY", "")
+    for run in resources.values():
+        stack, counts = run["label"], plan_of(run).get("PLAN_SUMMARY", "")
         more = f", {counts}" if counts else ""
         reason = run.get("error") or why(run)
         if reason:
@@ -78,6 +85,8 @@ def run_report(resources: dict[str, dict[str, Any]], prefix: str) -> dict[str, l
         elif had_nothing_to_do(run):
             effects = plan_of(run).get("PLAN_EFFECTS", "")
             well.append(f"{stack}: nothing was done{more}{f'. {effects}' if effects else ''}")
+        elif run["status"] == "Superseded":
+            well.append(f"{stack}: {SUPERSEDED}{more}")
         elif run["status"] in ENDED:
             well.append(f"{stack}: succeeded{more}")
         elif run["id"]:
@@ -85,7 +94,7 @@ def run_report(resources: dict[str, dict[str, Any]], prefix: str) -> dict[str, l
         else:
             well.append(f"{stack}: would be started")
     return {
-        "lines": [*well, *(line for _stack, line in ill)],
+        "lines": [plain(line) for line in (*well, *(line for _stack, line in ill))],
         "approve": approve,
         "failed": [stack for stack, _line in ill],
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, Step
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict
@@ -42,6 +42,10 @@ class CodestarNotificationRule(Kind):
     service = "codestar-notifications"
     required = ("resource", "event_type_ids")
     fixed = ("resource",)
+
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws)
+        self._known: list[dict[str, Any]] | None = None  # by what an info module has read for the names
 
     def problems(self, item: Settings) -> list[str]:
         problem = pattern_problem(item["name"], r"[A-Za-z0-9_ -]+", 64, "a-z A-Z 0-9 _ - and blanks")
@@ -80,16 +84,24 @@ class CodestarNotificationRule(Kind):
             result["event_type_ids"] = sorted(set(settings["event_type_ids"]))
         return result
 
+    def names(self) -> list[str]:
+        self._known = self._all()
+        return sorted(rule["Name"] for rule in self._known if rule["Name"].startswith(self.name_prefix))
+
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        # Only a rule itself tells its name, and names are what rules are found by: AWS has no filter for them.
-        listed = self.aws.pages(self.service, "list_notification_rules", "NotificationRules")
         wanted = {item["name"]: item for item in items}
-        rules = self.aws.map(self._describe, [each["Arn"] for each in listed])
+        rules = self._all() if self._known is None else self._known
         return {
             rule["Name"]: Resource(_settings(rule, wanted[rule["Name"]]["tags"] is not None), {"arn": rule["Arn"]})
             for rule in rules
-            if rule and rule["Name"] in wanted
+            if rule["Name"] in wanted
         }
+
+    def _all(self) -> list[dict[str, Any]]:
+        """All rules of the region. Only a rule itself tells its name, and names are what rules are found by."""
+        listed = self.aws.pages(self.service, "list_notification_rules", "NotificationRules")
+        described = self.aws.map(self._describe, [each["Arn"] for each in listed])
+        return [rule for rule in described if rule]
 
     def _describe(self, arn: str) -> dict[str, Any] | None:
         return read_or_none(self.client.describe_notification_rule, ("ResourceNotFoundException",), Arn=arn)

@@ -280,21 +280,26 @@ class EventbridgeConnection(Kind):
 
 
 def listed(list_page: Callable[..., Any], member: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """What a list operation of EventBridge answers about these names, by name; in pages of a hundred.
+    """What a list operation of EventBridge answers about these names, by name."""
+    wanted = set(names)
+    prefix = os.path.commonprefix(sorted(wanted))  # noqa: RUF071 (names are no paths)
+    found = by_prefix(list_page, member, prefix) if wanted else []
+    return {each["Name"]: each for each in found if each["Name"] in wanted}
+
+
+def by_prefix(list_page: Callable[..., Any], member: str, prefix: str) -> list[dict[str, Any]]:
+    """All that a list operation of EventBridge answers whose names begin so, in pages of a hundred.
 
     botocore has no paginator for it.
     """
-    wanted = sorted(set(names))
-    prefix = os.path.commonprefix(wanted)  # noqa: RUF071 (names are no paths)
     arguments: dict[str, Any] = {"Limit": 100, **({"NamePrefix": prefix} if prefix else {})}
-    found: dict[str, dict[str, Any]] = {}
-    while wanted:
+    found: list[dict[str, Any]] = []
+    while True:
         answer = list_page(**arguments)
-        found.update({each["Name"]: each for each in answer[member] if each["Name"] in wanted})
+        found += answer[member]
         if not answer.get("NextToken"):
-            break
+            return found
         arguments["NextToken"] = answer["NextToken"]
-    return found
 
 
 def _lists(settings: Settings) -> Iterator[tuple[str, list[Settings]]]:

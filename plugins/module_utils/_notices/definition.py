@@ -15,9 +15,11 @@ tell (drift, locks), or where a notice cannot be handed over, the execution fail
 Variables that states share:
     told    what the notice is about: check, result, event, stack, kind, pipeline, execution_id, time, wanted (events)
     facts   what is known of it, each a text; words of texts.WORDS, and what leads to more of them
+    looks   how often the list of actions has been read: it may lag behind the event
     words   facts, each one line, short, and without secrets
     notice  the notice, as docs/notifications.md describes it
     locks   those that are still to be told of
+    held    stacks of which the table says that they are locked, however long
 """
 
 from __future__ import annotations
@@ -30,18 +32,22 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Fo
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import CONSOLES
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import Statement, allow, document, trust
 from ansible_collections.gitops.aws.plugins.module_utils._notices import model, texts
+from ansible_collections.gitops.aws.plugins.module_utils._outcomes import OWN_ENDS, UNCHANGED
 
 State = dict[str, Any]
 
 VERSION = 1  # of a notice
-CHECK_MINUTES = 15  # between two looks at the locks: a lock is told when it has got too old since the last one
+# Between two looks at the locks, of which each is at a full quarter of an hour: a lock is told when it has got too old
+# since the one before.
+CHECK_MINUTES = 15
 TIMEOUT_SECONDS = 900
 
 # How much is read at once: Step Functions takes 256 KiB as a state's result.
 RUNS, ACTIONS, LOOKS, LOG_LINES, ITEMS, KEYS = 40, 40, 20, 100, 250, 400
+LOCK_BYTES = 4096  # of a lock in the table: what has more is none of Terraform's, and one alone could be too much
 
-# Why our own builds end a run where there is nothing to do, or where another stack goes first (buildspecs/parts).
-NOTHING_TO_DO = ("No changes: ", "Waits for ")
+# How often, and after how many seconds, a list of actions that lacks what the event is about is read again.
+AGAIN, AGAIN_SECONDS = 3, 5
 
 # The beginnings of what says why a build failed: Terraform's, and those of our own builds.
 ERRORS = r"Error: |Refused: |Nothing is |Fix: "
@@ -83,7 +89,7 @@ def wanted(foundation: Foundation, stack: Stack | None) -> list[str]:
     """
     own = (stack or {}).get("notifications") or {}
     chosen = own.get("events")
-    recipients = [*(foundation["notifications"].get("recipients") or []), *(own.get("recipients") or [])]
+    recipients = [*foundation["notifications"]["recipients"], *(own.get("recipients") or [])]
     of_recipients = {event for one in recipients for event in one.get("events") or model.EVENTS}
     if not recipients:
         of_recipients = set(model.EVENTS)
@@ -216,7 +222,15 @@ def _beginning(foundation: Foundation, stacks: list[Stack]) -> dict[str, State]:
         },
         "About": {
             "Type": "Pass",
-            "Assign": {"told": _x(told), "facts": {"unread": ""}, "locks": [], "tries": 0, "unpublished": ""},
+            "Assign": {
+                "told": _x(told),
+                "facts": {"unread": ""},
+                "looks": 0,
+                "locks": [],
+                "held": [],
+                "tries": 0,
+                "unpublished": "",
+            },
             "Next": "WhichEvent",
         },
         "WhichEvent": _choice(
@@ -297,6 +311,7 @@ def _of_actions() -> str:
             'failed_action': {_some("$failed.ActionName")},
             'build': {build_id} : '',
             'rejected': $rejected, 'broke': {builds["$failed"]},
+            'known': $told.result = 'failed' ? $exists($failed) : $count($actions) > 0,
             'who': $rejected ? $replace($failed.UpdatedBy, /^arn:[^:]*:[^:]*:[^:]*:[^:]*:/, '') : '',
             'comment': $rejected ? {_some("$result.ExternalExecutionSummary")} : {_some("$facts.comment")},
             'error': $rejected ? '' : $named($result.ErrorDetails.Message,
@@ -328,7 +343,16 @@ def _run(foundation: Foundation) -> dict[str, State]:
         $run := $states.result.PipelineExecutionSummaries[PipelineExecutionId = $told.execution_id][0];
         $merge([{_revision("$run", "SourceRevisions")}, {{'comment': {_some("$run.StopTrigger.Reason")}}}])
     )"""
-    ours = " or ".join(f"$substring($facts.comment, 0, {len(text)}) = {_q(text)}" for text in NOTHING_TO_DO)
+    # Anybody can stop a run with such a reason: what the plan has found is believed.
+    ours = " or ".join(
+        f"$facts.counts = {_q(summary)} and $substring($facts.comment, 0, {len(reason)}) = {_q(reason)}"
+        for _result, reason, summary in OWN_ENDS
+    )
+    unchanged = next(summary for result, _reason, summary in OWN_ENDS if result == UNCHANGED)
+    # Where nobody is asked, nothing is applied of a plan that changes nothing.
+    nothing_to_do = (
+        f"$told.result = 'stopped' and ({ours}) or $told.result = 'succeeded' and $facts.counts = {_q(unchanged)}"
+    )
     # An account has one region's builds and logs: those of the estate.
     phase = f"""(
         $build := $states.result.Builds[0];
@@ -343,11 +367,9 @@ def _run(foundation: Foundation) -> dict[str, State]:
             "codepipeline:listPipelineExecutions",
             {"PipelineName": "{% $told.pipeline %}", "MaxResults": RUNS},
             {"facts": _x(stopped)},
-            "WorthTelling",
-            "why it was stopped",
             "Actions",
+            "why it was stopped",
         ),
-        "WorthTelling": _choice((ours, "Nobody"), default="Actions"),
         "Execution": _read(
             "codepipeline:getPipelineExecution",
             run,
@@ -362,11 +384,15 @@ def _run(foundation: Foundation) -> dict[str, State]:
                 "MaxResults": ACTIONS,
                 "Filter": {"PipelineExecutionId": "{% $told.execution_id %}"},
             },
-            {"facts": _x(_of_actions())},
+            {"facts": _x(_of_actions()), "looks": "{% $looks + 1 %}"},
             "HowItEnded",
             "the plan and what failed",
+            "Templates",
         ),
+        "ActionsAgain": {"Type": "Wait", "Seconds": AGAIN_SECONDS, "Next": "Actions"},
         "HowItEnded": _choice(
+            (f"$facts.known = false and $looks <= {AGAIN}", "ActionsAgain"),
+            (nothing_to_do, "Nobody"),
             ("$told.result = 'failed' and $facts.rejected = true", "Rejected"),
             ("$told.result = 'failed' and $facts.broke = true", "Build"),
             default="Templates",
@@ -436,10 +462,12 @@ def _drift() -> dict[str, State]:
         "Looks": _read(
             "codepipeline:listActionExecutions",
             {"PipelineName": "{% $told.pipeline %}", "MaxResults": LOOKS},
-            {"facts": _x(found)},
+            {"facts": _x(found), "looks": "{% $looks + 1 %}"},
             "IsItNew",
         ),
+        "LookAgain": {"Type": "Wait", "Seconds": AGAIN_SECONDS, "Next": "Looks"},
         "IsItNew": _choice(
+            (f"$not($facts.known) and $looks <= {AGAIN}", "LookAgain"),
             ("$not($facts.known)", "DriftNotKnown"),
             ("$facts.acted and 'succeeded' in $told.wanted", "Acted"),
             ("$facts.new and $not($facts.acted) and 'drift' in $told.wanted", "Templates"),
@@ -452,7 +480,7 @@ def _drift() -> dict[str, State]:
         },
         "Acted": {
             "Type": "Pass",
-            "Assign": {"told": "{% $merge([$told, {'result': 'succeeded', 'event': 'succeeded'}]) %}"},
+            "Assign": {"told": "{% $merge([$told, {'result': 'succeeded', 'event': 'succeeded'}]) %}", "looks": 0},
             "Next": "Execution",
         },
     }
@@ -466,11 +494,16 @@ def _locks(foundation: Foundation) -> dict[str, State]:
 
     Each is told of by itself: what composes and hands over goes back to NextLock.
     """
-    minutes = foundation["notifications"].get("lock_minutes") or 60
+    minutes = foundation["notifications"]["lock_minutes"]
     bucket = foundation["state_bucket"]
-    until = f"($toMillis($told.time) - {minutes * 60000})"
-    old = f"$taken > {until} - {CHECK_MINUTES * 60000} and $taken <= {until}"
-    of_stack = f"""$stack := function($key) {{(
+    # A look that comes late is still that of its quarter of an hour, so that each lock falls into one.
+    # Times are compared as text: what is no time cannot stop the look.
+    step = CHECK_MINUTES * 60000
+    until = f"$floor($toMillis($told.time) / {step}) * {step} - {minutes * 60000}"
+    window = f"""$until := $substring($fromMillis({until}), 0, 19);
+        $from := $substring($fromMillis({until} - {step}), 0, 19);"""
+    old = "$taken > $from and $taken <= $until"
+    of_stack = f"""{window} $stack := function($key) {{(
         $own := $lookup($tables.keys, $key); $base := $replace($key, /{STATE_KEY.replace("/", chr(92) + "/")}$/, '');
         $exists($own) ? $own : $exists($lookup($tables.stacks, $base)) and $not($base in $tables.keys.*) ? $base : ''
     )}}; $is_wanted := function($name) {{
@@ -479,26 +512,25 @@ def _locks(foundation: Foundation) -> dict[str, State]:
     said = """$said := function($info, $name) {(
         $rest := $substringAfter($info, '"' & $name & '":"'); $rest = $info ? '' : $substringBefore($rest, '"')
     )};"""
-    items = f"""(
-        {of_stack} {said}
-        $found := $map($states.result.Items, function($item) {{(
+    items = f"""$map($states.result.Items, function($item) {{(
             $info := {_some("$item.Info.S")}; $created := $said($info, 'Created');
             $key := $substringAfter($item.LockID.S, '/'); $name := $stack($key);
             $taken := $contains($created, /^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}/)
-                ? $toMillis($substring($created, 0, 19) & 'Z') : 0;
-            {old} and $is_wanted($name) and $substringBefore($item.LockID.S, '/') = {_q(bucket)} ? {{
-                'stack': $name, 'since': $created, 'who': $said($info, 'Who'),
+                ? $substring($created, 0, 19) : '';
+            $taken != '' and $is_wanted($name) and $substringBefore($item.LockID.S, '/') = {_q(bucket)} ? {{
+                'old': {old}, 'stack': $name, 'since': $created, 'who': $said($info, 'Who'),
                 'operation': $said($info, 'Operation'), 'key': $key, 'unread': ''
             }}
-        )}});
-        [$append($locks, $found)]
-    )"""
+        )}})"""
+    of_table = f"({of_stack} {said} [$append($locks, {items}[old])])"
+    # What the table has is not told by its file again, which is some moments older or younger.
+    in_table = f"({of_stack} {said} [$append($held, {items}.stack)])"
     files = f"""(
-        {of_stack} $known := $locks.stack;
+        {of_stack}
         $found := $map($states.result.Contents, function($file) {{(
             $key := $substringBefore($file.Key, '.tflock'); $name := $stack($key);
-            $taken := $toMillis($file.LastModified);
-            $contains($file.Key, /[.]tflock$/) and {old} and $is_wanted($name) and $not($name in $known) ? {{
+            $taken := $substring($file.LastModified, 0, 19);
+            $contains($file.Key, /[.]tflock$/) and {old} and $is_wanted($name) and $not($name in $held) ? {{
                 'stack': $name, 'since': $file.LastModified, 'who': '', 'operation': '', 'key': $key, 'unread': 'file'
             }}
         )}});
@@ -511,7 +543,9 @@ def _locks(foundation: Foundation) -> dict[str, State]:
     )"""
     scan = f"""$merge([{{
         'TableName': {_q(foundation["lock_table"])}, 'Limit': {ITEMS},
-        'FilterExpression': 'attribute_exists(#info)', 'ExpressionAttributeNames': {{'#info': 'Info'}}
+        'FilterExpression': 'attribute_exists(#info) AND size(#info) <= :room',
+        'ProjectionExpression': 'LockID, #info', 'ExpressionAttributeNames': {{'#info': 'Info'}},
+        'ExpressionAttributeValues': {{':room': {{'N': '{LOCK_BYTES}'}}}}
     }}, $page = {{}} ? {{}} : {{'ExclusiveStartKey': $page}}])"""
     listing = f"""$merge([{{'Bucket': {_q(bucket)}, 'MaxKeys': {KEYS}}},
         $page = {{}} ? {{}} : {{'ContinuationToken': $page.token}}])"""
@@ -520,7 +554,12 @@ def _locks(foundation: Foundation) -> dict[str, State]:
     places = {
         "dynamodb": (
             "LockItems",
-            _read("dynamodb:scan", _x(scan), {"locks": _x(items), "page": _x(last_key)}, "MoreItems"),
+            _read(
+                "dynamodb:scan",
+                _x(scan),
+                {"locks": _x(of_table), "held": _x(in_table), "page": _x(last_key)},
+                "MoreItems",
+            ),
         ),
         "lockfile": (
             "LockFiles",
@@ -632,7 +671,7 @@ def _composing(foundation: Foundation) -> dict[str, State]:
         },
         "link": "{% $words.link %}",
     }
-    given = texts.as_data(texts.templates(foundation["notifications"].get("templates")))
+    given = texts.as_data(texts.templates(foundation["notifications"]["templates"]))
     return {
         "Templates": {"Type": "Pass", "Assign": {"words": _x(words)}, "Output": {"templates": given}, "Next": "Write"},
         "Write": {
@@ -659,7 +698,10 @@ def _bodies() -> str:
             'content': {{
                 'type': 'AdaptiveCard', 'version': '1.4', 'msteams': {{'width': 'Full'}},
                 'body': [
-                    {{'type': 'TextBlock', 'text': $notice.title, 'weight': 'Bolder', 'size': 'Medium', 'wrap': true}},
+                    {{
+                        'type': 'TextBlock', 'text': {texts.for_teams("$notice.title")},
+                        'weight': 'Bolder', 'size': 'Medium', 'wrap': true
+                    }},
                     {{'type': 'TextBlock', 'text': {texts.for_teams("$notice.text")}, 'wrap': true}}
                 ],
                 'actions': [{{'type': 'Action.OpenUrl', 'title': 'Open', 'url': $notice.link}}]
@@ -820,13 +862,5 @@ def _decrypting(foundation: Foundation, sid: str, context: str) -> Statement:
 
 def _topic_key(foundation: Foundation) -> list[Statement]:
     """Of a key of the user's own for the topic. AWS's own, alias/aws/sns, is for whoever may publish."""
-    key = foundation["notifications"].get("kms_key_id") or ""
-    if not key or key == "alias/aws/sns":
-        return []
-    condition = None
-    if "alias/" in key:
-        condition = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": key[key.index("alias/") :]}}
-        key = names.arn(foundation, "kms", "key/*")
-    elif not key.startswith("arn:"):
-        key = names.arn(foundation, "kms", f"key/{key}")
-    return [allow("TopicKey", ["kms:Decrypt", "kms:GenerateDataKey"], [key], condition)]
+    key = foundation["notifications"]["kms_key_id"]
+    return [allow("TopicKey", ["kms:Decrypt", "kms:GenerateDataKey"], [key])] if key else []

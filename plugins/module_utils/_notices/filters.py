@@ -80,6 +80,11 @@ def _policy(everywhere: set[str] | None, by_stack: dict[str, set[str]]) -> dict[
     return either(branches)
 
 
+def from_here(foundation: Foundation) -> dict[str, list[str]]:
+    """The part of a pattern that says where events are from: a bus may gather those of other accounts and regions."""
+    return {"account": [foundation["account_id"]], "region": [foundation["region"]]}
+
+
 def pattern(foundation: Foundation, recipient: Recipient, stack: str) -> dict[str, Any]:
     """Which events on the default bus are told to a recipient; of one stack, or of all where that is ''."""
     events = in_order(recipient["events"])
@@ -89,6 +94,7 @@ def pattern(foundation: Foundation, recipient: Recipient, stack: str) -> dict[st
     elif not events:
         branches = branches[:1]
     return {
+        **from_here(foundation),
         "source": [SOURCE],
         "detail-type": [DETAIL_TYPE],
         "detail": {"estate": [foundation["name"]], **either(branches)},

@@ -15,14 +15,18 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import names
-from ansible_collections.gitops.aws.plugins.module_utils._estate.break_glass import alarm_rules, alarm_topic_arn
+from ansible_collections.gitops.aws.plugins.module_utils._estate.break_glass import (
+    alarm_rules,
+    alarm_topic_arn,
+    only_services,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import Statement, allow, document, trust
 from ansible_collections.gitops.aws.plugins.module_utils._notices import definition, model
-from ansible_collections.gitops.aws.plugins.module_utils._notices.filters import filters, pattern
+from ansible_collections.gitops.aws.plugins.module_utils._notices.filters import filters, from_here, pattern
 from ansible_collections.gitops.aws.plugins.module_utils._notices.recipients import (
     CHAT,
-    SUBSCRIBED,
+    KINDS,
     WITH_SECRET,
     Recipient,
     kind_of,
@@ -221,10 +225,12 @@ def _topics(foundation: Foundation, stacks: list[Stack], alarm_emails: list[str]
             "kms_key_id": settings["kms_key_id"] or AWS_KEY,
             "policy": document(_only_the_machine(foundation, topic)),
             "subscriptions": subscriptions,
+            # Where nobody is named, whoever has subscribed is told.
+            "purge_subscriptions": bool(of_kinds(settings, stacks, *KINDS)),
         }
     ]
     for recipient, _stack in of_kinds(settings, stacks, CHAT):
-        # EventBridge publishes: no condition works for it, and the key of SNS is not for it, says AWS.
+        # EventBridge publishes: no condition that allows works for it, and the key of SNS is not for it, says AWS.
         name = model.chat_topic(foundation, recipient["name"])
         made.append({"name": name, "policy": _publishes(foundation, "events", name)})
     if settings["aws_rules"]:
@@ -258,15 +264,16 @@ def _only_the_machine(foundation: Foundation, topic: str) -> list[Statement]:
 
 
 def _publishes(foundation: Foundation, service: str, topic: str) -> dict[str, Any]:
-    """The policy of a topic to which one service of AWS publishes."""
+    """The policy of a topic to which one service of AWS publishes, and nobody else."""
+    arn = names.arn(foundation, "sns", topic)
     statement = {
         "Sid": "Publishes",
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
         "Action": "sns:Publish",
-        "Resource": names.arn(foundation, "sns", topic),
+        "Resource": arn,
     }
-    return document([statement])
+    return document([statement, only_services(arn)])
 
 
 # Slack, Teams, webhooks
@@ -302,7 +309,7 @@ def _authorization(recipient: Recipient, secret: str | None) -> dict[str, Any]:
         shown = [{"key": key, "value": value, "is_value_secret": False} for key, value in query]
         hidden = {"key": "sig", "value": unquote(secret) if secret else HIDDEN, "is_value_secret": True}
         parameters["query_string_parameters"] = [*shown, hidden]
-        header: dict[str, Any] = UNUSED_HEADER
+        header: dict[str, Any] = {**UNUSED_HEADER} if secret else {"name": UNUSED_HEADER["name"]}
     elif kind == "slack":
         channel = {"key": "channel", "value": recipient[kind]["channel"], "is_value_secret": False}
         parameters["body_parameters"] = [channel]
@@ -344,25 +351,50 @@ def notices_rules(foundation: Foundation, stacks: list[Stack], destinations: dic
     """
     if not on(foundation):
         return []
-    made = [*_starting(foundation, stacks), _machine_failed(foundation)]
+    made = [*_starting(foundation, stacks), _machine_failed(foundation), *_delivering(foundation, stacks, destinations)]
+    return [{"enabled": True, **rule, "tags": foundation["tags"]} for rule in made]
+
+
+def notices_marks(foundation: Foundation, stacks: list[Stack], rules: Resources) -> Resources:
+    """What must be made before all else, so that a run that is broken off leaves nothing that nobody knows of.
+
+    The rules that tell what else is there, as long as they are not: they do nothing yet.
+
+    Args:
+        foundation: what the estate shares.
+        stacks: checked stacks.
+        rules: those that were found.
+    """
+    if not on(foundation):
+        return []
+    there = {rule["name"] for rule in rules}
+    marks = [_machine_failed(foundation), *_delivering(foundation, stacks, {})]
+    idle = {"enabled": False, "targets": [], "tags": foundation["tags"]}
+    return [{**rule, **idle} for rule in marks if rule["name"] not in there]
+
+
+def _delivering(foundation: Foundation, stacks: list[Stack], destinations: dict[str, str]) -> Resources:
+    """The rules that deliver, as above; without targets where a destination is not known."""
+    made = []
     for recipient, stack in of_kinds(foundation["notifications"], stacks, *WITH_SECRET, CHAT):
         name = recipient["name"]
         if kind_of(recipient) == CHAT:
             where: dict[str, Any] = {"arn": names.arn(foundation, "sns", model.chat_topic(foundation, name))}
         else:
             where = {
-                "arn": destinations[model.recipient(foundation, name)],
+                "arn": destinations.get(model.recipient(foundation, name)),
                 "role_arn": model.role_arn(foundation, "events"),
             }
+        target = {"id": "recipient", **where, **_body_of(recipient), **_patience(foundation)}
         made.append(
             {
                 "name": model.notices(foundation, f"{DELIVERS}{name}"),
                 "description": f"Tells {name} of {f'the stack {stack}' if stack else 'the estate'}",
                 "event_pattern": pattern(foundation, recipient, stack),
-                "targets": [{"id": "recipient", **where, **_body_of(recipient), **_patience(foundation)}],
+                "targets": [target] if where["arn"] else [],
             }
         )
-    return [{"enabled": True, **rule, "tags": foundation["tags"]} for rule in made]
+    return made
 
 
 def _body_of(recipient: Recipient) -> dict[str, Any]:
@@ -376,9 +408,8 @@ def _patience(foundation: Foundation) -> dict[str, Any]:
 
 
 def wanted(foundation: Foundation, stacks: list[Stack], event: str) -> bool:
-    """Whether anybody wants to be told of an event."""
-    everybody = of_kinds(foundation["notifications"], stacks, *SUBSCRIBED, *WITH_SECRET, CHAT)
-    return any(event in recipient["events"] for recipient, _stack in everybody)
+    """Whether the state machine tells anybody of an event, of whatever stack or of the estate."""
+    return any(event in definition.wanted(foundation, one) for one in (None, *stacks))
 
 
 def _starting(foundation: Foundation, stacks: list[Stack]) -> Resources:
@@ -397,6 +428,7 @@ def _starting(foundation: Foundation, stacks: list[Stack]) -> Resources:
             "name": model.notices(foundation, "runs"),
             "description": f"A run of a pipeline of {foundation['name']} has ended",
             "event_pattern": {
+                **from_here(foundation),
                 "source": source,
                 "detail-type": ["CodePipeline Pipeline Execution State Change"],
                 "detail": {"pipeline": ours, "state": ["SUCCEEDED", "FAILED", "STOPPED"]},
@@ -407,6 +439,7 @@ def _starting(foundation: Foundation, stacks: list[Stack]) -> Resources:
             "name": model.notices(foundation, "approvals"),
             "description": f"A run of a pipeline of {foundation['name']} waits for approval",
             "event_pattern": {
+                **from_here(foundation),
                 "source": source,
                 "detail-type": ["CodePipeline Action Execution State Change"],
                 "detail": {"pipeline": ours, "state": ["STARTED"], "type": {"category": ["Approval"]}},
@@ -421,8 +454,9 @@ def _starting(foundation: Foundation, stacks: list[Stack]) -> Resources:
             {
                 "name": model.notices(foundation, "locks"),
                 "description": f"Looks for locks of {foundation['name']} that are held too long",
-                "schedule_expression": f"rate({definition.CHECK_MINUTES} minutes)",
-                "targets": [target],  # the event says when it was due, so that each lock falls into one look
+                # A rate would begin anew, at another minute, whenever the rule is changed.
+                "schedule_expression": f"cron(0/{definition.CHECK_MINUTES} * * * ? *)",
+                "targets": [target],
             }
         )
     return made
@@ -434,6 +468,7 @@ def _machine_failed(foundation: Foundation) -> dict[str, Any]:
         "name": model.notices(foundation, "undelivered"),
         "description": f"The state machine that tells of {foundation['name']} has failed",
         "event_pattern": {
+            **from_here(foundation),
             "source": ["aws.states"],
             "detail-type": ["Step Functions Execution Status Change"],
             "detail": {
@@ -489,20 +524,24 @@ def _notification_rules(foundation: Foundation, stacks: list[Stack]) -> Resource
 # What is not wanted any more
 
 
-def notices_not_wanted(foundation: Foundation, stacks: list[Stack], rules: Resources) -> dict[str, Resources]:
+def notices_not_wanted(
+    foundation: Foundation, stacks: list[Stack], rules: Resources, notification_rules: Resources
+) -> dict[str, Resources]:
     """What is there, or could be, and must not stay, by the option of the module that removes it.
 
     A recipient that is taken away is known by the rule that delivers to it, and nothing else: connections and API
-    destinations have no tags. So the rules go last.
+    destinations have no tags. So the rules come first and go last.
 
     Args:
         foundation: what the estate shares.
         stacks: checked stacks.
         rules: those whose names begin like those of the notices, as they were found, with their targets.
+        notification_rules: AWS's own that are there, with their tags.
     """
     there = _there(foundation, rules)
     want = notices(foundation, stacks, [])
     keys = {"slack_channels": "configuration_name"}
+    ours = names.owner_tags(foundation)
     possible = {
         **there,
         "queues": [model.undelivered(foundation)],
@@ -510,7 +549,12 @@ def notices_not_wanted(foundation: Foundation, stacks: list[Stack], rules: Resou
         "topics": [*there["topics"], model.notices(foundation), model.aws_topic(foundation)],
         "state_machines": [model.notices(foundation)],
         "alarms": [model.undelivered(foundation)],
-        "notification_rules": [one for stack in stacks for one in names.deploying_pipelines(foundation, stack)],
+        "notification_rules": [
+            rule["name"]
+            for rule in notification_rules
+            # items() of a dictionary that Ansible gives is a generator.
+            if all(rule["tags"].get(tag) == value for tag, value in ours.items())
+        ],
     }
     want["connections"] = want["api_destinations"]  # of the same name
     destinations = {one["name"]: "" for one in want["api_destinations"]}
@@ -533,11 +577,14 @@ def _there(foundation: Foundation, rules: Resources) -> dict[str, list[str]]:
         if not rule["name"].startswith(delivers):
             continue
         name = rule["name"][len(delivers) :]
-        for target in rule.get("targets", []):
-            if f":api-destination/{model.recipient(foundation, name)}/" in target["arn"]:
+        targets = [target["arn"] for target in rule.get("targets", [])]
+        # A run was broken off before it had one: what it has made, and of which kind, is not known.
+        unknown = not targets
+        for target in targets or [""]:
+            if unknown or f":api-destination/{model.recipient(foundation, name)}/" in target:
                 there["api_destinations"].append(model.recipient(foundation, name))
                 there["connections"].append(model.recipient(foundation, name))
-            if target["arn"].endswith(f":{model.chat_topic(foundation, name)}"):
+            if unknown or target.endswith(f":{model.chat_topic(foundation, name)}"):
                 there["topics"].append(model.chat_topic(foundation, name))
                 there["slack_channels"].append(model.recipient(foundation, name))
     return there

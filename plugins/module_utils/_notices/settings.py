@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -220,8 +221,11 @@ def check_between(settings: dict[str, Any], stacks: list[Stack]) -> Found:
 
 
 def check_secrets(secrets: Any, settings: dict[str, Any], stacks: list[Stack]) -> Found:
-    """What is wrong with the recipients' secrets, by name. No message has a value."""
-    path = "notification_secrets"
+    """What is wrong with the recipients' secrets, by name. No message has a value.
+
+    Where nobody is told, names of nobody are right: the secrets are kept for later.
+    """
+    path = "gitops_notification_secrets"
     if not isinstance(secrets, dict):
         return [f"{path}: must be a dictionary of secrets by the names of recipients"]
     known = {
@@ -231,13 +235,39 @@ def check_secrets(secrets: Any, settings: dict[str, Any], stacks: list[Stack]) -
     found = []
     for name, value in secrets.items():
         where = f"{path}.{name}"
-        if name not in takes:
+        if name not in takes and settings.get("notifications") is not None:
             why = f"a recipient by {known[name]} takes no secret" if name in known else "there is no such recipient"
             near = difflib.get_close_matches(str(name), takes, 1)
             hint = f"; did you mean {near[0]}?" if near else "."
             found.append(f"{where}: {why}{hint} Allowed are: {', '.join(takes) or 'none'}")
         elif not isinstance(value, str) or not value.strip() or not value.isprintable():
             found.append(f"{where}: must be a text of one line, and not empty")
-        elif known[name] == "slack" and value.startswith("Bearer "):
+        elif known.get(name) == "slack" and value.startswith("Bearer "):
             found.append(f"{where}: begins with Bearer, which is added; give the token alone")
+        else:
+            found += [
+                f"{where}: its value stands in {place}, too, and Ansible would hide it there, so that it were lost. "
+                "Fix: leave it out there if it is the secret; else take a secret that nobody guesses"
+                for place in _where(value, settings, stacks)
+            ]
     return found
+
+
+def _where(secret: str, settings: dict[str, Any], stacks: list[Stack]) -> list[str]:
+    """The settings, and options of stacks, with values of which a secret is a part.
+
+    Ansible puts something else in the place of a secret wherever it finds it in a result, in numbers, too.
+    """
+    whole = {f"settings.{option}": value for option, value in settings.items()}
+    for index, stack in enumerate(stacks):
+        whole.update({f"stacks[{index}].{option}": value for option, value in stack.items()})
+    return [path for path, value in whole.items() if any(secret in text for text in _texts(value))]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every single value in another, as text."""
+    if isinstance(value, (dict, list)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+    else:
+        yield str(value)

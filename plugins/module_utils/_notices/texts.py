@@ -69,12 +69,12 @@ Could not be read: {unread}"""
 DEFAULTS: dict[str, Template] = {
     "succeeded": {
         "title": "[{estate}] {subject}: {kind} succeeded: {counts}",
-        "text": "{counts}\n{effects}\n" + _END,
+        "text": "Done: {counts}\nAs planned: {effects}\n" + _END,
     },
     "failed": {
-        "title": "[{estate}] {subject}: {kind} failed: {failed_action}",
-        "text": "{error}\nPlan: {counts}\n" + _END + "\n"
-        "What to do: ansible-playbook gitops.aws.doctor -e @your.yml -e stack={stack}",
+        "title": "[{estate}] {subject}: {kind} run failed: {failed_action}",
+        "text": "{error}\nPlan: {counts}\n"
+        "What to do: ansible-playbook gitops.aws.doctor -e @your.yml -e stack={stack}\n" + _END,
     },
     "rejected": {
         "title": "[{estate}] {subject}: {kind} was rejected: {counts}",
@@ -90,7 +90,7 @@ DEFAULTS: dict[str, Template] = {
     },
     "found": {
         "title": "[{estate}] {subject}: drift: {counts}",
-        "text": "What is there is not what the code says: {counts}\n{effects}\nCompared with {change}\n"
+        "text": "What is there is not what the code says: {counts}\n{effects}\nCompared with: {change}\n"
         "Log: {log}\nRun: {execution}\nCould not be read: {unread}",
     },
     "used": {
@@ -113,9 +113,10 @@ DEFAULTS: dict[str, Template] = {
 
 LONGEST = {"title": 200, "text": 4000}  # characters of a template
 TITLE = 100  # characters of a title that is filled in: SNS takes no more as a subject
+TEXT = 8000  # of a text: a template may name its words as often as it likes, and what is sent is limited
 
 # How many characters of a fact are told; of any other 500. An error or a plan may be as long as it likes.
-ROOM = {"comment": 300, "commit_message": 200, "effects": 1500, "error": 300}
+ROOM = {"comment": 300, "commit_message": 200, "effects": 1500, "error": 600}
 
 _WORD = re.compile(r"\{([a-z_]+)\}")
 
@@ -205,25 +206,43 @@ def shortened(value: str, room: str) -> str:
     return f"($length({value}) > {room} ? $substring({value}, 0, {room} - 3) & '...' : {value})"
 
 
+# How much of a fact is looked at at all, and where others wrote it: an expression has a second, and a line of a log may
+# be as long as it likes.
+READ, LOOKED_AT = 4000, 1000
+
 # Runs of 32 and more that mix small and capital letters with digits, or are hexadecimal: keys, tokens, signatures.
-_KEYS = r"(?=[A-Za-z0-9+\/=_-]*[0-9])(?=[A-Za-z0-9+\/=_-]*[a-z])(?=[A-Za-z0-9+\/=_-]*[A-Z])[A-Za-z0-9+\/=_-]{32,}"
-_SECRETS = (r"(AKIA|ASIA)[A-Z0-9]{12,}", _KEYS, r"[0-9a-fA-F]{32,}")
+_RUN = r"[A-Za-z0-9+\/=_-]"
+_MIXED = (
+    "function($run) {$contains($run.match, /[0-9]/) and $contains($run.match, /[a-z]/) "
+    "and $contains($run.match, /[A-Z]/) ? '...' : $run.match}"
+)
+_SECRETS = {r"(AKIA|ASIA)[A-Z0-9]{12,}": "'...'", f"{_RUN}{{32,}}": _MIXED, r"[0-9a-fA-F]{32,}": "'...'"}
 _ENCODED = "Encoded authorization failure message:"
+_PASSWORD = r":\/\/[^\/@ ]+@"  # and the user's name, in an address
+# An ARN and nothing else. The bracket is escaped, because JSONata wants them in pairs.
+_ARN = r"""^[^A-Za-z0-9]*arn:aws[a-z-]*:[^"',{}?&]*["',.;\)]*$"""
 
 
 def without_secrets(value: str) -> str:
-    """JSONata: text without what looks like a key or a token. An ARN, as of who was refused, is neither."""
-    parts = f"$split($replace({value}, /{_ENCODED} *[^ ]+/, '{_ENCODED} ...'), ' ')"
-    masked = "$part"
-    for pattern in _SECRETS:
-        masked = f"$replace({masked}, /{pattern}/, '...')"
-    return f"$join($map({parts}, function($part) {{$contains($part, 'arn:aws') ? $part : {masked}}}), ' ')"
+    """JSONata: the beginning of a text, without what looks like a key, a token or a password.
+
+    An ARN, as of who was refused, is none of them. Where the text is cut, half a key could be left: it goes, too.
+    """
+    seen = f"$substring({value}, 0, {LOOKED_AT})"
+    seen = f"$replace($replace({seen}, /{_PASSWORD}/, '://...@'), /{_ENCODED} *[^ ]+/, '{_ENCODED} ...')"
+    masked = "$word.match"
+    for pattern, instead in _SECRETS.items():
+        masked = f"$replace({masked}, /{pattern}/, {instead})"
+    hidden = f"function($word) {{$contains($word.match, /{_ARN}/) ? $word.match : {masked}}}"
+    words = f"$replace({seen}, /[^ ]{{16,}}/, {hidden})"  # no key is shorter
+    cut = f"$replace($masked, /{_RUN}+$/, '') & ' ...'"
+    return f"($masked := {words}; $length({value}) > {LOOKED_AT} ? {cut} : $masked)"
 
 
 def cleaned(words: str) -> str:
     """JSONata: an object of facts with each as one short line of text, without secrets where others wrote it."""
     rooms = ", ".join(f"'{name}': {room}" for name, room in ROOM.items())
-    line, text = one_line("$value"), shortened("$text", "$room")
+    line, text = one_line(f"$substring($string($value), 0, {READ})"), shortened("$text", "$room")
     return (
         f"($rooms := {{{rooms}}}; $merge($each({words}, function($value, $name) {{("
         f"$line := {line}; "
@@ -251,7 +270,8 @@ def title(template: str) -> str:
 
 def text(template: str) -> str:
     """JSONata: a template's text with the facts of $words, and without the lines that say nothing."""
-    return f"({_FILL}$join($map($filter({template}.lines, $says), $fill), '\\n'))"
+    lines = f"$map($filter({template}.lines, $says), $fill)"
+    return f"({_FILL}$text := $join({lines}, '\\n'); {shortened('$text', str(TEXT))})"
 
 
 def for_slack(value: str) -> str:

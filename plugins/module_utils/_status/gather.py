@@ -7,7 +7,8 @@
 
 Of a stack there are three calls at most: its newest runs (ListPipelineExecutions), the state of its stages where
 something runs or has failed (GetPipelineState), and the newest runs that looked for drift (ListActionExecutions, whose
-output variables say what was found). Locks come from one scan of the table and one list of the bucket, findings from
+output variables say what was found). Why builds failed is in their logs: BatchGetBuilds for a hundred of them, and
+GetLogEvents for each. Locks come from one scan of the table and one list of the bucket, findings from
 the artifact of the newest scan of the account. A lock that is a file only is read by one more call.
 
 What cannot be read of one stack is said of it, and loses nothing of the others.
@@ -18,6 +19,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
@@ -27,10 +29,12 @@ except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, explain
+from ansible_collections.gitops.aws.plugins.module_utils._builds import last_error, last_log_lines
+from ansible_collections.gitops.aws.plugins.module_utils._builds import read as read_builds
 from ansible_collections.gitops.aws.plugins.module_utils._findings import report as findings_report
 from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
 from ansible_collections.gitops.aws.plugins.module_utils._status import model
-from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import SUFFIX, Lock, all_of_bucket
+from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import SUFFIX, Lock, all_of_bucket, time_of
 
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -92,17 +96,17 @@ def problems(params: dict[str, Any]) -> list[str]:
 def info(aws: Aws, params: dict[str, Any], now: datetime | None = None) -> dict[str, Any]:
     """All that estate_status_info does; returns its result, with the shape of model.py."""
     now = now or datetime.now(timezone.utc)
-    for service in ("codepipeline", "dynamodb", "s3"):  # boto3 makes clients in one thread only
+    for service in ("codebuild", "codepipeline", "dynamodb", "logs", "s3"):  # boto3 makes clients in one thread only
         aws.client(service)
     looking = Looking(aws, params, now)
-    findings, raw = looking.findings()
+    findings, of_scan = looking.findings()
     locks, unread = looking.locks()
-    of_scan = {str(one.get("stack", "")): one for one in raw.get("stacks", [])}
 
     def look(stack: dict[str, Any]) -> dict[str, Any]:
         return looking.stack(stack, locks, unread, of_scan.get(stack["name"]))
 
     stacks = aws.map(look, params["stacks"])
+    looking.add_errors()
     wrong = [{"what": "locks", "why": unread}] if unread else []
     wrong += [{"what": f"stack {one['name']}", "why": one["reason"]} for one in stacks if one["reason"]]
     unknown = [one for one in stacks if one["drift"]["state"] == model.UNKNOWN]
@@ -131,6 +135,7 @@ class Looking:
         self.region: str = aws.client("codepipeline").meta.region_name
         self.base = model.console(params["partition"], self.region)
         self.oldest = now - timedelta(hours=params["max_age_hours"])
+        self.failed: dict[str, tuple[str, dict[str, Any]]] = {}  # by build, the action and the run that it let fail
 
     def url(self, pipeline: str) -> Callable[[str], str]:
         """Makes links of the ids of a pipeline's executions."""
@@ -178,7 +183,26 @@ class Looking:
                     each["result"] = model.WAITING
         ended = found["last"]
         if ended and ended["result"] == model.FAILED:
-            ended["reason"] = ended["reason"] or model.failure(stages, ended["id"])
+            failure = model.failure(stages, ended["id"])
+            if failure and not ended["reason"]:
+                ended["reason"] = model.why_failed(failure["action"], failure["said"])
+                if failure["build_id"]:
+                    self.failed[failure["build_id"]] = (failure["action"], ended)
+
+    def add_errors(self) -> None:
+        """Says of the runs that a build has let fail what its log says last about an error.
+
+        CodePipeline knows only that the build failed. That stays where the log may not be read, or is gone.
+        """
+
+        def add(build: dict[str, Any]) -> None:
+            action, run = self.failed[build["id"]]
+            with suppress(ClientError, BotoCoreError):
+                error = last_error(last_log_lines(self.aws, build))
+                run["reason"] = model.why_failed(action, error) if error else run["reason"]
+
+        with suppress(ClientError, BotoCoreError):
+            self.aws.map(add, read_builds(self.aws, list(self.failed)))
 
     def _lock(self, locks: list[Lock], unread: str) -> dict[str, Any]:
         if unread:
@@ -186,14 +210,13 @@ class Looking:
         if not locks:
             return {"state": model.FREE, "reason": ""}
         lock = locks[0]
-        since = lock.created.partition(".")[0]
         return {
             "state": model.HELD,
             "reason": "",
             "id": lock.id,
             "who": lock.who,
             "operation": lock.operation.removeprefix("OperationType").lower(),
-            "since": since if since.endswith("Z") or not since else f"{since}Z",
+            "since": model.utc(time_of(lock.created)),
         }
 
     def _drift(self, pipeline: str | None, of_scan: dict[str, Any] | None) -> dict[str, Any]:
@@ -214,7 +237,7 @@ class Looking:
 
     def locks(self) -> tuple[dict[str, list[Lock]], str]:
         """The locks of our stacks' states by key, and why they could not be read, '' where they could."""
-        found, why = attempt(self._locks, "locks")
+        found, why = attempt(self._locks, "lock table and state bucket")
         return found or {}, why
 
     def _locks(self) -> dict[str, list[Lock]]:
@@ -230,8 +253,9 @@ class Looking:
             found |= all_of_bucket(self.aws, bucket, None, sorted(files & ours - set(found)))
         return {key: locks for key, locks in found.items() if key in ours}
 
-    def findings(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-        """What the newest scan of the account found, and its report as it is; None and {} where nothing scans."""
+    def findings(self) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
+        """What the newest scan of the account found, and what it says of stacks by their names; None and {} where
+        nothing scans."""
         pipeline = self.params["scan_pipeline"]
         if not pipeline:
             return None, {}
@@ -262,7 +286,8 @@ class Looking:
         if raw is None:
             return {**known, "state": model.UNKNOWN, "reason": why}, {}
         try:
-            return {**known, **told(raw)}, raw
+            stacks = [one for one in raw.get("stacks") or [] if isinstance(one, dict)]
+            return {**known, **told(raw)}, {str(one.get("stack", "")): one for one in stacks}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             return {**known, "state": model.UNKNOWN, "reason": f"the report of the newest scan is none: {error!r}"}, {}
 
@@ -292,12 +317,14 @@ def attempt(call: Callable[[], Any], what: str) -> tuple[Any, str]:
     """What a call returns, or None and why it failed. Raises what is not about the resource."""
     try:
         return call(), ""
+    except Unread as error:
+        return None, f"{what}: {error}"
     except ClientError as error:
         code = error_code(error)
         if code in OF_THE_CALLER:
             raise
         return None, f"there is no {what}" if code == NOT_THERE else explain(error, what)
-    except (BotoCoreError, Unread) as error:
+    except BotoCoreError as error:
         return None, f"{what}: {error}"
 
 

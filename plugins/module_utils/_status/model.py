@@ -26,14 +26,18 @@ and a run {"id", "result": one of RESULTS, "started", "ended", "seconds", "commi
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 from typing import Any, Iterable, Mapping
 from urllib.parse import quote
 
+from ansible_collections.gitops.aws.plugins.module_utils import _outcomes
+from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import CONSOLES
+
 # How a run ended, or where it is. `unchanged`: there was nothing to do. `postponed`: it left its work to a later run,
 # since another stack had not applied the commit yet.
-SUCCEEDED, UNCHANGED, FAILED, STOPPED = "succeeded", "unchanged", "failed", "stopped"
-POSTPONED, SUPERSEDED, WAITING, RUNNING = "postponed", "superseded", "waiting", "running"
+SUCCEEDED, UNCHANGED, FAILED, STOPPED = "succeeded", _outcomes.UNCHANGED, "failed", "stopped"
+POSTPONED, SUPERSEDED, WAITING, RUNNING = _outcomes.POSTPONED, "superseded", "waiting", "running"
 RESULTS = (SUCCEEDED, UNCHANGED, FAILED, STOPPED, POSTPONED, SUPERSEDED, WAITING, RUNNING)
 MEANINGFUL = (SUCCEEDED, UNCHANGED, FAILED, STOPPED)  # ended, and not in favour of another run
 
@@ -54,13 +58,9 @@ STATUSES = {
     "InProgress": RUNNING,
     "Stopping": RUNNING,
 }
-# Why our own builds stop a run; the words are those of buildspecs/parts.
-OWN_REASONS = {"No changes": UNCHANGED, "Waits for ": POSTPONED}
-CONSOLES = {
-    "aws": "console.aws.amazon.com",
-    "aws-cn": "console.amazonaws.cn",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-}
+# What CodeBuild calls a build. Other actions have ids of other services, or none.
+BUILD_ID = re.compile(r"[A-Za-z0-9_-]+:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LONGEST_ERROR = 600  # what IAM refused is at the end of a long line
 
 
 def utc(time: datetime | None) -> str:
@@ -98,7 +98,7 @@ def run(summary: Mapping[str, Any], url: str) -> dict[str, Any]:
     reason = summary.get("stopTrigger", {}).get("reason", "")
     result = STATUSES.get(summary["status"], RUNNING)
     if result == STOPPED:
-        result = next((own for words, own in OWN_REASONS.items() if reason.startswith(words)), STOPPED)
+        result = next((own for words, own in _outcomes.OWN_REASONS.items() if reason.startswith(words)), STOPPED)
     started, ended = summary.get("startTime"), summary.get("lastUpdateTime")
     over = result != RUNNING
     revision: Mapping[str, Any] = next(iter(summary.get("sourceRevisions", [])), {})
@@ -120,7 +120,7 @@ def commit_message(summary: str) -> str:
     """The message of a commit: sources behind a connection put JSON around it."""
     try:
         said = json.loads(summary)
-    except ValueError:
+    except (ValueError, RecursionError):
         return summary
     return str(said.get("CommitMessage", "")) if isinstance(said, dict) else summary
 
@@ -157,8 +157,12 @@ def approval(stages: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     return None
 
 
-def failure(stages: Iterable[Mapping[str, Any]], execution_id: str) -> str:
-    """What failed of an execution, from GetPipelineState's stages, '' where they are of a later one already."""
+def failure(stages: Iterable[Mapping[str, Any]], execution_id: str) -> dict[str, str]:
+    """What failed of an execution, from GetPipelineState's stages, {} where they are of a later one already.
+
+    Returns:
+        action; said: what CodePipeline says of it; build_id: of the build that failed, '' where it was none.
+    """
     for stage in stages:
         if stage.get("latestExecution", {}).get("pipelineExecutionId") != execution_id:
             continue
@@ -166,8 +170,18 @@ def failure(stages: Iterable[Mapping[str, Any]], execution_id: str) -> str:
             latest = action.get("latestExecution", {})
             if latest.get("status") == "Failed":
                 said = latest.get("errorDetails", {}).get("message") or latest.get("summary") or "failed"
-                return f"{action['actionName']}: {first_line(said, 300)}"
-    return ""
+                build_id = latest.get("externalExecutionId", "")
+                return {
+                    "action": action["actionName"],
+                    "said": said,
+                    "build_id": build_id if BUILD_ID.fullmatch(build_id) else "",
+                }
+    return {}
+
+
+def why_failed(action: str, said: str) -> str:
+    """A run's reason: what failed, and what is said of it."""
+    return f"{action}: {first_line(said, LONGEST_ERROR)}"
 
 
 # Drift
@@ -232,7 +246,7 @@ def _why(execution_id: str, actions: list[Mapping[str, Any]]) -> str:
     failed = next(action for action in actions if action["status"] == "Failed")
     result = failed.get("output", {}).get("executionResult", {})
     said = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary") or "failed"
-    return f"the newest run, {execution_id}, failed: {failed['actionName']}: {first_line(said, 300)}"
+    return f"the newest run, {execution_id}, failed: {why_failed(failed['actionName'], said)}"
 
 
 def with_ignored(found: dict[str, Any], stack: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -241,14 +255,21 @@ def with_ignored(found: dict[str, Any], stack: Mapping[str, Any] | None) -> dict
     Args:
         found: of drift().
         stack: what the scan says of the stack: `time`, when AWS was compared with the state, `differing`, `ignored`.
+            Where it is otherwise than a scan writes it, it counts for nothing.
     """
     begun, checked = moment(found.get("begun", "")), moment(found.get("checked", ""))
     time = moment(str(stack.get("time", ""))) if stack else None
     if stack is None or not (begun and checked and time and begun <= time <= checked):
         return found
-    left, ignored = int(stack.get("differing") or 0), int(stack.get("ignored") or 0)
+    left, ignored = _number(stack.get("differing", 0)), _number(stack.get("ignored", 0))
+    if left is None or ignored is None:
+        return found
     state = FOUND if left else NONE
     return {**found, "state": state, "count": left, "ignored": ignored, "since": found["since"] if left else ""}
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 # Stacks and the estate
@@ -267,6 +288,16 @@ def flags(stack: Mapping[str, Any]) -> list[str]:
         NEVER: not stack["runs"] and not stack["reason"],
     }
     return [flag for flag in FLAGS if true[flag]]
+
+
+def unseen(stacks: list[dict[str, Any]]) -> list[str]:
+    """The flags of which nothing is known of any stack, so that none having them means nothing."""
+    if not stacks:
+        return []
+    no_lock, no_drift = (all(stack[of]["state"] == UNKNOWN for stack in stacks) for of in ("lock", "drift"))
+    no_run = all(stack["reason"] for stack in stacks)
+    blind = {FAILING: no_run, WAITING: no_run, LOCKED: no_lock, DRIFTING: no_drift, RUNNING: no_run, NEVER: no_run}
+    return [flag for flag in FLAGS if blind.get(flag)]
 
 
 def counts(estate: Mapping[str, Any]) -> dict[str, int]:

@@ -85,7 +85,9 @@ def data(estate: Mapping[str, Any]) -> dict[str, Any]:
         "results": [[name, report.MEANINGS[name]] for name in model.RESULTS],
         "flags": [[flag, report.TITLES[flag]] for flag in model.FLAGS],
         "counts": estate["counts"],
-        "problems": [f"{plain(one['what'])}: {plain(one['why'])}" for one in estate["problems"]][:MOST_LINES],
+        "unseen": model.unseen(estate["stacks"]),
+        "problems": [f"{plain(one['what'])}: {plain(one['why'])}" for one in estate["problems"][:MOST_LINES]],
+        "unread": len(estate["problems"]),
         "stacks": [_stack(stack, now) for stack in estate["stacks"]],
         "findings": _findings(found, now) if found else None,
     }
@@ -111,7 +113,7 @@ def _stack(stack: Mapping[str, Any], now: int) -> dict[str, Any]:
         f=[model.FLAGS.index(flag) for flag in stack["flags"]],
         w=plain(stack["reason"]),
         x=[_run(run, base, now) for run in reversed(stack["runs"])],
-        m=plain(_newest(stack).get("message", "")),
+        m=plain(_shown(stack).get("message", "")),
         e=plain(last["reason"]) if last and last["result"] == model.FAILED else "",
         i=stack["runs"].index(last) if last else None,
         a=_some(t=_ago(approval["since"], now), u=approval["url"]) if approval else None,
@@ -139,8 +141,12 @@ def _stack(stack: Mapping[str, Any], now: int) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _newest(stack: Mapping[str, Any]) -> Mapping[str, Any]:
-    return stack["last"] or next(iter(stack["runs"]), {})
+def _shown(stack: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The run whose commit is named: the one that waits for somebody, else the newest if it runs, else the last."""
+    runs = stack["runs"]
+    newest: Mapping[str, Any] = next(iter(runs), {})
+    waits = next((run for run in runs if run["result"] == model.WAITING), None)
+    return waits or (newest if newest.get("result") == model.RUNNING else stack["last"] or newest)
 
 
 def _before(url: str, end: str) -> str:

@@ -144,24 +144,35 @@ function trend(stack) {
 function badge(name, words) {
   return put(make("span", "badge " + name), make("span", "run " + name), words);
 }
+// A long text is folded to its first lines until somebody wants all of it.
+function why(text) {
+  if (text.length < 120) return make("p", "detail bad", text);
+  return put(make("details", "detail bad why"), put(make("summary", "reason"), make("span", "folded", text)));
+}
+function unknown(cell, reason) {
+  if (!reason) return put(cell, make("span", "soft", "not known"));
+  const folded = put(make("details", "unknown"), make("summary", "soft", "not known"));
+  return put(cell, put(folded, make("p", "detail", reason)));
+}
 function result(stack, cell) {
-  if (stack.w) return put(cell, badge("unknown", "not known"), make("p", "detail bad", stack.w));
+  if (stack.w) return put(cell, badge("unknown", "not known"), why(stack.w));
   const run = last(stack), all = runs(stack), newest = all[all.length - 1];
   if (!newest) return put(cell, badge("never", "never ran"));
-  const going = data.results[newest[0]];
+  const waits = all.find((each) => data.results[each[0]][0] === "waiting");
+  const now = waits || newest, going = data.results[now[0]];
   const first = make("p", "first");
   if (run) {
     put(first, badge(...data.results[run[0]]));
     if (run[2] !== null) put(first, since(over(run), short(over(run)) + " ago"));
   }
-  if (newest !== run && ["running", "waiting"].includes(going[0])) put(first, badge(...going));
+  if (now !== run && ["running", "waiting"].includes(going[0])) put(first, badge(...going));
   put(cell, first);
   if (stack.m) {
     const message = make("p", "detail soft line", stack.m);
     message.title = stack.m;
     put(cell, message);
   }
-  if (stack.e) put(cell, make("p", "detail bad", stack.e));
+  if (stack.e) put(cell, why(stack.e));
   return cell;
 }
 function approval(stack, cell) {
@@ -171,11 +182,7 @@ function approval(stack, cell) {
 }
 function lock(stack, cell) {
   if (!stack.l) return cell;
-  if (stack.l.s === "unknown") {
-    const made = make("span", "soft", "not known");
-    made.title = stack.l.w || "";
-    return put(cell, made);
-  }
+  if (stack.l.s === "unknown") return unknown(cell, stack.l.w);
   const age = make("p", "detail soft");
   put(age, stack.l.o ? stack.l.o + ", " : "", stack.l.t === undefined ? "nobody knows since when" : since(stack.l.t));
   return put(cell, make("span", "who", stack.l.p || "nobody knows whom"), age);
@@ -183,7 +190,8 @@ function lock(stack, cell) {
 function drift(stack, cell) {
   const found = stack.d || { s: "off" };
   const hint = [found.e, found.k === undefined ? "" : "looked " + clock(found.k), found.w].filter(Boolean).join(". ");
-  const words = { off: "", never: "not looked yet", running: "looking", unknown: "not known" }[found.s];
+  if (found.s === "unknown") return unknown(cell, found.w);
+  const words = { off: "", never: "not looked yet", running: "looking" }[found.s];
   if (words !== undefined) {
     if (words) { const made = make("span", "soft", words); made.title = hint; put(cell, made); }
     return cell;
@@ -300,10 +308,13 @@ put(page, header);
 
 if (data.problems.length) {
   const notice = make("details", "notice");
-  put(notice, make("summary", "", "Not all is known: " + some(data.problems.length, "thing") + " could not be read"));
+  put(notice, make("summary", "", "Not all is known: " + some(data.unread, "thing") + " could not be read"));
   const list = make("ul");
   for (const each of data.problems) put(list, make("li", "", each));
-  put(page, put(notice, list));
+  put(notice, list);
+  const left = data.unread - data.problems.length;
+  if (left) put(notice, make("p", "soft", left + " more are in estate.json."));
+  put(page, notice);
 }
 
 const chosen = new Set();
@@ -321,7 +332,7 @@ for (const [flag, title] of data.flags) {
   tile.disabled = !number;
   tile.setAttribute("aria-pressed", "false");
   const label = put(make("span", "label"), make("span", "run " + SIGN[flag]), title);
-  put(tile, make("span", "number", String(number)), label);
+  put(tile, make("span", "number", data.unseen.includes(flag) ? "?" : String(number)), label);
   tile.addEventListener("click", () => {
     chosen[chosen.has(flag) ? "delete" : "add"](flag);
     tile.setAttribute("aria-pressed", String(chosen.has(flag)));
@@ -398,7 +409,7 @@ stacks.made.addEventListener("click", (event) => {
 
 const legend = make("p", "legend soft");
 for (const [name, meaning] of data.results) put(legend, put(make("span", "key"), make("span", "run " + name), meaning));
-const nothing = make("p", "nothing soft", "No stack is like that.");
+const nothing = make("p", "nothing soft", data.stacks.length ? "No stack is like that." : "There are no stacks.");
 nothing.hidden = true;
 const section = make("section");
 section.setAttribute("aria-label", "Stacks");

@@ -13,7 +13,8 @@ STYLE = r"""
   --c-good: #2f9e68; --c-same: #cfe9db; --c-same-edge: #6fb892; --c-bad: #c8372d; --c-wait: #f3bd4a; --c-run: #2b6fd3;
   --c-stop: #8b949e; --c-over: #dfe3e8; --ink: #2a2110; --c-over-ink: #4d565f; --line-trend: #5b7fb4;
   --area: #5b7fb41f; --shadow: 0 1px 2px #10182814; }
-@media (prefers-color-scheme: dark) { :root { --back: #0f1215; --card: #171b1f; --text: #e7eaee; --soft: #9ba6b1;
+@media screen and (prefers-color-scheme: dark) { :root {
+  --back: #0f1215; --card: #171b1f; --text: #e7eaee; --soft: #9ba6b1;
   --line: #2a3138; --hover: #1c2126; --link: #8fbcf7; --bad: #ff9188; --warn: #f2bb62; --good: #79d3a1; --on: #fff;
   --c-good: #2f9461; --c-same: #1c3a2b; --c-same-edge: #3f8a63; --c-bad: #c9443a; --c-wait: #e0a93a; --c-run: #3a7bdc;
   --c-stop: #69737d; --c-over: #333b43; --c-over-ink: #c3cad1; --line-trend: #8fb0e0; --area: #8fb0e01f;
@@ -75,7 +76,9 @@ th.lock { width: 12%; } th.drift { width: 9%; }
   cursor: pointer; background: none; border: 0; border-top: 1px solid var(--line); border-radius: 0 0 10px 10px; }
 .detail { font-size: 12.5px; line-height: 1.4; margin-top: 2px; }
 .line { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.detail.bad { display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }
+.folded { display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }
+.why summary { display: flex; gap: 6px; } .why summary::before { content: "\25b8" / ""; flex: none; }
+.why[open] summary::before { content: "\25be" / ""; } .why[open] .folded { display: block; }
 
 .strip { display: flex; gap: 2px; height: 24px; align-items: stretch; contain: layout size; }
 .run { display: inline-grid; place-items: center; flex: none; width: 13px; height: 13px; border-radius: 3px;
@@ -141,5 +144,7 @@ th.what { width: 30%; } th.kind { width: 15%; } th.region { width: 12%; } th.sin
   content: attr(data-label); color: var(--soft); font-size: 12px; margin-bottom: 2px; }
   tbody th .strong { font-size: 16px; } .strip .run { flex: 1 1 0; width: auto; max-width: 22px; }
 }
-@media print { body { background: #fff; } .tools { display: none; } tr { break-inside: avoid; } }
+@media (forced-colors: active) { .run { forced-color-adjust: none; } }
+@media print { :root { color-scheme: light; } body { background: #fff; } .tools { display: none; }
+  tr { break-inside: avoid; } .run { print-color-adjust: exact; } .folded { display: block; } }
 """

@@ -98,23 +98,12 @@ def span(seconds: float) -> str:
 def headline(estate: Mapping[str, Any]) -> str:
     """The estate in a line."""
     counts = estate["counts"]
-    said = [f"{counts[flag]} {words}" for flag, words in WORDS.items() if counts[flag]]
+    said = [f"{counts[flag]} {words.lower()}" for flag, words in TITLES.items() if counts[flag]]
     found = estate["findings"]
     if found:
         said.append(f"findings: {plain(found['summary']) or found['state']}")
     stacks = f"{counts['stacks']} stack{'' if counts['stacks'] == 1 else 's'}"
     return f"{stacks}: {', '.join(said) if said else 'all is well'}"
-
-
-WORDS = {
-    model.FAILING: "failing",
-    model.WAITING: "waiting for approval",
-    model.LOCKED: "locked",
-    model.DRIFTING: "drifting",
-    model.UNKNOWN: "not known",
-    model.RUNNING: "running",
-    model.NEVER: "never ran",
-}
 
 
 def told(stack: Mapping[str, Any], flag: str, now: str) -> str:
@@ -133,8 +122,8 @@ def told(stack: Mapping[str, Any], flag: str, now: str) -> str:
         more = "at least " if drift["at_least"] else ""
         return f"{drift['count']} for {more}{age(drift['since'], now)}: {plain(drift['effects'] or drift['summary'])}"
     if flag == model.UNKNOWN:
-        reasons = (stack["reason"], stack["lock"]["reason"], stack["drift"]["reason"])
-        return plain("; ".join(dict.fromkeys(filter(None, reasons))))
+        parts = [f"{of}: {stack[of]['reason']}" for of in ("lock", "drift") if stack[of]["state"] == model.UNKNOWN]
+        return plain("; ".join([*filter(None, [stack["reason"]]), *parts]))
     return ""
 
 
@@ -209,7 +198,8 @@ def _findings(estate: Mapping[str, Any]) -> list[str]:
     found = estate["findings"]
     if not found:
         return []
-    lines = ["", f"## What the code does not explain ({len(found['items'])})", "", _prose(findings_line(found))]
+    number = "" if found["state"] in (model.UNKNOWN, model.NEVER) else f" ({len(found['items'])})"
+    lines = ["", f"## What the code does not explain{number}", "", _prose(findings_line(found))]
     if found["items"]:
         lines += ["", "| kind | resource | since | what is known |", "|---|---|---|---|"]
         for one in found["items"][:MARKDOWN_FINDINGS]:

@@ -32,6 +32,7 @@ def test_both_are_followed_until_they_wait_and_approved_by_their_ids(runs: Runs,
     assert not run.failed, run.output
     assert run.mutations == []
     for stack, execution in zip(BOTH, pushed, strict=True):
+        assert f"  {stack}: follows {execution}\n" in run.output
         assert f"  {stack}: Plan succeeded: 1 to add, 0 to change, 0 to destroy\n" in run.output
         assert f"  {stack}: Approve waits for approval\n" in run.output
         assert f'"{stack}: waits for approval, 1 to add, 0 to change, 0 to destroy. Destroys nothing."' in run.output
@@ -55,13 +56,15 @@ def test_both_are_started_and_what_failed_is_told_last(runs: Runs, pushed: list[
 
     assert not checked.failed, checked.output
     assert checked.mutations == []
-    assert "It would start an execution of gitops-many-one, gitops-many-two" in checked.text
+    assert all(checked.text.count(f"{stack}: would be started") == 1 for stack in BOTH)
+    assert "It would start" not in checked.text
     assert run.failed
     assert [call.partition(" ")[0] for call in run.mutations] == ["codepipeline:StartPipelineExecution"] * 2
     assert "  many-one: Plan FAILED: " in run.output
     well = run.output.index('"many-two: nothing was done, no changes')
     assert well < run.output.index('"many-one: FAILED: Deploy/Plan: ')
-    assert "1 of 2 executions failed. pipeline gitops-many-one: Deploy/Plan: " in run.text
+    assert "Of 2 runs 1 failed, or has not ended: many-one" in run.text
+    assert run.text.count("Reference to undeclared resource") == 2  # when it failed, and at the end
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,17 @@ HELD = {
 }
 
 
+# As Terraform draws it; what IAM refused is at its end.
+DRAWN = "\u2502 "
+TERRAFORM_ERROR = (
+    f"{DRAWN}Error: creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 403, RequestID: "
+    "0c2a1f5e-8a34-4f0e-9e32-1d5f2a7c9b11, api error UnauthorizedOperation: You are not authorized to perform this "
+    "operation. User: arn:aws:sts::111122223333:assumed-role/gitops-network-apply/AWSCodeBuild-6f1c3f1f-8a1e-4f57-8f43 "
+    "is not authorized to perform: ec2:CreateVpc on resource: arn:aws:ec2:eu-central-1:111122223333:vpc/* because no "
+    "identity-based policy allows the ec2:CreateVpc action"
+)
+
+
 @dataclass
 class Pipelines:
     """Makes pipelines and runs them: each build does what the pipeline's variable says, as shell."""
@@ -74,14 +85,15 @@ class Pipelines:
 
         eventually(waits)
 
-    def lock(self, key: str, *kinds: str) -> None:
+    def lock(self, key: str, *kinds: str, created: str = HELD["Created"]) -> None:
         """Locks a state in the workshop's bucket."""
+        held = {**HELD, "Created": created}
         if "table" in kinds:
-            item = {"LockID": {"S": f"{self.workshop.bucket}/{key}"}, "Info": {"S": json.dumps(HELD)}}
+            item = {"LockID": {"S": f"{self.workshop.bucket}/{key}"}, "Info": {"S": json.dumps(held)}}
             self.account.client("dynamodb").put_item(TableName=self.table, Item=item)
         if "file" in kinds:
             s3 = self.account.client("s3")
-            s3.put_object(Bucket=self.workshop.bucket, Key=f"{key}.tflock", Body=json.dumps(HELD).encode())
+            s3.put_object(Bucket=self.workshop.bucket, Key=f"{key}.tflock", Body=json.dumps(held).encode())
 
 
 def stack(pipeline: str, **more: str) -> dict[str, str]:
@@ -132,7 +144,7 @@ def test_each_stack_takes_three_calls_at_most(pipelines: Pipelines) -> None:
     good, bad, waits, idle = (pipelines.make(approval=number == 2) for number in range(4))
     good_id, bad_id = pipelines.run(good), pipelines.run(bad, "echo broken; false")
     pipelines.run(bad)
-    again = pipelines.run(bad, "false")
+    again = pipelines.run(bad, f"echo {shlex.quote(TERRAFORM_ERROR)}; echo; false")
     waiting = pipelines.start(waits)
     pipelines.wait_for_approval(waits)
     pipelines.lock(f"{bad}/terraform.tfstate", "table", "file")
@@ -146,10 +158,12 @@ def test_each_stack_takes_three_calls_at_most(pipelines: Pipelines) -> None:
     status, calls = look(pipelines, *stacks, **with_locks(pipelines))
 
     assert calls == {
+        "codebuild:BatchGetBuilds": 1,
         "codepipeline:ListPipelineExecutions": 4,  # one for each
         "codepipeline:GetPipelineState": 2,  # of what failed, and what waits
         "codepipeline:ListActionExecutions": 3,  # of each that looks for drift
         "dynamodb:Scan": 1,
+        "logs:GetLogEvents": 1,  # of the build that failed
         "s3:ListObjectsV2": 1,
     }
     assert [each["flags"] for each in status["stacks"]] == [
@@ -169,7 +183,8 @@ def test_each_stack_takes_three_calls_at_most(pipelines: Pipelines) -> None:
     assert (one["lock"], one["drift"]["state"], one["drift"]["count"]) == ({"state": "free", "reason": ""}, "none", 0)
 
     assert [(each["id"], each["result"]) for each in two["runs"]][::2] == [(again, "failed"), (bad_id, "failed")]
-    assert two["last"]["reason"].startswith("Run: ")
+    assert two["last"]["reason"] == f"Run: {TERRAFORM_ERROR.removeprefix(DRAWN)}"
+    assert two["runs"][0]["reason"] == two["last"]["reason"]
     lock = {"id": HELD["ID"], "who": HELD["Who"], "operation": "apply", "since": "2026-11-20T16:05:40Z"}
     assert two["lock"] == {"state": "held", "reason": "", **lock}
     assert (two["drift"]["state"], two["drift"]["count"], two["drift"]["effects"], two["drift"]["at_least"]) == (
@@ -188,6 +203,34 @@ def test_each_stack_takes_three_calls_at_most(pipelines: Pipelines) -> None:
     assert "token" not in json.dumps(status)
     assert three["drift"]["state"] == "never"
     assert (four["runs"], four["drift"]) == ([], {"state": "off", "reason": ""})
+
+
+def test_a_lock_s_time_is_in_utc(pipelines: Pipelines) -> None:
+    name = pipelines.make()
+    pipelines.lock(f"{name}/terraform.tfstate", "table", created="2026-11-20T18:05:40.1+02:00")
+
+    status, _calls = look(pipelines, stack(name), **with_locks(pipelines))
+
+    assert status["stacks"][0]["lock"]["since"] == "2026-11-20T16:05:40Z"
+
+
+@pytest.mark.parametrize("more", [[], ["codebuild:BatchGetBuilds"], ["codebuild:BatchGetBuilds", "logs:GetLogEvents"]])
+def test_without_an_error_in_the_log_it_is_said_what_codepipeline_says(pipelines: Pipelines, more: list[str]) -> None:
+    name, iam, user = pipelines.make(), pipelines.account.root("iam"), unique("reader")
+    pipelines.run(name, "echo nothing that looks like one; exit 3" if len(more) == 2 else "echo Error: secret; exit 3")
+    statement = {"Effect": "Allow", "Action": ["codepipeline:*", *more], "Resource": "*"}
+    iam.create_user(UserName=user)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=user, PolicyName="may", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    credentials = {"access_key": key["AccessKeyId"], "secret_key": key["SecretAccessKey"]}
+    given = {"region": REGION, "endpoint_url": pipelines.account.endpoint_url, **credentials}
+
+    found = run_module("estate_status_info", {**given, "name": "x", "account_id": ACCOUNT, "stacks": [stack(name)]})
+
+    (read,) = found["status"]["stacks"]
+    assert read["last"]["reason"].startswith("Run: Build terminated with state: FAILED")
+    assert (read["flags"], found["status"]["complete"]) == (["failing"], True)
 
 
 def test_runs_are_as_many_as_asked_for(pipelines: Pipelines) -> None:
@@ -276,6 +319,18 @@ def test_what_the_account_s_scan_found(pipelines: Pipelines) -> None:
         "codepipeline:ListPipelineExecutions": 1,
         "s3:GetObject": 1,
     }
+
+    for wrong in (["none of ours", {"stack": name}], {"stack": name}, [{**seen, "differing": "many"}]):
+        strange = json.dumps({**small, "stacks": wrong})
+        pipelines.run(scan, f"printf %s {shlex.quote(strange)} > findings.json")
+        status, _calls = look(pipelines, stack(name, drift_pipeline=looked), scan_pipeline=scan)
+        assert status["stacks"][0]["drift"]["count"] == 2
+        assert status["findings"]["state"] == "found"
+    pipelines.run(scan, f"printf %s {shlex.quote(json.dumps({**small, 'stacks': 1}))} > findings.json")
+    status, _calls = look(pipelines, stack(name, drift_pipeline=looked), scan_pipeline=scan)
+    assert status["findings"]["state"] == "unknown"
+    assert status["findings"]["reason"].startswith("the report of the newest scan is none: TypeError")
+    assert status["stacks"][0]["drift"]["count"] == 2
 
     pipelines.run(scan, "printf broken > findings.json")
     status, _calls = look(pipelines, stack(name), scan_pipeline=scan)

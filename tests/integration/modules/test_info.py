@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.modules.cases import CODEBUILD, CODEPIPELINE, CONNECTIONS, RULES, Case
+from tests.integration.modules.cases import CODEBUILD, CODEPIPELINE, CONNECTIONS, NOTIFICATION_RULES, RULES, Case
 from tests.integration.modules.harness import REGION, Account, ModuleFailed, World, unique
 
-every_info_module = pytest.mark.parametrize("case", [CODEBUILD, CODEPIPELINE, CONNECTIONS, RULES], ids=str)
+INFO = [CODEBUILD, CODEPIPELINE, CONNECTIONS, NOTIFICATION_RULES, RULES]
+every_info_module = pytest.mark.parametrize("case", INFO, ids=str)
 
 
 @every_info_module
@@ -73,6 +74,21 @@ def test_rules_are_found_by_the_beginning_of_their_names(account: Account, world
     assert found["api_calls"] == {"events:ListRules": 2, "events:ListTagsForResource": 2, "events:ListTargetsByRule": 2}
     assert nobody["rules"] == []
     assert nobody["api_calls"] == {"events:ListRules": 1}
+
+
+def test_notification_rules_are_described_once(account: Account, world: World) -> None:
+    common = unique("begins")
+    items = [NOTIFICATION_RULES.new(world, name) for name in (f"{common}-1", f"{common}-2", unique("other"))]
+    account.run("codestar_notification_rules", notification_rules=items)
+
+    found = account.run("codestar_notification_rules_info", name_prefix=items[0]["name"].removesuffix("1"))
+    number = len(account.client("codestar-notifications").list_notification_rules()["NotificationRules"])
+
+    assert [each["name"] for each in found["notification_rules"]] == [item["name"] for item in items[:2]]
+    assert found["api_calls"] == {
+        "codestar-notifications:DescribeNotificationRule": number,
+        "codestar-notifications:ListNotificationRules": 1,
+    }
 
 
 def test_projects_take_one_call_for_a_hundred(account: Account, world: World) -> None:

@@ -27,7 +27,10 @@ GET, LIST, RUNS = (
 )
 BUILDS, LOG, PUBLISH, PUT = "codebuild:BatchGetBuilds", "logs:GetLogEvents", "sns:Publish", "events:PutEvents"
 OPEN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
-STACKS = ("good", "failing", "rejected", "stopped", "nothing", "quiet", "drifting", "locked", "filed")
+STACKS = (
+    *("good", "failing", "rejected", "stopped", "nothing", "unasked", "pretended"),
+    *("quiet", "drifting", "locked", "filed"),
+)
 HOSTILE = '"이름" <script>alert(1)</script> <!channel> {% $error() %} {stack} $1 \\'
 
 
@@ -279,6 +282,7 @@ def _projects(made: Telling) -> None:
     said = 'PLAN_EFFECTS=$(printf %s "$WHO" | base64 -d) PLAN_ID=1f0b1e7a2a3c'
     specs = {
         "plan": (f'PLAN_SUMMARY="{COUNTS}" {said}',),
+        "unchanged": (f'PLAN_SUMMARY="no changes" {said}',),
         "drift": (f'DRIFT_COUNT=1 PLAN_SUMMARY="1 changed" {said}',),
         "apply": ("true",),
         "failing": (
@@ -288,7 +292,9 @@ def _projects(made: Telling) -> None:
     }
     for name, commands in specs.items():
         project = f"{foundation['name']}-{name}"
-        exported = ("PLAN_SUMMARY", "PLAN_EFFECTS", "PLAN_ID", "DRIFT_COUNT") if name in ("plan", "drift") else ()
+        exported = (
+            ("PLAN_SUMMARY", "PLAN_EFFECTS", "PLAN_ID", "DRIFT_COUNT") if name in ("plan", "unchanged", "drift") else ()
+        )
         codebuild.create_project(
             name=project,
             source={"type": "CODEPIPELINE", "buildspec": buildspec(*commands, exported=exported)},
@@ -342,7 +348,7 @@ def test_a_failing_build_is_told_with_its_error_and_two_calls_more(telling: Tell
     assert notice["error"] == f"Error: creating VPC: {HOSTILE} ..."
     assert notice["error"] in notice["text"]
     assert HOSTILE in notice["text"]
-    assert notice["title"] == f"[{telling.name}] failing: apply failed: Apply"
+    assert notice["title"] == f"[{telling.name}] failing: apply run failed: Apply"
 
 
 def test_a_rejection_is_told_with_who_and_why(telling: Telling) -> None:
@@ -361,15 +367,21 @@ def test_a_rejection_is_told_with_who_and_why(telling: Telling) -> None:
     assert notice["error"] == ""
 
 
+OURS = "No changes: what is there is what commit 5d41402 says."
+
+
 @pytest.mark.parametrize(
-    ("name", "reason", "calls"),
+    ("name", "plan", "reason", "is_told"),
     [
-        ("nothing", "No changes: what is there is what commit 5d41402 says.", [RUNS]),
-        ("stopped", HOSTILE, [RUNS, LIST, PUBLISH, PUT]),
+        ("nothing", "unchanged", OURS, False),
+        ("pretended", "plan", OURS, True),
+        ("stopped", "unchanged", HOSTILE, True),
     ],
 )
-def test_a_run_that_somebody_stopped_is_told(telling: Telling, name: str, reason: str, calls: list[str]) -> None:
-    pipeline = telling.pipeline(name, APPROVE, telling.build("Apply", "apply"))
+def test_a_run_that_somebody_stopped_is_told(
+    telling: Telling, name: str, plan: str, reason: str, is_told: bool
+) -> None:
+    pipeline = telling.pipeline(name, telling.build("Plan", plan), APPROVE, telling.build("Apply", "apply"))
     execution = telling.start(pipeline)
     telling.notice(stack=name, event="approval")
     telling.calls()
@@ -377,9 +389,21 @@ def test_a_run_that_somebody_stopped_is_told(telling: Telling, name: str, reason
     telling.account.client("codepipeline").stop_pipeline_execution(**stop)
     assert telling.ended(pipeline, execution) == "Stopped"
 
+    calls = [RUNS, LIST, *([PUBLISH, PUT] if is_told else [])]
     assert telling.called(len(calls)) == calls
-    if len(calls) > 1:
-        assert telling.notice(stack=name, event="failed")["comment"] == HOSTILE
+    if is_told:
+        assert telling.notice(stack=name, event="failed")["comment"] == reason
+
+
+def test_a_run_that_nobody_was_asked_about_and_changes_nothing_is_not_told(telling: Telling) -> None:
+    pipeline = telling.pipeline("unasked", telling.build("Plan", "unchanged"), telling.build("Apply", "apply"))
+    telling.calls()
+    execution = telling.start(pipeline)
+    assert telling.ended(pipeline, execution) == "Succeeded"
+
+    assert telling.called(2) == [GET, LIST]
+    telling.receive()
+    assert telling.of("topic", stack="unasked") == []
 
 
 def test_who_has_opted_out_is_told_nothing_and_nothing_is_read(telling: Telling) -> None:
@@ -412,7 +436,8 @@ def test_drift_is_told_once_with_three_calls(telling: Telling) -> None:
 
 def test_locks_are_told_that_the_table_or_a_file_shows_with_who_holds_them(telling: Telling) -> None:
     foundation, account = telling.foundation, telling.account
-    taken = time.time() - 65 * 60
+    quarter = time.time() // 900 * 900  # to which a look belongs
+    taken = quarter - 65 * 60
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", time.gmtime(taken))
     bucket, key = foundation["state_bucket"], "locked/terraform.tfstate"
     info = {"ID": "1", "Operation": "OperationTypeApply", "Who": "root@build", "Created": stamp}
@@ -421,13 +446,18 @@ def test_locks_are_told_that_the_table_or_a_file_shows_with_who_holds_them(telli
     account.client("dynamodb").put_item(**table, Item={"LockID": {"S": f"{bucket}/{key}"}, "Info": {"S": text}})
     digest = {"LockID": {"S": f"{bucket}/{key}-md5"}, "Digest": {"S": "5d41402abc4b2a76b9719d911017c592"}}
     account.client("dynamodb").put_item(**table, Item=digest)
+    huge = {"LockID": {"S": f"{bucket}/quiet/terraform.tfstate"}, "Info": {"S": "x" * 390_000}}
+    account.client("dynamodb").put_item(**table, Item=huge)
+    beside = {"LockID": {"S": f"{bucket}/huge"}, "Info": {"S": text}, "More": {"S": "x" * 390_000}}
+    account.client("dynamodb").put_item(**table, Item=beside)
     account.client("s3").put_object(Bucket=bucket, Key="filed/terraform.tfstate.tflock", Body=text.encode())
     account.client("s3").put_object(Bucket=bucket, Key="filed/terraform.tfstate", Body=b"{}")
     telling.calls()
 
-    now = telling.tell({"check": "locks"})
+    look = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(quarter + 899))  # late
+    now = telling.tell({"check": "locks", "time": look})
     calls = telling.called(4)
-    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 65 * 60))
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 75 * 60))
     of_file = telling.tell({"check": "locks", "time": later})
     calls_of_file = telling.called(5)
 

@@ -92,7 +92,7 @@ def open_to(service: str | list[str], queue: str) -> dict[str, Any]:
 
 def publishing(name: str, topic: str) -> dict[str, Any]:
     """A machine that hands a notice over as ours does: to the topic, and to the default bus."""
-    notice = {"event": "test", "estate": name, "by": "{% $states.context.Execution.Input.test.by %}"}
+    notice = {"event": "test", "estate": name, "text": "{% $states.context.Execution.Input.test.comment %}"}
     entry = {"Source": "gitops.aws", "DetailType": "Notice", "Detail": "{% $string($states.input) %}"}
     return {
         "QueryLanguage": "JSONata",
@@ -177,7 +177,7 @@ def test_it_is_sent_once_and_what_waits_is_named(estate: Estate) -> None:
     assert result["msg"] == "The test notice was sent to 3 recipients: 1 told, 1 pending, 1 failed."
     (notice,) = received(estate.account, inbox)
     assert notice["event"] == "test"
-    assert notice["by"].endswith(":user/modules")
+    assert notice["text"] == f"Sent by arn:aws:iam::{ACCOUNT}:user/modules"
 
 
 def test_check_mode_sends_nothing(estate: Estate) -> None:
@@ -192,6 +192,23 @@ def test_check_mode_sends_nothing(estate: Estate) -> None:
     assert states(result) == {inbox: "unknown", "platform@example.com": "pending"}
     assert result["msg"] == "Check mode: a test notice would go to 2 recipients. Nothing was sent."
     assert received(estate.account, inbox) == []
+
+
+def test_whom_alarms_cannot_tell_yet_is_named(estate: Estate) -> None:
+    inbox, sns = estate.inbox(), estate.account.root("sns")
+    alarms = sns.create_topic(Name=f"{estate.name}-alarms")["TopicArn"]
+    estate.undo.append(lambda: sns.delete_topic(TopicArn=alarms))
+    sns.subscribe(TopicArn=alarms, Protocol="email", Endpoint="oncall@example.com")
+    # It is told of alarms, and a test notice is none.
+    sns.subscribe(TopicArn=alarms, Protocol="sqs", Endpoint=estate.queue)
+
+    result = estate.run(check=True)
+
+    assert states(result) == {inbox: "unknown", "oncall@example.com": "pending"}
+    (oncall,) = [each for each in result["recipients"] if each["state"] == "pending"]
+    assert oncall["why"].startswith(
+        "AWS has asked for a confirmation to hear alarms, and waits for it. Fix: open the link"
+    )
 
 
 def test_what_is_not_delivered_is_said_with_its_reason(estate: Estate) -> None:

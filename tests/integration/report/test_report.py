@@ -102,17 +102,19 @@ def test_the_policy_is_enough_and_the_calls_are_few(office: Office) -> None:
 
 
 def test_only_the_stacks_that_are_asked_for(office: Office) -> None:
-    run = office.play(stacks="network, website", runs="5")
+    for wanted in ("network, website", ["website", "network"]):
+        run = office.play(stacks=wanted, runs="5")
 
-    assert not run.failed, run.output
-    assert [stack["name"] for stack in office.status()["stacks"]] == ["network", "website"]
+        assert not run.failed, run.output
+        assert [stack["name"] for stack in office.status()["stacks"]] == ["network", "website"]
 
 
 def test_a_stack_that_there_is_not_is_refused(office: Office) -> None:
     run = office.play(stacks="netwrk")
 
     assert run.failed
-    assert "there is no netwrk. There are network, website, locked." in run.text
+    assert "stacks: 'netwrk' (did you mean network?) is not among the stacks" in run.text
+    assert "-e stacks=all" in run.text
     assert run.calls == []
 
 
@@ -121,6 +123,20 @@ def test_a_check_run_writes_nothing(office: Office, tmp_path: Path) -> None:
 
     assert not run.failed, run.output
     assert not (tmp_path / "checked").exists()
+    assert f"{tmp_path}/checked/estate.html would be written" in run.text
+
+
+def test_a_report_of_nothing_is_not_written(office: Office, tmp_path: Path) -> None:
+    nobody = new_person(office.estate.administrator, f"{ESTATE}-nobody", allow(["sts:GetCallerIdentity"], ["*"]))
+
+    run = Office(office.estate, nobody, tmp_path / "report").play()
+
+    assert run.failed
+    assert "Nothing was written: no stack's pipeline could be read. pipeline shown-network: ListPipelineExecutions" in (
+        run.text
+    )
+    assert "Who runs this needs reporter.json, which gitops.aws.policies writes" in run.text
+    assert not (tmp_path / "report").exists()
 
 
 def test_into_a_private_bucket_only(office: Office) -> None:

@@ -381,6 +381,15 @@ def test_what_cannot_be_evaluated_fails_the_execution(expression: str, local_aws
     assert machine.fails()[0] == "States.QueryEvaluationError"
 
 
+def test_an_expression_has_a_second(local_aws: LocalAws) -> None:
+    slow = "$count($map([1..200000], function($number) { $string($number) & 'x' }))"
+    assert Machine(local_aws).create({"A": output(slow.replace("200000", "200"))}).run() == 200
+
+    error, cause = Machine(local_aws).create({"A": output(slow)}).fails()
+
+    assert (error, "D1012" in cause) == ("States.QueryEvaluationError", True)
+
+
 def test_waiting_counts_the_minutes_of_local_aws(local_aws: LocalAws) -> None:
     machine = Machine(local_aws).create({"A": {"Type": "Wait", "Seconds": 60, "End": True}})
     began = time.monotonic()

@@ -93,6 +93,7 @@ class Run:
         no_log: bool = False,
         in_background: int = 0,
         callback: str = "default",
+        file_goes: bool = False,
     ) -> None:
         self.shown: list[tuple[str, bool]] = []
         self.path = ""
@@ -108,7 +109,11 @@ class Run:
             self.path = next((each[FILE] for each in self.environment if FILE in each), "")
             if self.path:
                 Path(self.path).write_text("40 30 0 0")
-                time.sleep(0.3)
+                deadline = time.monotonic() + 10
+                while not self.shown and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                if file_goes:
+                    Path(self.path).unlink()
             return {"changed": True}
 
         monkeypatch.setattr(NormalAction, "run", execute)
@@ -127,6 +132,10 @@ def test_the_module_is_told_of_a_file_that_is_read_and_goes(monkeypatch: pytest.
     assert run.environment == [{"A": "1"}, {FILE: run.path}]
     assert run.after == [{"A": "1"}]
     assert not Path(run.path).exists()
+
+
+def test_the_file_may_be_gone_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Run(monkeypatch, file_goes=True).result == {"changed": True}
 
 
 @pytest.mark.parametrize("callback", ["json", "ansible.posix.json", "ansible.posix.jsonl"])

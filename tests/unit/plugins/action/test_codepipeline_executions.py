@@ -38,6 +38,7 @@ def run_of(pipeline: str, *actions: dict[str, Any], status: str = "InProgress", 
     return {
         "id": f"id-{pipeline}",
         "pipeline": pipeline,
+        "label": pipeline,
         "action": "started",
         "status": status,
         "status_summary": "",
@@ -53,6 +54,7 @@ SOURCE = action("Source", "Succeeded", category="Source")
 PLANNED = action("Plan", "Succeeded", PLAN_SUMMARY=COUNTS)
 ASKED = action("Approve", "InProgress", category="Approval")
 BEGUN = {"shop": run_of("shop"), "net": run_of("net")}
+ASKED_AGAIN = {name: {"pipeline": name, "execution_id": f"id-{name}", "label": name} for name in BEGUN}
 OVER = {
     "shop": run_of("shop", SOURCE, PLANNED, action("Apply", "Succeeded"), status="Succeeded"),
     "net": run_of("net", status="Succeeded"),
@@ -63,10 +65,10 @@ OVER = {
 
 
 def test_each_change_of_a_stack_is_one_line() -> None:
-    progress = plugin.Progress({"gitops-shop": "shop"})
+    progress = plugin.Progress()
 
     def lines(*actions: dict[str, Any], **more: Any) -> list[str]:
-        return progress.lines({"gitops-shop": run_of("gitops-shop", *actions, **more)})
+        return progress.lines({"gitops-shop": run_of("gitops-shop", *actions, label="shop", **more)})
 
     assert lines() == ["  shop: started id-gitops-shop"]
     assert lines(SOURCE) == []
@@ -79,6 +81,10 @@ def test_each_change_of_a_stack_is_one_line() -> None:
         "  shop: Apply succeeded",
         "  shop: succeeded",
     ]
+
+
+def test_one_that_was_there_is_followed() -> None:
+    assert plugin.Progress().lines({"shop": run_of("shop", action="followed")}) == ["  shop: follows id-shop"]
 
 
 @pytest.mark.parametrize(
@@ -94,12 +100,12 @@ def test_each_change_of_a_stack_is_one_line() -> None:
         ),
         (run_of("shop", action("Source", "Failed", "gone", "Source"), status="Failed"), "Source FAILED: gone"),
         (run_of("shop", status="Stopped", status_summary="No changes"), "stopped: No changes"),
-        (run_of("shop", status="Superseded"), "superseded"),
+        (run_of("shop", status="Superseded"), "superseded by a newer run"),
         ({**run_of("shop"), "error": "pipeline shop: denied"}, "pipeline shop: denied"),
     ],
 )
 def test_ends_that_are_no_success(execution: dict[str, Any], line: str) -> None:
-    assert plugin.Progress({}).lines({"shop": execution})[-1] == f"  shop: {line}"
+    assert plugin.Progress().lines({"shop": execution})[-1] == f"  shop: {line}"
 
 
 def test_the_summary_counts_each_execution_once() -> None:
@@ -115,6 +121,7 @@ def test_the_summary_counts_each_execution_once() -> None:
         "  12 of 39 ended, 3 wait for approval, 1 failed, 24 run"
     )
     assert plugin.summary(nothing) == "  1 of 1 ended"
+    assert plugin.summary({"s": run_of("s", status="Superseded")}) == "  1 of 1 ended"
     assert plugin.summary({"a": run_of("a"), "w": run_of("w", ASKED)}) == "  0 of 2 ended, 1 waits for approval, 1 runs"
 
 
@@ -170,8 +177,8 @@ def test_it_starts_once_and_then_looks_at_those_that_run(monkeypatch: pytest.Mon
 
     assert [each["executions"] for each in run.asked] == [
         [{"pipeline": "shop", "variables": {"a": "b"}}, {"pipeline": "net"}],
-        [{"pipeline": "shop", "execution_id": "id-shop"}, {"pipeline": "net", "execution_id": "id-net"}],
-        [{"pipeline": "shop", "execution_id": "id-shop"}],
+        [ASKED_AGAIN["shop"], ASKED_AGAIN["net"]],
+        [ASKED_AGAIN["shop"]],
     ]
     assert {each["wait"] for each in run.asked} == {False}
     assert run.now == 14
@@ -179,7 +186,7 @@ def test_it_starts_once_and_then_looks_at_those_that_run(monkeypatch: pytest.Mon
     assert not run.result.get("failed")
     assert run.result["api_calls"] == {"x:List": 5}
     assert run.result["resources"] == OVER
-    assert run.result["executions"][0] == {"pipeline": "shop", "execution_id": "id-shop"}
+    assert run.result["executions"] == list(ASKED_AGAIN.values())
     assert run.shown == [
         "  shop: started id-shop",
         "  net: started id-net",
@@ -215,6 +222,26 @@ def test_one_that_failed_fails_the_task_at_the_end(monkeypatch: pytest.MonkeyPat
     assert run.result["resources"]["shop"]["status"] == "Succeeded"
 
 
+def test_one_that_was_superseded_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = {**OVER, "net": run_of("net", status="Superseded")}
+
+    assert not Run(monkeypatch, [look(BEGUN, True), look(newer)]).result.get("failed")
+
+
+def test_what_the_module_warns_of_first_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: dict[str, Any] = {"warnings": ["old boto3"], "deprecations": [{"msg": "soon"}]}
+
+    run = Run(monkeypatch, [look(BEGUN, True, **said), look(OVER, **said)])
+
+    assert {name: run.result[name] for name in said} == said
+
+
+def test_items_may_be_written_as_ansible_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, [look(BEGUN, True), look(OVER)], executions=["pipeline=shop", '{"pipeline": "net"}'])
+
+    assert run.result["resources"] == OVER
+
+
 def test_it_waits_no_longer_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(monkeypatch, [look(BEGUN, True)], wait_timeout=12)
 
@@ -230,7 +257,7 @@ def test_looks_may_fail_three_times_in_a_row(monkeypatch: pytest.MonkeyPatch) ->
 
     assert not run.result.get("failed")
     assert run.result["resources"] == OVER
-    assert [each["executions"] for each in run.asked[4:]] == [[{"pipeline": "shop", "execution_id": "id-shop"}]]
+    assert [each["executions"] for each in run.asked[4:]] == [[ASKED_AGAIN["shop"]]]
 
 
 def test_what_cannot_be_looked_at_any_more_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +274,7 @@ def test_what_could_not_be_started_is_not_looked_at(monkeypatch: pytest.MonkeyPa
 
     run = Run(monkeypatch, [look({**BEGUN, "net": denied}, True, failed=True), look({"shop": OVER["shop"]})])
 
-    assert run.asked[1]["executions"] == [{"pipeline": "shop", "execution_id": "id-shop"}]
+    assert run.asked[1]["executions"] == [ASKED_AGAIN["shop"]]
     assert run.result["msg"] == "1 of 2 executions failed. pipeline net: denied"
     assert run.shown[1] == "  net: pipeline net: denied"
 

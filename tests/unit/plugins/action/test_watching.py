@@ -111,6 +111,19 @@ def test_the_time_may_be_over_while_looks_fail(case: Case, monkeypatch: pytest.M
 # What is not shown
 
 
+def test_a_log_does_not_command_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["\x1b[1m\x1b[31mred\x1b[0m", "\x1b]0;title\x07\x1b[2J", "a\tb\r", "gone\r\u202eed"]
+
+    run = build.Run(monkeypatch, [build.look("IN_PROGRESS", *lines), build.OVER], {})
+
+    assert run.shown[1:5] == [
+        "    | red",
+        "    | \\x1b]0;title\\x07\\x1b[2J",
+        "    | a b",
+        "    | gone\\r\\u202eed",
+    ]
+
+
 @every_plugin
 def test_nothing_is_shown_of_a_task_that_is_not_to_be_logged(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     run = case.run(monkeypatch, [case.runs, BROKEN, case.over], {}, no_log=True)

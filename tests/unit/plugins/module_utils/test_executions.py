@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ansible_collections.gitops.aws.plugins.module_utils import _executions as executions
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
-from ansible_collections.gitops.aws.plugins.module_utils._waiters import EXECUTION_ENDED, GRACE
+from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED
+from ansible_collections.gitops.aws.plugins.module_utils._waiters import GRACE
 
 PIPELINE = "gitops-network"
 FIRST, SECOND, THIRD = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "123")
@@ -273,7 +274,7 @@ def test_stop(aws: Any, stubs: Any) -> None:
 
 @pytest.mark.parametrize(
     ("status", "abandon"),
-    [*((status, True) for status in EXECUTION_ENDED), ("Stopping", False)],
+    [*((status, True) for status in ENDED), ("Stopping", False)],
 )
 def test_what_is_over_is_not_stopped(aws: Any, stubs: Any, status: str, abandon: bool) -> None:
     prepare_execution(stubs, status=status)

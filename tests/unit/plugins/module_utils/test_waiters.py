@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from ansible_collections.gitops.aws.plugins.module_utils import _waiters as waiters
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
+from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED
 
 EXECUTION = "11111111-1111-1111-1111-111111111111"
 ARN = "arn:aws:codeconnections:eu-central-1:123456789012:connection/11111111-1111-1111-1111-111111111111"
@@ -69,7 +70,7 @@ def test_its_operation_exists(clients: Any, name: str) -> None:
     ("name", "statuses"),
     [
         ("build_ended", [False, False, True]),
-        *(("execution_ended", ["InProgress", "Stopping", end]) for end in waiters.EXECUTION_ENDED),
+        *(("execution_ended", ["InProgress", "Stopping", end]) for end in ENDED),
         ("connection_available", ["PENDING", "PENDING", "AVAILABLE"]),
         ("event_connection_authorized", ["CREATING", "AUTHORIZING", "AUTHORIZED"]),
         ("event_connection_authorized", ["CREATING", "CREATING", "ACTIVE"]),
@@ -84,7 +85,7 @@ def test_executions_end_as_aws_says() -> None:
     model = boto3.client("codepipeline", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
     statuses = set(model.meta.service_model.shape_for("PipelineExecutionStatus").enum)
 
-    assert statuses - set(waiters.EXECUTION_ENDED) == {"InProgress", "Stopping"}
+    assert statuses - set(ENDED) == {"InProgress", "Stopping"}
 
 
 @pytest.mark.parametrize(

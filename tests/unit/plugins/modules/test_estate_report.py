@@ -14,7 +14,7 @@ import yaml
 
 from ansible_collections.gitops.aws.plugins.module_utils._status import gather
 from ansible_collections.gitops.aws.plugins.modules import estate_report, estate_status_info
-from tests.browser import estates
+from tests import estates
 from tests.integration.modules.harness import run_module
 from tests.unit.plugins.modules.test_single_documentation import documented, specified
 

@@ -61,6 +61,11 @@ def test_it_only_reads_and_opens_no_state(foundation: Make, locking: list[str], 
     assert {action for action in actions if not READ_ONLY_OPERATION.match(action.partition(":")[2])} == {"kms:Decrypt"}
     assert not any("*" in action for action in actions)
     assert by_sid(document)["Decrypt"]["Condition"]["StringEquals"]["kms:ViaService"]
+    assert "kms:DescribeKey" not in actions  # nothing is asked of the key
+    project = "arn:aws:codebuild:eu-central-1:111122223333:project/gitops-network-apply"
+    assert may(document, "codebuild:BatchGetBuilds", project)
+    log = "arn:aws:logs:eu-central-1:111122223333:log-group:/gitops/builds:log-stream:gitops-network-apply/1"
+    assert may(document, "logs:GetLogEvents", log)
     assert may(document, "s3:GetObject", f"{STATE}.tflock") == ("lockfile" in locking)
     assert may(document, "s3:GetObject", f"{ARTIFACTS}/gitops-drift/scan/x") == (drift is not None)
     for closed in (STATE, f"{ARTIFACTS}/gitops-network/plan/x", f"{ARTIFACTS}/gitops-network-drift/drift/x"):

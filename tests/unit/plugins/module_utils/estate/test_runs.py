@@ -58,24 +58,27 @@ def test_a_thousand_stacks_are_not_all_listed() -> None:
 
 
 def test_the_report_has_a_line_for_each_and_what_failed_last() -> None:
-    failed = run_of("gitops-bad", action("Plan", "Failed", "terminated"), status="Failed", reason="Error: no quota")
+    def stack_run(stack: str, *actions: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return run_of(f"gitops-{stack}", *actions, label=stack, **more)
+
+    failed = stack_run("bad", action("Plan", "Failed", "terminated"), status="Failed", reason="Error: no quota")
     nothing = action("Plan", "Succeeded", PLAN_SUMMARY="no changes", PLAN_EFFECTS="Destroys nothing.")
     waits = action("Plan", "Succeeded", PLAN_SUMMARY="no plan", PLAN_EFFECTS="Waits for gitops-network to apply.")
-    denied = {**run_of("gitops-denied", status=""), "id": "", "action": "failed", "error": "pipeline x: denied"}
+    denied = {**stack_run("denied", status=""), "id": "", "action": "failed", "error": "pipeline x: denied"}
 
     assert run_report(
         {
             "gitops-bad": failed,
-            "gitops-slow": run_of("gitops-slow", PLANNED),
+            "gitops-slow": stack_run("slow", PLANNED),
             "gitops-denied": denied,
-            "gitops-shop": run_of("gitops-shop", PLANNED, ASKED),
-            "gitops-network": run_of("gitops-network", PLANNED, status="Succeeded"),
-            "gitops-plain": run_of("gitops-plain", status="Succeeded"),
-            "gitops-still": run_of("gitops-still", nothing, status="Stopped"),
-            "gitops-after": run_of("gitops-after", waits, status="Stopped"),
-            "gitops-checked": {**run_of("gitops-checked", status=""), "id": ""},
-        },
-        "gitops-",
+            "gitops-shop": stack_run("shop", PLANNED, ASKED),
+            "gitops-network": stack_run("network", PLANNED, status="Succeeded"),
+            "gitops-plain": stack_run("plain", status="Succeeded"),
+            "gitops-still": stack_run("still", nothing, status="Stopped"),
+            "gitops-after": stack_run("after", waits, status="Stopped"),
+            "gitops-old": stack_run("old", status="Superseded"),
+            "gitops-checked": {**stack_run("checked", status=""), "id": ""},
+        }
     ) == {
         "lines": [
             f"shop: waits for approval, {COUNTS}",
@@ -83,6 +86,7 @@ def test_the_report_has_a_line_for_each_and_what_failed_last() -> None:
             "plain: succeeded",
             "still: nothing was done, no changes. Destroys nothing.",
             "after: nothing was done, no plan. Waits for gitops-network to apply.",
+            "old: superseded by a newer run",
             "checked: would be started",
             "bad: FAILED: Deploy/Plan: Error: no quota",
             f"slow: still runs, {COUNTS} (-e execution_id=id-gitops-slow follows it)",
@@ -91,3 +95,9 @@ def test_the_report_has_a_line_for_each_and_what_failed_last() -> None:
         "approve": ["-e stack=shop -e execution_id=id-gitops-shop -e approve=true"],
         "failed": ["bad", "slow", "denied"],
     }
+
+
+def test_the_report_does_not_command_the_terminal() -> None:
+    failed = run_of("bad", action("Plan", "Failed"), status="Failed", reason="Error: \x1b]0;title\x07")
+
+    assert run_report({"bad": failed})["lines"] == ["bad: FAILED: Deploy/Plan: Error: \\x1b]0;title\\x07"]

@@ -12,7 +12,14 @@ from typing import Any
 import jsonata  # type: ignore[import-untyped]
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._estate import break_glass, drift, guardrails, names, spec
+from ansible_collections.gitops.aws.plugins.module_utils._estate import (
+    break_glass,
+    drift,
+    guardrails,
+    names,
+    organisation,
+    spec,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._notices import resources, texts
 from ansible_collections.gitops.aws.plugins.module_utils._notices.model import EVENTS
 from tests.unit.plugins.module_utils.notices.facts import ACCOUNT, REGION
@@ -149,6 +156,7 @@ def test_rules_deliver_what_recipients_want() -> None:
     def of(name: str) -> set[tuple[str, str]]:
         pattern = made[f"to-{name}"]["event_pattern"]
         assert (pattern["source"], pattern["detail-type"]) == (["gitops.aws"], ["Notice"])
+        assert (pattern["account"], pattern["region"]) == ([ACCOUNT], [REGION])
         assert pattern["detail"]["estate"] == ["gitops"]
         return heard(pattern["detail"])
 
@@ -158,8 +166,33 @@ def test_rules_deliver_what_recipients_want() -> None:
 
 def test_nobody_looks_at_locks_whom_nobody_asks_to() -> None:
     assert "locks" not in rules(*estate({"recipients": [{**SLACK, "events": ["failed"]}]}))
-    assert "locks" in rules(*estate({"recipients": [SLACK]}))
+    looks = rules(*estate({"recipients": [SLACK]}))["locks"]
+    assert looks["schedule_expression"] == "cron(0/15 * * * ? *)"
     assert "locks" in rules(*estate({}, {"recipients": [{"sqs": QUEUE, "events": ["lock"]}]}))
+
+
+def test_whoever_subscribes_is_told_where_nobody_is_named() -> None:
+    def of(*given: Json | None) -> tuple[bool, set[str]]:
+        shared, stacks = estate(*given)
+        topic = resources.notices(shared, stacks, [])["topics"][0]
+        return topic["purge_subscriptions"], set(rules(shared, stacks))
+
+    assert of({}) == (False, {"runs", "approvals", "break-glass", "locks", "undelivered"})
+    assert of({}, None) == of({})
+    assert of({}, {"recipients": [CHAT]})[0]
+    assert of({"recipients": [{**SLACK, "events": ["failed"]}]})[0]
+    # Of nothing that is told here anybody would look at locks.
+    assert "locks" not in of({"recipients": [{**SLACK, "events": ["failed"]}]}, {"events": ["lock"]})[1]
+
+
+def test_what_happens_elsewhere_is_not_ours() -> None:
+    made = rules(*estate({"recipients": ALL}))
+    patterns = {name: rule["event_pattern"] for name, rule in made.items() if "event_pattern" in rule}
+
+    assert {"runs", "approvals", "undelivered", "break-glass", "to-ops"} < set(patterns)
+    assert all(pattern["account"] == [ACCOUNT] for pattern in patterns.values())
+    # Who is refused in another region has tried all the same.
+    assert [name for name, pattern in patterns.items() if pattern.get("region") != [REGION]] == ["break-glass"]
 
 
 def test_break_glass_is_heard_where_there_is_such_a_role() -> None:
@@ -213,6 +246,7 @@ def test_a_secret_that_is_not_given_stays() -> None:
     made = {one["name"]: one for one in resources.notices_connections(shared, stacks, {})}
 
     assert made["gitops-ops"]["api_key"] == {"name": "Authorization"}
+    assert made["gitops-team"]["api_key"] == {"name": "X-Gitops-Aws"}
     assert made["gitops-team"]["invocation_http_parameters"]["query_string_parameters"][-1]["value"] == "(hidden)"
 
 
@@ -279,8 +313,9 @@ def test_only_the_state_machine_publishes() -> None:
 def test_who_publishes_alarms(sealed: bool, notifications: Json | None, services: list[str]) -> None:
     shared, _stacks = estate(notifications, sealed=sealed)
     (topic,) = break_glass.alarm_topics(shared, [])
-    statements = topic["policy"]["Statement"]
+    *statements, denied = topic["policy"]["Statement"]
 
+    assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:PrincipalIsAWSService": "false"}})
     assert [one["Principal"]["Service"].removesuffix(".amazonaws.com") for one in statements] == services
     if "cloudwatch" in services:
         alarm = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:gitops-undelivered"
@@ -329,6 +364,7 @@ def covered(statements: list[Json], action: str, arn: str) -> bool:
         ("states:UpdateStateMachine", "states:stateMachine:gitops-notices"),
         ("states:StartExecution", "states:stateMachine:gitops-notices"),
         ("states:StopExecution", "states:execution:gitops-notices:1"),
+        ("states:RedriveExecution", "states:execution:gitops-notices:1"),
         ("sqs:PurgeQueue", "sqs:gitops-undelivered"),
         ("sqs:SetQueueAttributes", "sqs:gitops-undelivered"),
         ("sqs:DeleteMessage", "sqs:gitops-undelivered"),
@@ -340,7 +376,15 @@ def covered(statements: list[Json], action: str, arn: str) -> bool:
         ("sns:SetTopicAttributes", "sns:gitops-notices"),
         ("sns:Unsubscribe", "sns:gitops-notices:1f0b"),
         ("sns:DeleteTopic", "sns:gitops-chat-ops"),
+        ("sns:Publish", "sns:gitops-chat-ops"),
+        ("sns:Publish", "sns:gitops-aws-notices"),
+        ("sns:PutDataProtectionPolicy", "sns:gitops-notices"),
+        ("sns:Subscribe", "sns:gitops-notices"),
+        ("sns:AddPermission", "sns:gitops-aws-notices"),
         ("secretsmanager:GetSecretValue", "secretsmanager:secret:events!connection/gitops-ops/1f0b-AbCdEf"),
+        ("secretsmanager:PutResourcePolicy", "secretsmanager:secret:events!connection/gitops-ops/1f0b-AbCdEf"),
+        ("secretsmanager:ReplicateSecretToRegions", "secretsmanager:secret:events!connection/gitops-ops/1f0b-AbCdEf"),
+        ("secretsmanager:RotateSecret", "secretsmanager:secret:events!connection/gitops-ops/1f0b-AbCdEf"),
         ("events:PutEvents", "events:event-bus/default"),
     ],
 )
@@ -351,6 +395,28 @@ def test_build_roles_touch_none_of_it(policy: Any, action: str, resource: str) -
     assert covered(policy(*estate({"recipients": ALL}))["Statement"], action, arn)
     if action != "events:DisableRule":  # the alarm's rule has such a name, too
         assert not covered(policy(*estate(None))["Statement"], action, arn)
+
+
+@pytest.mark.parametrize("policy", [guardrails.seal_policy, guardrails.boundary_policy])
+@pytest.mark.parametrize("action", ["sns:Publish", "sns:Subscribe", "sns:SetTopicAttributes"])
+def test_build_roles_have_topics_of_their_own_and_never_that_of_alarms(policy: Any, action: str) -> None:
+    for notifications in (None, {"recipients": ALL}):
+        statements = policy(*estate(notifications))["Statement"]
+        assert covered(statements, action, f"arn:aws:sns:{REGION}:{ACCOUNT}:gitops-alarms")
+        assert not covered(statements, action, f"arn:aws:sns:{REGION}:{ACCOUNT}:gitops-orders")
+
+
+def test_an_organisation_refuses_what_is_forged() -> None:
+    shared, stacks = estate({"recipients": ALL})
+    made = organisation.service_control_policies(shared, stacks)
+    statements = [one for text in made.values() for one in json.loads(text)["Statement"]]
+    (forgery,) = [one for one in statements if "events:PutEvents" in one.get("Action", [])]
+
+    assert forgery["Condition"]["StringEquals"] == {"events:source": "gitops.aws"}
+    assert f"arn:aws:iam::{ACCOUNT}:role/gitops-*" in json.dumps(forgery["Condition"])  # the state machine may
+    assert covered(statements, "sns:Publish", f"arn:aws:sns:{REGION}:{ACCOUNT}:gitops-chat-ops")
+    without = organisation.service_control_policies(*estate(None)).values()
+    assert not [text for text in without if "PutEvents" in text]
 
 
 def test_builds_may_put_events_that_are_no_notices() -> None:
@@ -391,6 +457,7 @@ def test_aws_s_own_rules_are_of_what_a_stack_has_not_opted_out_of() -> None:
         "gitops-s1-destroy": ["execution-failed"],
     }
     topic = next(one for one in made["topics"] if one["name"] == "gitops-aws-notices")
+    assert [one["Effect"] for one in topic["policy"]["Statement"]] == ["Allow", "Deny"]
     assert "subscriptions" not in topic
     assert "kms_key_id" not in topic
 
@@ -403,15 +470,24 @@ def found(shared: Json, stacks: list[Json]) -> list[Json]:
     return list(rules(shared, stacks).values())
 
 
-def unwanted(shared: Json, stacks: list[Json], there: list[Json]) -> dict[str, list[str]]:
-    made = resources.notices_not_wanted(shared, stacks, there)
+def of_aws(shared: Json, stacks: list[Json]) -> list[Json]:
+    """AWS's own rules as they would be found, and one of somebody else."""
+    theirs = {"name": "gitops-theirs", "tags": {"gitops:estate": "other"}}
+    ours = resources.notices(shared, stacks, [])["notification_rules"]
+    return [*({**one, "tags": {**one["tags"], **names.owner_tags(shared)}} for one in ours), theirs]
+
+
+def unwanted(
+    shared: Json, stacks: list[Json], there: list[Json], there_of_aws: list[Json] | None = None
+) -> dict[str, list[str]]:
+    made = resources.notices_not_wanted(shared, stacks, there, there_of_aws or [])
     return {kind: [next(iter(one.values())) for one in items] for kind, items in made.items()}
 
 
 def test_nothing_that_is_wanted_goes() -> None:
     shared, stacks = estate({"recipients": ALL, "aws_rules": True}, {"recipients": [{**HOOK, "name": "own"}]})
 
-    assert not any(unwanted(shared, stacks, found(shared, stacks)).values())
+    assert not any(unwanted(shared, stacks, found(shared, stacks), of_aws(shared, stacks)).values())
 
 
 def test_who_is_taken_away_goes_with_all_that_was_his() -> None:
@@ -441,7 +517,7 @@ def test_of_another_kind_nothing_of_the_old_one_stays() -> None:
 def test_turned_off_all_of_it_goes_and_nothing_else() -> None:
     before = estate({"recipients": ALL, "aws_rules": True}, None)
     shared, stacks = estate(None, None)
-    gone = unwanted(shared, stacks, found(*before))
+    gone = unwanted(shared, stacks, found(*before), of_aws(*before))
     parts = resources.notices(*before, [])
 
     keys = {"slack_channels": "configuration_name"}
@@ -449,6 +525,43 @@ def test_turned_off_all_of_it_goes_and_nothing_else() -> None:
         assert set(gone[kind]) == {one[keys.get(kind, "name")] for one in items}, kind
     assert gone["rules"] == [one["name"] for one in found(*before)]
     assert gone["connections"] == ["gitops-ops", "gitops-team", "gitops-hook"]
+
+
+def test_of_a_stack_that_is_no_more_aws_s_own_rules_go() -> None:
+    before = estate({"aws_rules": True}, None, None)
+    shared, stacks = estate({"aws_rules": True}, None)
+
+    gone = unwanted(shared, stacks, found(*before), of_aws(*before))["notification_rules"]
+    assert gone == ["gitops-s1", "gitops-s1-destroy"]
+    all_gone = unwanted(*estate(None), found(*before), of_aws(*before))["notification_rules"]
+    assert all_gone == ["gitops-s0", "gitops-s0-destroy", "gitops-s1", "gitops-s1-destroy"]
+
+
+def test_what_a_run_made_that_was_broken_off_is_known_by_its_marks() -> None:
+    before = estate({"recipients": [SLACK, CHAT]})
+    marks = resources.notices_marks(*before, [])
+
+    assert [one["name"] for one in marks] == [f"gitops-notices-{part}" for part in ("undelivered", "to-ops", "to-chat")]
+    assert not any(one["enabled"] or one["targets"] for one in marks)
+    assert all(one["event_pattern"] for one in marks)
+
+    gone = unwanted(*estate({"recipients": [{**SLACK, "name": "renamed"}, {**HOOK, "name": "chat"}]}), marks)
+    assert gone["connections"] == gone["api_destinations"] == ["gitops-ops"]
+    assert gone["slack_channels"] == ["gitops-ops", "gitops-chat"]
+    assert gone["rules"] == ["gitops-notices-to-ops"]
+    off = unwanted(*estate(None), marks)
+    assert off["connections"] == ["gitops-ops", "gitops-chat"]
+    assert off["queues"] == ["gitops-undelivered"]
+
+
+def test_what_is_marked_is_not_marked_again() -> None:
+    shared, stacks = estate({"recipients": [SLACK, CHAT]})
+
+    assert resources.notices_marks(shared, stacks, found(shared, stacks)) == []
+    assert [
+        one["name"] for one in resources.notices_marks(shared, stacks, found(*estate({"recipients": [SLACK]})))
+    ] == ["gitops-notices-to-chat"]
+    assert resources.notices_marks(*estate(None), []) == []
 
 
 def test_a_connection_of_somebody_else_stays() -> None:

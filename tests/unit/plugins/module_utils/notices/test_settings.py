@@ -217,9 +217,37 @@ def test_secrets_that_are_right() -> None:
 def test_secrets_that_are_wrong(name: str, value: Any, says: str) -> None:
     (found,) = of_secrets({name: value})
 
-    assert found == f"notification_secrets.{name}: {says}"
+    assert found == f"gitops_notification_secrets.{name}: {says}"
     assert "canary" not in found
 
 
+@pytest.mark.parametrize(
+    ("secret", "where"),
+    [
+        ("mple.com/hook", ["settings.notifications"]),  # a token that was left in an address
+        ("acme", ["stacks[0].repository"]),
+        ("github", ["settings.connection"]),
+        ("1008", ["stacks[0].approval_timeout_in_minutes"]),  # Ansible hides numbers, too
+    ],
+)
+def test_a_secret_that_stands_in_the_settings_would_be_hidden_there(secret: str, where: list[str]) -> None:
+    found = of_secrets({"hook": secret})
+
+    starts = [f"gitops_notification_secrets.hook: its value stands in {path}, too, and Ansible would" for path in where]
+    assert [one[: len(start)] for one, start in zip(found, starts, strict=True)] == starts
+    assert not [one for one in found if secret in one]
+
+
 def test_secrets_are_a_dictionary() -> None:
-    assert of_secrets("canary") == ["notification_secrets: must be a dictionary of secrets by the names of recipients"]
+    (found,) = of_secrets("canary")
+
+    assert found == "gitops_notification_secrets: must be a dictionary of secrets by the names of recipients"
+
+
+def test_secrets_may_stay_while_nobody_is_told() -> None:
+    settings, stacks, found = check(None, None)
+
+    assert found == []
+    assert notices.check_secrets({"ops": "xoxb-canary"}, settings, stacks) == []
+    (hidden,) = notices.check_secrets({"ops": "thub"}, settings, stacks)  # Ansible does not know that nobody is told
+    assert "settings.connection" in hidden

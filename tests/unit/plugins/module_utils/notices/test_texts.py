@@ -13,6 +13,9 @@ from ministack.services import stepfunctions
 
 from ansible_collections.gitops.aws.plugins.module_utils._notices import model, texts
 
+TOKEN = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
+ROLE = "arn:aws:iam::111122223333:role/gitops-network-apply-of-a-long-name"
+
 
 def evaluate(expression: str, given: Any = None, **variables: Any) -> Any:
     """What Step Functions makes of an expression."""
@@ -75,6 +78,13 @@ def test_a_title_is_a_subject(length: int) -> None:
     assert title.startswith("?yyy")
 
 
+def test_a_text_is_short_enough_to_be_sent_however_often_it_names_its_words() -> None:
+    text = written({"title": "x", "text": "{effects}\n" * 400}, effects="지" * 1500)[1]
+
+    assert len(text) == texts.TEXT
+    assert text.endswith("지...")
+
+
 def test_a_title_without_words_is_no_empty_subject() -> None:
     assert written({"title": "{error}", "text": "x"}, error="")[0] == "Notice"
 
@@ -108,10 +118,46 @@ def test_facts_become_short_lines_without_what_acts_on_a_terminal() -> None:
         ("arn:aws:iam::111122223333:role/gitops-network-apply-of-a-long-name/AWSCodeBuild-1",) * 2,
         ("0f2f5d3f-2a3c-4f57-9a52-0f2f5d3f1c55",) * 2,
         ("module.network.aws_subnet_with_a_name_that_is_long[0]",) * 2,
+        (f"{ROLE}?token={TOKEN}", f"{ROLE}?..."),
+        (f'{{"Role":"{ROLE}","Token":"{TOKEN}"}}', f'{{"Role":"{ROLE}","Token":"..."}}'),
+        (f"{TOKEN},{ROLE}", f"...,{ROLE}"),
+        (f'("{ROLE}"), \'{ROLE}/{TOKEN}\'.',) * 2,
+        ("arn:aws-us-gov:s3:::aBucketWithANameThatIsLong1234567890",) * 2,
+        (f"arn:aws{TOKEN}", "arn:..."),
+        ("https://kim:hunter2@example.com/x and git+ssh://kim@host ends",
+         "https://...@example.com/x and git+ssh://...@host ends"),
+        ("postgres://:p%40ss:w0rd@db:5432/x, mail kim@acme.com", "postgres://...@db:5432/x, mail kim@acme.com"),
     ],
 )  # fmt: skip
 def test_what_looks_like_a_key_is_not_told(text: str, left: str) -> None:
     assert evaluate(texts.cleaned("$facts"), facts={"error": text})["error"] == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error: " + "a" * 250_000,
+        "Error: " + "a1" * 125_000,
+        "Error: " + "arn:aws:x:" + "." * 250_000 + "?",
+        "Error: " + "://" * 80_000,
+        "Error: " + "a b " * 60_000,
+        "Error: " + "\x1b[" * 100_000,
+    ],
+)
+def test_a_line_is_told_within_the_second_that_an_expression_has_however_long_it_is(text: str) -> None:
+    # In Step Functions as here, an expression that takes longer fails.
+    assert evaluate(texts.cleaned("$facts"), facts={"error": text, "comment": text})["error"].startswith("Error: ")
+
+
+@pytest.mark.parametrize("left", range(1, 45, 4))
+def test_of_a_key_at_the_end_of_what_is_looked_at_nothing_is_told(left: int) -> None:
+    before = f"{'0123456789abcdef' * 4} " * 31
+    assert len(before) > texts.LOOKED_AT  # and it becomes short, so that its end is told
+    text = f"{before[: texts.LOOKED_AT - left]}{TOKEN} {'x ' * 100}"
+
+    told = evaluate(texts.cleaned("$facts"), facts={"error": text})["error"]
+
+    assert TOKEN[:3] not in told
 
 
 def test_slack_sees_neither_a_mention_nor_a_link() -> None:

@@ -58,6 +58,7 @@ def test_how_a_run_ended(status: str, reason: str, result: str) -> None:
         ('{"broken', '{"broken'),
         ("", ""),
         ("[1]", "[1]"),
+        ("[" * 100_000, "[" * 119 + "…"),
         ("x" * 200, "x" * 119 + "…"),
     ],
 )
@@ -84,8 +85,25 @@ def test_a_failure_is_that_of_the_run_and_of_no_later_one() -> None:
     action = {"actionName": "Plan", "latestExecution": {"status": "Failed", "errorDetails": {"message": "no\nmore"}}}
     stage = {"stageName": "Deploy", "latestExecution": {"pipelineExecutionId": "e-2"}, "actionStates": [action]}
 
-    assert model.failure([stage], "e-2") == "Plan: no"
-    assert model.failure([stage], "e-1") == ""
+    assert model.failure([stage], "e-2") == {"action": "Plan", "said": "no\nmore", "build_id": ""}
+    assert model.failure([stage], "e-1") == {}
+    assert model.why_failed("Plan", "no\nmore") == "Plan: no"
+
+
+@pytest.mark.parametrize(
+    ("external", "is_build"),
+    [
+        ("gitops-network-plan:6f1c3f1f-9a52-4f57-8f43-0123456789ab", True),
+        ("arn:aws:cloudformation:eu-central-1:111122223333:stack/x", False),
+        ("e-1", False),
+    ],
+)
+def test_only_a_build_has_a_log(external: str, is_build: bool) -> None:
+    latest = {"status": "Failed", "externalExecutionId": external}
+    action = {"actionName": "Plan", "latestExecution": latest}
+    stage = {"stageName": "Deploy", "latestExecution": {"pipelineExecutionId": "e-2"}, "actionStates": [action]}
+
+    assert model.failure([stage], "e-2")["build_id"] == (external if is_build else "")
 
 
 def looked(identity: str, count: str | None, hours: float, status: str = "Succeeded") -> dict[str, Any]:
@@ -157,3 +175,21 @@ def test_what_is_ignored_counts_no_more_where_it_is_the_same_run() -> None:
     assert (left["state"], left["count"], left["ignored"], left["since"]) == (model.NONE, 0, 2, "")
     assert model.with_ignored(found, {**same, "time": "2026-11-25T07:28:00Z"}) == found
     assert model.with_ignored(found, None) == found
+
+
+@pytest.mark.parametrize("wrong", [None, "many", "1", 1.5, True, -1, [], {}])
+@pytest.mark.parametrize("key", ["differing", "ignored"])
+def test_what_is_no_number_is_ignored(key: str, wrong: Any) -> None:
+    found = drift(looked("1", "2", 1))
+    seen = {"time": "2026-11-26T07:28:00Z", "differing": 1, "ignored": 1, key: wrong}
+
+    assert model.with_ignored(found, seen) == found
+
+
+def test_nothing_is_known_of_a_flag_where_it_is_known_of_no_stack() -> None:
+    known = {"reason": "", "lock": {"state": model.FREE}, "drift": {"state": model.OFF}}
+    unknown = {"reason": "denied", "lock": {"state": model.UNKNOWN}, "drift": {"state": model.UNKNOWN}}
+
+    assert model.unseen([]) == model.unseen([known, unknown]) == []
+    assert model.unseen([{**known, "lock": unknown["lock"]}]) == [model.LOCKED]
+    assert model.unseen([unknown]) == [flag for flag in model.FLAGS if flag != model.UNKNOWN]

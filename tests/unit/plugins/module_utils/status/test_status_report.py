@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gitops.aws.plugins.module_utils._status import model, page, report
-from tests.browser import estates
+from tests import estates
 
 FORMATS: dict[str, Callable[[Any], str]] = {
     "terminal": report.terminal,
@@ -54,6 +54,54 @@ def test_the_terminal_says_what_calls_for_somebody() -> None:
     assert "  cdn  for 6 minutes, by root@6f1c3f1f8a1e (apply)" in lines
     assert "  identity  2 for 3 days: changed: aws_iam_role.deploy, aws_iam_policy.read" in lines
     assert len(lines) < 25
+
+
+def test_what_is_not_known_says_of_what() -> None:
+    stack = estates.stack("network", [model.SUCCEEDED])
+    stack["lock"] = {"state": model.UNKNOWN, "reason": "the table is away"}
+    both = {**stack, "drift": {"state": model.UNKNOWN, "reason": "the newest run, 2, failed: Drift: no"}}
+    never = {**stack, "drift": {"state": model.NEVER, "reason": "it has not been looked for yet"}}
+    none = {**both, "reason": "there is no pipeline gitops-network"}
+
+    assert report.told(both, model.UNKNOWN, "") == (
+        "lock: the table is away; drift: the newest run, 2, failed: Drift: no"
+    )
+    assert report.told(never, model.UNKNOWN, "") == "lock: the table is away"
+    assert report.told(none, model.UNKNOWN, "").startswith("there is no pipeline gitops-network; lock: the table")
+
+
+@pytest.mark.parametrize(("state", "end"), [(model.UNKNOWN, ""), (model.NEVER, ""), (model.NONE, " (0)")])
+def test_findings_that_are_not_known_are_not_none(state: str, end: str) -> None:
+    found = {**estates.findings(), "state": state, "items": []}
+
+    lines = report.markdown(report.of(estates.estate([], findings=found))).splitlines()
+
+    assert f"## What the code does not explain{end}" in lines
+
+
+def shown(*results: str) -> str:
+    """The message that the page has of a stack with these runs, the newest first: the number of a run."""
+    stack = estates.stack("network", list(results))
+    for number, run in enumerate(stack["runs"]):
+        run["message"] = f"message {number}"
+    message: str = page.data(report.of(estates.estate([stack])))["stacks"][0]["m"]
+    return message
+
+
+def test_the_page_names_the_commit_of_the_run_that_it_speaks_of() -> None:
+    assert shown(model.WAITING, model.SUCCEEDED) == "message 0"
+    assert shown(model.RUNNING, model.FAILED) == "message 0"
+    assert shown(model.RUNNING, model.WAITING, model.SUCCEEDED) == "message 1"  # the approval is what is shown
+    assert shown(model.SUPERSEDED, model.SUCCEEDED) == "message 1"
+    assert shown(model.SUPERSEDED) == "message 0"
+
+
+def test_the_page_says_how_many_problems_it_leaves_out() -> None:
+    problems = [{"what": f"stack {number}", "why": "denied"} for number in range(page.MOST_LINES + 50)]
+
+    data = page.data(report.of(estates.estate([], problems=problems)))
+
+    assert (len(data["problems"]), data["unread"]) == (page.MOST_LINES, page.MOST_LINES + 50)
 
 
 def test_what_calls_for_somebody_comes_first() -> None:
