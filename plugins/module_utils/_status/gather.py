@@ -319,13 +319,11 @@ def attempt(call: Callable[[], Any], what: str) -> tuple[Any, str]:
         return call(), ""
     except Unread as error:
         return None, f"{what}: {error}"
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         code = error_code(error)
         if code in OF_THE_CALLER:
             raise
         return None, f"there is no {what}" if code == NOT_THERE else explain(error, what)
-    except BotoCoreError as error:
-        return None, f"{what}: {error}"
 
 
 def told(raw: dict[str, Any]) -> dict[str, Any]:
