@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from ministack.core import iam_evaluator
 from ministack.core.responses import request_scope
 from ministack.services import kms, sns
 
@@ -28,6 +27,7 @@ from local_aws.aws_json import AwsError, Caller, authorize
 from local_aws.codebuild.service import SERVICE as CODEBUILD
 from local_aws.codepipeline.service import SERVICE as CODEPIPELINE
 from local_aws.rest_json import RestJsonService
+from local_aws.service_principals import may
 
 logger = logging.getLogger("local_aws")
 
@@ -391,26 +391,13 @@ def _status(address: str, kind: str) -> str:
 def _may_publish(address: str, topic: dict[str, Any]) -> bool:
     """Whether the policies of a topic and of its key let the service. What a condition asks for is not there."""
     attributes = topic["attributes"]
-    if not _allows(attributes.get("Policy"), "sns:Publish", address):
+    if not may(attributes.get("Policy"), PRINCIPAL, "sns:Publish", address, {}):
         return False
     if not attributes.get("KmsMasterKeyId"):
         return True
     key = kms._resolve_key(attributes["KmsMasterKeyId"])
     # A key of AWS's own, such as alias/aws/sns, has a policy for callers of the account, and for no service.
-    return bool(key) and _allows(key.get("Policy"), "kms:GenerateDataKey", key["Arn"])
-
-
-def _allows(policy: Any, action: str, resource: str) -> bool:
-    context = iam_evaluator.EvalContext(
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action=action,
-        resource_arn=resource,
-        region=resource.split(":")[3],
-    )
-    decision: str = iam_evaluator.evaluate_resource_policy(policy, context, service=PRINCIPAL).decision
-    return decision == "Allow"
+    return bool(key) and may(key.get("Policy"), PRINCIPAL, "kms:GenerateDataKey", key["Arn"], {})
 
 
 def _targets(targets: list[dict[str, str]]) -> dict[str, str]:

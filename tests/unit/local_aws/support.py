@@ -124,9 +124,10 @@ class LocalAws:
 
 
 @contextlib.contextmanager
-def server(data: Path) -> Iterator[LocalAws]:
-    """Local AWS on a free port."""
-    started = command("up", "--detach", "--port", "0", "--data", str(data))
+def server(data: Path, minute: float = 60, **environment: str) -> Iterator[LocalAws]:
+    """Local AWS on a free port, with a minute of so many seconds and more environment variables."""
+    more = {"LOCAL_AWS_MINUTE_SECONDS": str(minute), **environment}
+    started = command("up", "--detach", "--port", "0", "--data", str(data), **more)
     assert started.returncode == 0, started.stderr
     try:
         admin = json.loads(command("create-admin", "--data", str(data)).stdout)
@@ -136,8 +137,8 @@ def server(data: Path) -> Iterator[LocalAws]:
         command("down", "--data", str(data))
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run python -m local_aws."""
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run python -m local_aws, with more environment variables."""
     return subprocess.run(
         [sys.executable, "-m", "local_aws", *arguments],
         cwd=ROOT,
@@ -145,6 +146,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         check=False,
         timeout=90,
+        env={**os.environ, **environment},
     )
 
 

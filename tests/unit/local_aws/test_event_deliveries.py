@@ -29,11 +29,8 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def local_aws(tmp_path_factory: pytest.TempPathFactory, pem: Path) -> Iterator[LocalAws]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOCAL_AWS_MINUTE_SECONDS", str(MINUTE))
-        patch.setenv("SSL_CERT_FILE", str(pem))
-        with server(tmp_path_factory.mktemp("deliveries")) as running:
-            yield running
+    with server(tmp_path_factory.mktemp("deliveries"), MINUTE, SSL_CERT_FILE=str(pem)) as running:
+        yield running
 
 
 @pytest.fixture

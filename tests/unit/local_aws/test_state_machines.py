@@ -30,10 +30,8 @@ MINUTE = 1.2
 
 @pytest.fixture(scope="module")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOCAL_AWS_MINUTE_SECONDS", str(MINUTE))
-        with server(tmp_path_factory.mktemp("state-machines")) as running:
-            yield running
+    with server(tmp_path_factory.mktemp("state-machines"), MINUTE) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
