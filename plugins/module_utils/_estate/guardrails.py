@@ -236,14 +236,19 @@ def seal_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     # They end and start executions: their own and those of stacks that come after.
     approve = ["PutApprovalResult"]
     things = own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *approve]))
-    return document([*together(things), *no_forgery(foundation), *bounded(foundation)])
+    return document([*fitting(foundation, things), *no_forgery(foundation), *bounded(foundation)])
 
 
 def boundary_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """The permissions boundary of roles and users that Terraform makes: everything but the pipelines' own things."""
     everything = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
     sealed = own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES]))
-    return document([everything, *together(sealed), *no_forgery(foundation), *bounded(foundation)])
+    return document([everything, *fitting(foundation, sealed), *no_forgery(foundation), *bounded(foundation)])
+
+
+def fitting(foundation: Foundation, statements: list[Statement]) -> list[Statement]:
+    """The statements, each with a Sid that says what it is about; with notices they are more than one policy holds."""
+    return together(statements) if foundation.get("notifications") else statements
 
 
 def looking() -> list[str]:
