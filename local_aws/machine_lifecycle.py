@@ -20,7 +20,7 @@ from local_aws.aws_json import AwsError
 Request = dict[str, Any]
 
 _PRINCIPAL = "states.amazonaws.com"
-_DELETION_SECONDS = 0.2
+_DELETION_SECONDS = 1.5
 
 
 def apply() -> None:
