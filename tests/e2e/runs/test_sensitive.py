@@ -76,6 +76,9 @@ def events(estate: Estate) -> str:
     sqs, rules = estate.administrator.client("sqs"), estate.administrator.client("events")
     queue = sqs.create_queue(QueueName="all-events")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": arn}]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     rules.put_rule(Name="all-events", EventPattern=json.dumps({"source": ["aws.codepipeline", "aws.codebuild"]}))
     rules.put_targets(Rule="all-events", Targets=[{"Id": "queue", "Arn": arn}])
     return str(queue)
