@@ -85,8 +85,8 @@ molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 e2e: setup ## The whole way, from an empty account to a VPC and back; estates side by side
 	@sh scripts/side_by_side.sh e2e \
 		"tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/drift --ignore tests/e2e/notices --ignore tests/e2e/statements/test_roles_of_stacks.py" \
-		"tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py" \
-		"tests/e2e/drift tests/e2e/notices"
+		"tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py tests/e2e/notices/test_notices.py" \
+		"tests/e2e/drift tests/e2e/notices/test_converge.py"
 
 bench: setup ## Speed and memory, as ratios in one run
 	@PYTHONPATH=.:.work/collections python tests/bench/scan.py
