@@ -476,7 +476,11 @@ if (data.findings) {
 }
 document.documentElement.dataset.ready = "true";
 window.addEventListener("beforeprint", () => stacks.fill(Infinity));
-const idle = window.requestIdleCallback || ((work) => setTimeout(work, 20));
+// A browser may never call itself idle: nobody waits for it longer than this.
+function idle(work) {
+  if (window.requestIdleCallback) window.requestIdleCallback(work, { timeout: 200 });
+  else setTimeout(work, 20);
+}
 (function rest() {
   for (const each of stacks.rows.filter((row) => row.late.length).slice(0, 100)) {
     for (const work of each.late.splice(0)) work();

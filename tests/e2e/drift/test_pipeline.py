@@ -70,19 +70,22 @@ def image(directory: Path) -> Path:
     return directory
 
 
-def waiting_of_schedule(runs: Runs, seconds: int = 240) -> Execution:
+def waiting_of_schedule(runs: Runs, seconds: int = 600) -> Execution:
     """The execution that a schedule has started and that waits for approval."""
     estate, deadline = runs.estate, time.monotonic() + seconds
     api = estate.administrator.client("codepipeline")
+    seen: list[str] = []
     while time.monotonic() < deadline:
-        for one in api.list_pipeline_executions(pipelineName=CENTRAL)["pipelineExecutionSummaries"]:
+        found_now = api.list_pipeline_executions(pipelineName=CENTRAL)["pipelineExecutionSummaries"]
+        seen = [f"{one['pipelineExecutionId']} {one['status']}" for one in found_now]
+        for one in found_now:
             if one["trigger"]["triggerType"] == "StartPipelineExecution":
                 found = estate.look(CENTRAL, one["pipelineExecutionId"])
                 assert found.status != "Failed", story(runs, found)
                 if found.waits:
                     return found
         time.sleep(0.5)
-    raise AssertionError("no execution of a schedule waits for approval")
+    raise AssertionError(f"no execution of a schedule waits for approval: {seen}")
 
 
 def story(runs: Runs, execution: Execution) -> str:

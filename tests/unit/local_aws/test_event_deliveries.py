@@ -144,8 +144,9 @@ def test_what_does_not_start_is_a_dead_letter_at_once(wrong: str, code: str, rul
     may = allow("states:StartExecution", arn if wrong != "permission" else "arn:aws:states:::x")
     role = caller(local_aws, may, service=EVENTS if wrong != "trust" else "states.amazonaws.com")
     if wrong == "gone":
-        local_aws.client("stepfunctions").delete_state_machine(stateMachineArn=arn)
-        time.sleep(1)
+        api = local_aws.client("stepfunctions")
+        api.delete_state_machine(stateMachineArn=arn)
+        eventually(lambda: arn not in [each["stateMachineArn"] for each in api.list_state_machines()["stateMachines"]])
     rule.target(arn, RoleArn=role, DeadLetterConfig={"Arn": letters.arn})
     rule.send({"text": ODD})
     letter = letters.letter()
