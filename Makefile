@@ -67,7 +67,7 @@ integration: setup ## Modules against local AWS
 	@sh scripts/side_by_side.sh integration \
 		"tests/integration/modules tests/integration/terraform tests/integration/incumbents $(PLAYBOOKS_OF_FINDINGS)" \
 		"tests/integration/recovery tests/integration/seal tests/integration/doctor tests/integration/report" \
-		"tests/integration/findings $(PLAYBOOKS_OF_FINDINGS:%=--ignore %)"
+		"tests/integration/estate tests/integration/findings $(PLAYBOOKS_OF_FINDINGS:%=--ignore %)"
 
 browser: setup ## The report's page in headless Chromium (chromium on PATH, or: playwright install chromium)
 	@$(PROVIDE_BROWSER)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from local_aws import chatbot, codeconnections, process, pull_requests, service_owned
+from local_aws import chatbot, codeconnections, latency, process, pull_requests, service_owned
 from local_aws.aws_json import AwsError
 from local_aws.codebuild import image
 
@@ -88,6 +88,8 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
         name, where = _text(request, "image"), Path(_text(request, "directory"))
         image.map_image(name, where)
         return {"image": name, "directory": str(where)}
+    if (method, path) == ("POST", "/_local/latency"):
+        return _latency(request)
     if (method, path) == ("POST", "/_local/service-owned"):
         arn, service = _text(request, "arn"), _text(request, "service")
         service_owned.give(arn, service)
@@ -98,6 +100,15 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
         name = _text(request, "connection_name")
         return {"connection_arns": codeconnections.SERVICE.complete(name)}
     raise AwsError("NotFound", f"{method} {path} is not part of local AWS", 404)
+
+
+def _latency(request: dict[str, Any]) -> dict[str, Any]:
+    milliseconds = request.get("milliseconds")
+    try:
+        latency.use(float(milliseconds if isinstance(milliseconds, int | float) else "none"))
+    except ValueError as error:
+        raise AwsError("BadRequest", "milliseconds is not a number from 0") from error
+    return {"milliseconds": milliseconds}
 
 
 def _pull_request(request: dict[str, Any]) -> dict[str, Any]:

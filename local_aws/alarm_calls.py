@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from xml.sax.saxutils import escape
 
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
@@ -23,6 +24,15 @@ _BY_NAMES = ("DeleteAlarms", "EnableAlarmActions", "DisableAlarmActions")
 _MISSING = ("breaching", "notBreaching", "ignore", "missing")
 _KEPT = ("EvaluateLowSampleCountPercentile", "Metrics", "ThresholdMetricId")
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
+_NOT_IN_XML = (
+    "AlarmDescription",
+    "ActionsEnabled",
+    "Statistic",
+    "ExtendedStatistic",
+    "Period",
+    "Unit",
+    "TreatMissingData",
+)
 
 
 def apply() -> None:
@@ -31,6 +41,7 @@ def apply() -> None:
     _every_name_counts()
     _checks_of_alarms()
     _at_most_a_hundred()
+    _whole_alarms_in_xml()
 
 
 def _arn(name: str) -> str:
@@ -159,3 +170,32 @@ def _at_most_a_hundred() -> None:
         return original(params, request, is_cbor, is_json)
 
     cloudwatch._describe_alarms = describe
+
+
+def _whole_alarms_in_xml() -> None:
+    """DescribeAlarms says all of an alarm to clients of the query protocol, too, such as Terraform."""
+    original: Handler = cloudwatch._describe_alarms
+
+    def describe(params: Any, request: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Any:
+        status, headers, body = original(params, request, is_cbor, is_json)
+        if status == 200 and not is_cbor and not is_json:
+            for alarm in cloudwatch._alarms.values():
+                said = f"<AlarmArn>{alarm['AlarmArn']}</AlarmArn>"
+                body = body.replace(said.encode(), (said + _rest_in_xml(alarm)).encode())
+        return status, headers, body
+
+    cloudwatch._describe_alarms = describe
+
+
+def _rest_in_xml(alarm: dict[str, Any]) -> str:
+    """What MiniStack leaves out of an alarm in XML."""
+    members = {name: alarm[name] for name in _NOT_IN_XML if alarm.get(name) not in (None, "")}
+    texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in members.items()}
+    plain = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in texts.items())
+    actions = {name: "".join(f"<member>{escape(each)}</member>" for each in alarm.get(name) or []) for name in _ACTIONS}
+    dimensions = "".join(
+        f"<member><Name>{escape(each['Name'])}</Name><Value>{escape(each['Value'])}</Value></member>"
+        for each in alarm.get("Dimensions") or []
+    )
+    lists = "".join(f"<{name}>{members}</{name}>" for name, members in {**actions, "Dimensions": dimensions}.items())
+    return plain + lists

@@ -17,11 +17,14 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from local_aws import latency
 from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, is_loopback, use_minute
 
 DEFAULT_DATA = Path(".work/local_aws")
 MINUTE_SECONDS = "LOCAL_AWS_MINUTE_SECONDS"
 """The environment variable that says how long a minute of AWS lasts, for tests that see something time out."""
+LATENCY_MS = "LOCAL_AWS_LATENCY_MS"
+"""The environment variable that says how many milliseconds each API call waits, for measurements."""
 _START_SECONDS = 60
 _STOP_SECONDS = 20
 
@@ -79,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     pull_request.add_argument("--actor", metavar="ID", help="account id of its author at the provider")
     pull_request.add_argument("--role", metavar="ROLE", help="what the author may do there, such as GITHUB_WRITE")
     pull_request.add_argument("--approved", action="store_true", help="an approver commented that it is to be built")
+    wait = command("latency", _latency, "let each API call wait from now on, as over a network")
+    wait.add_argument("milliseconds", type=float)
     image = command("map-image", _map_image, "let an image name stand for the Terraform image with more executables")
     image.add_argument("image")
     image.add_argument("directory", type=Path)
@@ -100,6 +105,11 @@ def _up(options: argparse.Namespace) -> int:
         use_minute(float(minute))
     except ValueError as error:
         raise CliError(f"{MINUTE_SECONDS} must be a positive number of seconds, not {minute!r}") from error
+    wait = os.environ.get(LATENCY_MS, "0")
+    try:
+        latency.use(float(wait))
+    except ValueError as error:
+        raise CliError(f"{LATENCY_MS} must be a number of milliseconds from 0, not {wait!r}") from error
     if not options.detach:
         try:
             server.serve(options.port, options.data, host=options.host, allow_remote=options.allow_remote)
@@ -190,6 +200,12 @@ def _pull_request(options: argparse.Namespace) -> int:
     names = ("full_name", "number", "head", "base", "event", "fork", "actor", "role", "approved")
     content = {name: getattr(options, name) for name in names}
     print(json.dumps(_post(_endpoint(options.data), "/_local/pull-requests", content)))
+    return 0
+
+
+def _latency(options: argparse.Namespace) -> int:
+    content = {"milliseconds": options.milliseconds}
+    print(json.dumps(_post(_endpoint(options.data), "/_local/latency", content)))
     return 0
 
 

@@ -35,6 +35,7 @@ from local_aws import (
     iam_entities,
     kms_use,
     lambda_actions,
+    large_accounts,
     machine_lifecycle,
     mfa,
     missing_objects,
@@ -59,11 +60,13 @@ App = Callable[
 ]
 
 PLAIN_HTTP_HEADER = "x-local-aws-plain-http"
+REMEMBERED_LISTS = 8
 _plain_http: contextvars.ContextVar[bool] = contextvars.ContextVar("local_aws_plain_http", default=False)
 
 
 def apply() -> None:
     """Install every correction; call once, before the first request."""
+    large_accounts.apply()
     principal_arn_of_assumed_roles()
     loopback_counts_as_tls()
     tags_of_our_services()
@@ -174,18 +177,36 @@ def tags_of_our_services() -> None:
 
 
 def pages_of_get_resources() -> None:
-    """GetResources of the tagging API answers in pages (of 50 unless told otherwise) and leaves out the untagged."""
-    original = tagging._HANDLERS["GetResources"]
+    """GetResources of the tagging API answers in pages (of 50 unless told otherwise) and leaves out the untagged.
 
-    def get_resources(data: dict[str, Any]) -> Any:
+    The list is made for the first page, and remembered for those that follow.
+    """
+    original = tagging._HANDLERS["GetResources"]
+    remembered: dict[str, tuple[Any, dict[str, Any]]] = {}
+
+    def whole(data: dict[str, Any]) -> Any:
         status, headers, body = original(data)
         if status != 200:
             return status, headers, body
         answer = json.loads(body)
-        tagged = sorted(
+        answer["ResourceTagMappingList"] = sorted(
             (item for item in answer["ResourceTagMappingList"] if item["Tags"]),
             key=lambda item: str(item["ResourceARN"]),
         )
+        return status, headers, answer
+
+    def get_resources(data: dict[str, Any]) -> Any:
+        question = {name: value for name, value in data.items() if name not in ("PaginationToken", "ResourcesPerPage")}
+        key = json.dumps([get_account_id(), get_region(), question], sort_keys=True)
+        if not data.get("PaginationToken") or key not in remembered:
+            status, headers, answer = whole(data)
+            if status != 200:
+                return status, headers, answer
+            if len(remembered) >= REMEMBERED_LISTS:
+                del remembered[next(iter(remembered))]
+            remembered[key] = (headers, answer)
+        headers, answer = remembered[key]
+        answer, tagged = dict(answer), answer["ResourceTagMappingList"]
         token = data.get("PaginationToken") or ""
         start = next((index for index, item in enumerate(tagged) if item["ResourceARN"] > token), len(tagged))
         page = tagged[start : start + int(data.get("ResourcesPerPage") or 50)]
@@ -194,7 +215,7 @@ def pages_of_get_resources() -> None:
         answer["PaginationToken"] = page[-1]["ResourceARN"] if more and not data.get("ResourceARNList") else ""
         if data.get("ResourceARNList"):
             answer["ResourceTagMappingList"] = tagged
-        return status, headers, json.dumps(answer).encode()
+        return 200, dict(headers), json.dumps(answer).encode()
 
     tagging._HANDLERS["GetResources"] = get_resources
 
@@ -422,7 +443,8 @@ def rules_of_no_bus() -> None:
 
 
 def mail_waits_for_its_reader() -> None:
-    """A subscription by e-mail waits to be confirmed, and none that waits has an ARN to be named by."""
+    """A subscription by e-mail waits to be confirmed. None that waits has an ARN in lists, but whoever makes it
+    may ask for its ARN, as Terraform does."""
     subscribe: Callable[[Any], Any] = sns._subscribe
     lists = {
         "_list_subscriptions": sns._list_subscriptions,
@@ -446,6 +468,11 @@ def mail_waits_for_its_reader() -> None:
             if each["protocol"] in ("email", "email-json"):
                 each.update(confirmed=False, token=sns.new_uuid())
                 each["attributes"].update(PendingConfirmation="true", ConfirmationWasAuthenticated="false")
+        if sns._p(params, "ReturnSubscriptionArn") == "true":
+            named = (sns._p(params, "Protocol"), sns._p(params, "Endpoint"))
+            arns = [each["arn"] for each in topic["subscriptions"] if (each["protocol"], each["endpoint"]) == named]
+            status, headers, body = answer
+            return status, headers, body.replace(b">pending confirmation<", f">{''.join(arns)}<".encode())
         return hidden(answer, "pending confirmation")
 
     def listing(original: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -76,6 +76,7 @@ async def _serve(listener: socket.socket, endpoint_url: str) -> None:
 
     from local_aws import admin, identity, ministack_fixes, services
     from local_aws.codepipeline import pushes
+    from local_aws.latency import delayed
     from local_aws.pace import paced
     from local_aws.request_log import RequestLog
 
@@ -95,7 +96,7 @@ async def _serve(listener: socket.socket, endpoint_url: str) -> None:
         print(f"Local AWS listens on {endpoint_url} (data in {process.data_dir()})", flush=True)
 
     log = RequestLog(process.data_dir() / "calls.jsonl")
-    hosted = _when_started(admin.routes(ministack_fixes.remembering(log.wrap(paced(app)))), announce)
+    hosted = _when_started(admin.routes(ministack_fixes.remembering(log.wrap(delayed(paced(app))))), announce)
     config = Config()
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.keep_alive_timeout = 75

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from typing import Any, TypeVar
@@ -14,7 +15,8 @@ from local_aws.aws_json import AwsError, Caller, JsonService, authorize_pass_rol
 from local_aws.codepipeline import definition, describe, engine, roles, stage_conditions
 from local_aws.codepipeline.model import RUNNING, ActionRun, Execution, Pipeline, Revision, RuleRun, Trigger, now
 
-MAX_PIPELINES = 1000
+# AWS raises this quota for who asks.
+MAX_PIPELINES = int(os.environ.get("LOCAL_AWS_MAX_PIPELINES", "1000"))
 MAX_TAGS = 50
 _STAGE_OPERATIONS = (
     "RetryStageExecution",

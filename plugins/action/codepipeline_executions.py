@@ -12,10 +12,10 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.gitops.aws.plugins.module_utils._many_executions import Executions, follow, outcome
 from ansible_collections.gitops.aws.plugins.module_utils._outcomes import ENDED, FAILED, SUPERSEDED, has_failed
+from ansible_collections.gitops.aws.plugins.plugin_utils._in_process import InProcess
 from ansible_collections.gitops.aws.plugins.plugin_utils._showing import show
 
 SUMMARY_EVERY = 30.0  # seconds
@@ -88,7 +88,7 @@ def summary(executions: Executions) -> str:
     return ", ".join([f"  {len(over)} of {len(executions)} ended", *said])
 
 
-class ActionModule(ActionBase):
+class ActionModule(InProcess):
     """Runs gitops.aws.codepipeline_executions, and shows what happens while it waits."""
 
     _requires_connection = False

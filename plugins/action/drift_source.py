@@ -12,9 +12,9 @@ import tempfile
 from typing import Any
 
 from ansible import constants
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.gitops.aws.plugins.module_utils._drift_source import contents, packed
+from ansible_collections.gitops.aws.plugins.plugin_utils._in_process import InProcess
 
 
 def folder_of(collection: str) -> str:
@@ -22,7 +22,7 @@ def folder_of(collection: str) -> str:
     return str(next(iter(importlib.import_module(f"ansible_collections.{collection}").__path__)))
 
 
-class ActionModule(ActionBase):
+class ActionModule(InProcess):
     """Runs gitops.aws.drift_source with the zip."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -35,7 +35,11 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails impo
     developer_policy,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.installer import installer_policies
-from ansible_collections.gitops.aws.plugins.module_utils._estate.lockout import refused_checks, seal_checks
+from ansible_collections.gitops.aws.plugins.module_utils._estate.lockout import (
+    refused_checks,
+    seal_attachments,
+    seal_checks,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of, owner_tags
 from ansible_collections.gitops.aws.plugins.module_utils._estate.observers import (
     doctor_policy,
@@ -205,6 +209,7 @@ class FilterModule:
             "reviewed_entries": reviewed_entries,
             "reviews_not_wanted": reviews_not_wanted,
             "run_report": run_report,
+            "seal_attachments": seal_attachments,
             "seal_checks": seal_checks,
             "service_control_policies": service_control_policies,
             "stack_expectations": stack_expectations,

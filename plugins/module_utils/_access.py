@@ -364,12 +364,16 @@ def _read(results: list[dict[str, Any]], actions: list[str], resource: str, orig
     return Answer({one: decisions[one.lower()] for one in actions}, sorted(decided_by), sorted(unknown))
 
 
-def caller(aws: Aws) -> str:
+def caller(aws: Aws, known: str | None = None) -> str:
     """The ARN of the caller as aws:PrincipalArn gives it: of a role's session the role, with its path.
 
     The ARN of a session has no path; IAM knows it. Who may not ask is taken to be a role without one.
+
+    Args:
+        aws: the connection.
+        known: the caller's ARN as STS gives it, where somebody has asked already.
     """
-    arn: str = aws.client("sts").get_caller_identity()["Arn"]
+    arn = known or aws.identity()["Arn"]
     partition, account, what = arn.split(":")[1], arn.split(":")[4], arn.split(":", 5)[5]
     if not what.startswith("assumed-role/"):
         return arn

@@ -10,10 +10,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Callable
 
-from ansible_collections.gitops.aws.plugins.module_utils._access import Check, Simulator, caller
+try:
+    from botocore.exceptions import ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    ClientError = Exception
+
+from ansible_collections.gitops.aws.plugins.module_utils._access import Answer, Check, Simulator, caller
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.dynamodb_table import DynamodbTable
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.kms_key import KmsKey
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.s3_bucket import S3Bucket
 
 Settings = dict[str, Any]
 
@@ -39,15 +47,35 @@ ARGUMENTS: dict[str, Any] = {
                     "name": {"type": "str", "required": True},
                 },
             },
+            "only_exists": {"type": "bool", "default": False},
+            "always": {"type": "bool", "default": False},
         },
     },
+    "unless_attached": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "kind": {"type": "str", "choices": ["bucket", "key", "table"], "required": True},
+            "name": {"type": "str", "required": True},
+            "policy": {"type": "dict", "required": True},
+        },
+    },
+    "caller_arn": {"type": "str"},
     "fresh": {"type": "bool", "default": False},
+}
+
+# How the modules that write these policies compare them, by kind: they write nothing where this finds the same.
+SAME: dict[str, Callable[[Any, Any], bool]] = {
+    "bucket": S3Bucket.equal["policy"],
+    "key": KmsKey.equal["policy"],
+    "table": DynamodbTable.equal["policy"],
 }
 
 # Within an account their policies must allow, too; those of buckets and tables need not.
 REQUIRED = ("key", "role")
 
 
+CALLER = re.compile(r"arn:aws[\w-]*:(iam|sts)::\d{12}:(root|(user|assumed-role|federated-user)/\S+)", re.ASCII)
 PRINCIPAL = re.compile(r"arn:aws[\w-]*:iam::\d{12}:(root|(user|role)/[\w+=,.@/-]+)", re.ASCII)
 
 
@@ -63,6 +91,8 @@ def problems(params: Settings) -> list[str]:
             )
         if not check["actions"]:
             found.append(f"checks[{index}].actions: it is empty")
+    if params.get("caller_arn") and not CALLER.fullmatch(params["caller_arn"]):
+        found.append(f"caller_arn: {params['caller_arn']!r} is not allowed; allowed is the ARN that STS gives")
     return found
 
 
@@ -96,10 +126,29 @@ def read_policy(aws: Aws, kind: str, name: str) -> dict[str, Any]:
     return json.loads(policy) if isinstance(policy, str) else policy or {}
 
 
+def all_attached(aws: Aws, wanted: list[Settings]) -> bool:
+    """Whether resources have these policies already.
+
+    Then the modules that attach them write nothing, and nobody can lose by that what he can do now. What cannot be
+    told is not attached: policies that may not be read, and those of resources that are yet to be made.
+    """
+    if any(not one["name"] or not one["policy"] for one in wanted):
+        return False
+
+    def attached(one: Settings) -> bool:
+        try:
+            return bool(SAME[one["kind"]](read_policy(aws, one["kind"], one["name"]), one["policy"]))
+        except (ClientError, Gone):
+            return False
+
+    return all(aws.map(attached, wanted))
+
+
 def answer(aws: Aws, params: Settings) -> Settings:
     """The result of the module."""
-    given = params["checks"]
-    me = caller(aws)
+    me = caller(aws, params["caller_arn"])
+    attached = params["unless_attached"] is not None and all_attached(aws, params["unless_attached"])
+    given = [one for one in params["checks"] if one["always"] or not attached]
     reading = [one["policy_of"] for one in given if one["policy_of"] and one["resource_policy"] is None]
     wanted = sorted({(of["kind"], of["name"]) for of in reading})
 
@@ -133,8 +182,12 @@ def answer(aws: Aws, params: Settings) -> Settings:
                 else "the resource's policy",
             )
         )
-    answers = Simulator(aws, fresh=params["fresh"]).ask(checks)
+    # Who asks is there; nobody needs to look.
+    looking = [not (one["only_exists"] and check.principal == me) for one, check in zip(given, checks)]
+    asked = iter(Simulator(aws, fresh=params["fresh"]).ask([one for one, look in zip(checks, looking) if look]))
+    answers = [next(asked) if look else Answer({}) for look in looking]
     return {
+        "attached": attached,
         "caller": me,
         "checks": [
             {

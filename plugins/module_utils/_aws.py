@@ -23,10 +23,10 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_conn, get_aws_connection_info
 
+from ansible_collections.gitops.aws.plugins.module_utils._operations import READ_ONLY_OPERATION
+
 T = TypeVar("T")
 R = TypeVar("R")
-
-READ_ONLY_OPERATION = re.compile(r"^(Get|List|Describe|BatchGet|Head|Lookup|Simulate|Search|Scan)")
 
 # Seconds. IAM promises no bound for a fresh role to become assumable; AWS's own tools wait up to two minutes.
 PROPAGATION_TIMEOUT = 120
@@ -57,6 +57,8 @@ class Aws:
         self.calls: Counter[str] = Counter()
         self._calls_lock = threading.Lock()
         self._clients: dict[str, Any] = {}
+        self._identity: dict[str, str] = {}
+        self._identity_lock = threading.Lock()
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, made once. Throttled calls are retried by botocore's standard mode."""
@@ -82,7 +84,16 @@ class Aws:
         """The same connection to another region; its calls are counted with these."""
         other = Aws(self._module, self.concurrency, region)
         other.calls, other._calls_lock = self.calls, self._calls_lock
+        other._identity, other._identity_lock = self._identity, self._identity_lock
         return other
+
+    def identity(self) -> dict[str, str]:
+        """Who calls, as STS tells everybody: `Account` and `Arn`. Asked once, whoever needs it."""
+        with self._identity_lock:
+            if not self._identity:
+                answer = self.client("sts").get_caller_identity()
+                self._identity.update({name: answer[name] for name in ("Account", "Arn")})
+            return self._identity
 
     def _before_call(self, model: Any, **_kwargs: Any) -> None:
         operation = f"{model.service_model.service_name}:{model.name}"

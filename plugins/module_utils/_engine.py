@@ -494,22 +494,28 @@ def run(
     finish(module, kind, plural, steps)
 
 
-def finish(module: Any, kind: Kind, plural: str, steps: list[Step]) -> None:
-    """Ends a bulk module with its result; with a failure, where a step failed or what was waited for did not come."""
+def conclude(kind: Kind, plural: str, steps: list[Step], params: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """What came of the steps, after what is waited for: the result, and why it is a failure, '' where it is none."""
     late: list[str] = []
-    if not module.check_mode:
+    if not kind.aws.check_mode:
         try:
-            late = kind.settle([step for step in steps if not step.error], module.params)
+            late = kind.settle([step for step in steps if not step.error], params)
         except (ClientError, BotoCoreError, Refused) as error:
             late = [explain(error, f"Waiting for {kind.plural()}")]
     result = report(kind, plural, steps)
     errors = [step.error for step in steps if step.error]
-    if late and not errors:
-        module.fail_json(msg=" | ".join(late[:ERRORS_SHOWN]), **result)
-    if errors:
-        shown = " | ".join(errors[:ERRORS_SHOWN])
-        more = f" | and {len(errors) - ERRORS_SHOWN} more: see resources" if len(errors) > ERRORS_SHOWN else ""
-        module.fail_json(msg=f"{len(errors)} of {len(steps)} {kind.noun}s failed. {shown}{more}", **result)
+    if not errors:
+        return result, " | ".join(late[:ERRORS_SHOWN])
+    shown = " | ".join(errors[:ERRORS_SHOWN])
+    more = f" | and {len(errors) - ERRORS_SHOWN} more: see resources" if len(errors) > ERRORS_SHOWN else ""
+    return result, f"{len(errors)} of {len(steps)} {kind.noun}s failed. {shown}{more}"
+
+
+def finish(module: Any, kind: Kind, plural: str, steps: list[Step]) -> None:
+    """Ends a bulk module with its result; with a failure, where a step failed or what was waited for did not come."""
+    result, failure = conclude(kind, plural, steps, module.params)
+    if failure:
+        module.fail_json(msg=failure, **result)
     module.exit_json(**result)
 
 

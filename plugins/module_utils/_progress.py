@@ -36,9 +36,9 @@ class Progress:
         self._counts = Counts(0, 0, 0, 0)
 
     def begin(self, items: int) -> None:
-        """That so many items are to be read."""
+        """That so many items, or so many more, are to be read."""
         with self._lock:
-            self._note(Counts(items, 0, 0, 0))
+            self._note(self._counts._replace(items=self._counts.items + items))
 
     def read(self, items: int = 1) -> None:
         """That so many more were read."""
@@ -46,9 +46,9 @@ class Progress:
             self._note(self._counts._replace(read=min(self._counts.items, self._counts.read + items)))
 
     def compared(self, differ: int) -> None:
-        """That all were read, and so many differ."""
+        """That all were read, and so many of these differ."""
         with self._lock:
-            self._note(self._counts._replace(read=self._counts.items, differ=differ))
+            self._note(self._counts._replace(read=self._counts.items, differ=self._counts.differ + differ))
 
     def written(self) -> None:
         """That one more was brought to its settings, or not: there is nothing more to do about it."""

@@ -89,6 +89,44 @@ options:
             description: The name of a bucket or role, the ARN of a table or key.
             type: str
             required: true
+      only_exists:
+        description:
+          - Whether all that is asked is if there is such a principal. Of who runs the task it is known without asking,
+            and C(decisions) of the answer is empty.
+        type: bool
+        default: false
+      always:
+        description:
+          - Whether it is asked even where everything of O(unless_attached) is attached.
+        type: bool
+        default: false
+  unless_attached:
+    description:
+      - Policies that are to be attached to resources, and what the questions are about.
+      - Where every one of these resources has its policy already, attaching them changes nothing, so that nobody loses
+        what is possible now. Nothing is asked then but what has O(checks[].always).
+      - They are compared as M(gitops.aws.s3_buckets), M(gitops.aws.kms_keys) and M(gitops.aws.dynamodb_tables) compare
+        them. Where one cannot be read, everything is asked.
+    type: list
+    elements: dict
+    suboptions:
+      kind:
+        description: The kind of the resource.
+        type: str
+        choices: [bucket, key, table]
+        required: true
+      name:
+        description: The name of a bucket, the ARN of a table or key. Of one that is yet to be made it can be empty.
+        type: str
+        required: true
+      policy:
+        description: The policy.
+        type: dict
+        required: true
+  caller_arn:
+    description:
+      - The ARN of who runs the task, as STS gives it. Without it STS is asked.
+    type: str
   fresh:
     description:
       - Whether principals and their policies may have been made a moment ago. A principal that IAM does not know, and
@@ -133,9 +171,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+attached:
+  description:
+    - Whether every policy of O(unless_attached) is attached already, so that only a part of the questions was asked.
+    - V(false) without O(unless_attached).
+  returned: success
+  type: bool
+  sample: false
 checks:
   description:
-    - The answers, in the order of the questions, with their names and principals.
+    - The answers to what was asked, in the order of the questions, with their names and principals.
     - C(decisions) has V(allowed), V(explicitDeny) or V(implicitDeny) by action; C(allowed) lists those allowed.
     - C(decided_by) names the policies whose statements decided.
     - C(unknown_keys) lists condition keys that policies ask for and O(checks[].context) does not give. With them

@@ -124,7 +124,7 @@ resources:
   description:
     - What became of each parameter, by its name.
     - C(action) is V(created), V(updated), V(deleted), V(unchanged) or V(failed); in check mode, what it would be.
-    - C(version) is the number of the parameter's version.
+    - C(arn) is the ARN of a parameter that was there; C(version) is the number of its version.
     - C(error) says what went wrong, where C(action) is V(failed).
   returned: always
   type: dict

@@ -25,6 +25,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as NormalAction
 
 from ansible_collections.gitops.aws.plugins.module_utils._progress import FILE, Counts, counts_in
+from ansible_collections.gitops.aws.plugins.plugin_utils._in_process import InProcess
 from ansible_collections.gitops.aws.plugins.plugin_utils._showing import show
 
 WANTED = "GITOPS_AWS_PROGRESS"  # environment variable; false: nothing is shown
@@ -61,7 +62,7 @@ def tell(look: Callable[[], str], say: Callable[[str], None], pause: Callable[[f
             said, seconds = line, EVERY
 
 
-class Bulk(NormalAction):
+class Bulk(InProcess, NormalAction):
     """Runs the module of the task, and shows how far it is."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

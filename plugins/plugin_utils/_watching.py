@@ -18,10 +18,10 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.gitops.aws.plugins.module_utils._builds import FUNCTIONS, FUNCTIONS_END, NOISE
 from ansible_collections.gitops.aws.plugins.module_utils._waiters import FAILED_LOOKS
+from ansible_collections.gitops.aws.plugins.plugin_utils._in_process import InProcess
 from ansible_collections.gitops.aws.plugins.plugin_utils._showing import show
 
 
@@ -50,7 +50,7 @@ class Log:
         return log
 
 
-class Watching(ActionBase):
+class Watching(InProcess):
     """An action plugin that runs the module of the same name, and shows what happens while it waits.
 
     Attributes:

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from local_estate import ACCOUNT, LocalAws, Person, PlaybookFailed, playbook
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of
+from ansible_collections.gitops.aws.plugins.module_utils._operations import READ_ONLY_OPERATION
 from local_aws.mfa import code
 from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 

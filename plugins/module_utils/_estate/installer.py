@@ -305,6 +305,7 @@ def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[State
             "ReadLists",
             [
                 "codeconnections:ListConnections",
+                "codepipeline:ListPipelines",
                 "events:ListRules",
                 "iam:GetAccountAuthorizationDetails",
                 "iam:ListRoles",

@@ -47,10 +47,34 @@ def seal_checks(foundation: Foundation, stacks: list[Stack], policies: dict[str,
     for one in [*named, *names.named_roles(stacks)]:
         # IAM knows no principals of other accounts, and a name with a wildcard stands for many.
         if "*" not in one and one.split(":")[4] == foundation["account_id"]:
-            questions.ask(EXIST, one, "s3:GetBucketPolicy", questions.bucket)
+            questions.ask(EXIST, one, "s3:GetBucketPolicy", questions.bucket, only_exists=True, always=True)
     for stack in stacks:
         questions.writes(stack)
     return questions.found
+
+
+def seal_attachments(foundation: Foundation, policies: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the questions are about, for unless_attached of gitops.aws.iam_access_info.
+
+    Where all of this is attached already, the run changes none of it, and who can change it now can do so afterwards:
+    nothing needs to be asked about that. The other policies of the seal are those of the stacks' own roles, which
+    change none of these. Two things are asked all the same, for they can be wrong without a change of policies: whether
+    everybody who is named exists, since a name that nobody has is one that somebody may take, and whether the roles
+    that stacks name can write, since another stack may have come to name them.
+
+    Args:
+        foundation: kms_key_arn must be that of the key that is there; empty, where it is yet to be made.
+        policies: as for seal_checks, as they will be attached.
+    """
+    table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
+    found = []
+    if "state_bucket" not in foundation["existing"]:
+        found.append({"kind": "bucket", "name": foundation["state_bucket"], "policy": policies["state_bucket"]})
+    if "dynamodb" in foundation["locking"] and "lock_table" not in foundation["existing"]:
+        found.append({"kind": "table", "name": table, "policy": policies["lock_table"]})
+    if not foundation["named_key_arn"]:
+        found.append({"kind": "key", "name": foundation["kms_key_arn"], "policy": policies["key"]})
+    return found
 
 
 class _Questions:
@@ -91,7 +115,7 @@ class _Questions:
             role = stack[f"{purpose}_role_arn"]
             if role and self.bucket_is_ours:
                 state = f"{stack['state_key']}{suffix}"
-                policy = {"resource_policy": self.policies["state_bucket"], "context": encrypted}
+                policy = {"resource_policy": self.policies["state_bucket"], "context": encrypted, "always": True}
                 self.ask(f"write {state}", role, "s3:PutObject", f"{self.bucket}/{state}", **policy)
 
 

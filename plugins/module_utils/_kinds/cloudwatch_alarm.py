@@ -18,6 +18,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     as_text,
     chunks,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import input_shape
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -154,22 +155,25 @@ class CloudwatchAlarm(Kind):
         alarms = {alarm["AlarmName"]: alarm for some in listed for alarm in some}
         if len(alarms) < len(items):
             # PutMetricAlarm answers nothing. The account is all that lacks to the ARN, and AWS tells it to everybody.
-            caller = self.aws.client("sts").get_caller_identity()
+            caller = self.aws.identity()
             partition, region = caller["Arn"].split(":")[1], self.client.meta.region_name
             self._arn = f"arn:{partition}:cloudwatch:{region}:{caller['Account']}:alarm:"
-        return self.read_each(
+        found = self.read_each(
             lambda item: self._resource(item, alarms[item["name"]]),
             [item for item in items if item["name"] in alarms],
         )
+        add_tags(self, found, items, self._tags)
+        return found
 
     def _resource(self, item: Settings, alarm: dict[str, Any]) -> Resource:
         members = set(input_shape(self.client, "PutMetricAlarm").members) - set(MEMBERS.values())
         self._kept[item["name"]] = {member: alarm[member] for member in members if alarm.get(member)}
         settings = {option: alarm[member] for option, member in MEMBERS.items() if member in alarm}
         settings["dimensions"] = {each["Name"]: each["Value"] for each in alarm.get("Dimensions", [])}
-        if item["tags"] is not None:
-            settings["tags"] = to_dict(self.client.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"])
         return Resource(settings, {"arn": alarm["AlarmArn"], "state": alarm["StateValue"]})
+
+    def _tags(self, alarm: Resource) -> dict[str, str]:
+        return to_dict(self.client.list_tags_for_resource(ResourceARN=alarm.facts["arn"])["Tags"])
 
     def unusable(self, before: Resource) -> str | None:
         if not any(member in self._kept.get(before.settings["name"], {}) for member in EXPRESSION):

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, Step
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 from ansible_collections.gitops.aws.plugins.module_utils._waiters import wait
 
@@ -78,16 +79,13 @@ class CodeConnection(Kind):
                 )
             if name in wanted:
                 connections[name] = connection
-        tagged = [name for name in connections if wanted[name]["tags"] is not None]
-        tags = dict(zip(tagged, self.aws.map(lambda name: self._tags(connections[name]), tagged)))
         result = {}
         for name, connection in connections.items():
             settings: Settings = {"name": name, "provider_type": connection.get("ProviderType", "")}
             if connection.get("HostArn"):
                 settings["host_arn"] = connection["HostArn"]
-            if name in tags:
-                settings["tags"] = tags[name]
             result[name] = Resource(settings, _facts(connection["ConnectionArn"], connection["ConnectionStatus"]))
+        add_tags(self, result, items, self._tags)
         return result
 
     def _list(self) -> list[dict[str, Any]]:
@@ -107,8 +105,8 @@ class CodeConnection(Kind):
                 return found
             arguments["NextToken"] = answer["NextToken"]
 
-    def _tags(self, connection: dict[str, Any]) -> dict[str, str]:
-        return to_dict(self.client.list_tags_for_resource(ResourceArn=connection["ConnectionArn"]).get("Tags", []))
+    def _tags(self, connection: Resource) -> dict[str, str]:
+        return to_dict(self.client.list_tags_for_resource(ResourceArn=connection.facts["arn"]).get("Tags", []))
 
     def predict(self, after: Settings) -> dict[str, Any]:
         # AWS chooses the id; check mode needs something of the same form to show what would refer to it.

@@ -12,9 +12,9 @@ import copy
 from typing import Any
 
 try:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 except ImportError:  # AnsibleAWSModule reports the missing library
-    BotoCoreError = ClientError = Exception
+    ClientError = Exception
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
@@ -23,11 +23,10 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     Settings,
     Step,
     as_text,
-    chunks,
-    wanted_tags,
     without_empty,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import _pipeline_parts, _pipeline_rules
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets, unordered
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -219,8 +218,10 @@ OPTIONS: dict[str, Any] = {
     "tags": {"type": "dict", "aliases": ["resource_tags"]},
 }
 
-# ListTagsForResource reads the tags of one pipeline; the Tagging API reads those of a hundred.
-BULK_TAGS_FROM = 3
+# As many are listed before they are read. Those that nobody wants are mostly not there, the others mostly are, and then
+# the list is in vain.
+LIST_FROM_ABSENT = 2
+LIST_FROM = 10
 
 
 class Codepipeline(Kind):
@@ -290,10 +291,26 @@ class Codepipeline(Kind):
         return [pipeline["name"] for pipeline in found]
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        answers = self.read_each(self._get, items)
-        wanted = {item["name"]: wanted_tags({}, item["tags"], True) for item in items if item["tags"] is not None}
-        self._add_tags([answers[name] for name in wanted if name in answers], wanted)
+        answers = self.read_each(self._get, self._there(items))
+        add_tags(self, answers, items, self._tags)
         return answers
+
+    def _there(self, items: list[Settings]) -> list[Settings]:
+        """The items that are worth reading: GetPipeline reads one pipeline, ListPipelines names a thousand.
+
+        All of them where too few are asked for to list first, or who asks may not list.
+        """
+        if len(items) < (LIST_FROM_ABSENT if self.params.get("state") == "absent" else LIST_FROM):
+            return items
+        try:
+            names = set(self.names())
+        except ClientError as error:
+            if error_code(error) != "AccessDeniedException":
+                raise
+            return items
+        there = [item for item in items if item["name"] in names]
+        self.progress.read(len(items) - len(there))
+        return there
 
     def _get(self, item: Settings) -> Resource | None:
         answer = read_or_none(self.client.get_pipeline, ("PipelineNotFoundException",), name=item["name"])
@@ -305,41 +322,9 @@ class Codepipeline(Kind):
         details = {moment: metadata[moment].isoformat() for moment in ("created", "updated") if moment in metadata}
         return Resource(settings, facts, details)
 
-    def _add_tags(self, pipelines: list[Resource], wanted: dict[str, dict[str, str]]) -> None:
-        """Adds to pipelines' settings their tags, {} for those that have none.
-
-        The Tagging API reads those of a hundred with one call, and learns of changes with a delay: of a pipeline that
-        has not the wanted tags there, the pipeline itself is asked.
-        """
-        if len(pipelines) >= BULK_TAGS_FROM:
-            tagged = self._tags_in_bulk([pipeline.facts["arn"] for pipeline in pipelines])
-            for pipeline in pipelines:
-                pipeline.settings["tags"] = tagged.get(pipeline.facts["arn"])
-        unsure = [
-            each
-            for each in pipelines
-            if each.settings.get("tags") is None
-            or (not self.only_shown and each.settings["tags"] != wanted[each.settings["name"]])
-        ]
-
-        def ask(pipeline: Resource) -> None:
-            name, arn = pipeline.settings["name"], pipeline.facts["arn"]
-            with self.failing_alone(name):
-                tags = self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=arn)
-                pipeline.settings["tags"] = to_dict(tags, "key", "value")
-
-        self.aws.map(ask, unsure)
-
-    def _tags_in_bulk(self, arns: list[str]) -> dict[str, dict[str, str]]:
-        """Tags by ARN as far as the Tagging API knows them, nothing where it may not be asked."""
-        client = self.aws.client("resourcegroupstaggingapi")
-        try:
-            answers = self.aws.map(
-                lambda batch: client.get_resources(ResourceARNList=batch)["ResourceTagMappingList"], chunks(arns, 100)
-            )
-        except (ClientError, BotoCoreError):
-            return {}
-        return {entry["ResourceARN"]: to_dict(entry["Tags"]) for batch in answers for entry in batch}
+    def _tags(self, pipeline: Resource) -> dict[str, str]:
+        tags = self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=pipeline.facts["arn"])
+        return to_dict(tags, "key", "value")
 
     def _declaration(self, settings: Settings) -> dict[str, Any]:
         shape = input_shape(self.client, "CreatePipeline").members["pipeline"]

@@ -21,6 +21,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     until_propagated,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
@@ -55,7 +56,9 @@ class DynamodbTable(Kind):
         return [f"name: {problem}"] if problem else []
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        return self.read_each(self._read, items)
+        found = self.read_each(self._read, items)
+        add_tags(self, found, items, self._tags)
+        return found
 
     def _read(self, item: Settings) -> Resource | None:
         name = item["name"]
@@ -83,10 +86,10 @@ class DynamodbTable(Kind):
                 self.client.get_resource_policy, ("PolicyNotFoundException",), ResourceArn=table["TableArn"]
             )
             settings["policy"] = json.loads(found["Policy"]) if found else {}
-        if item["tags"] is not None:
-            tags = self.aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=table["TableArn"])
-            settings["tags"] = to_dict(tags)
         return Resource(settings, {"arn": table["TableArn"]})
+
+    def _tags(self, table: Resource) -> dict[str, str]:
+        return to_dict(self.aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=table.facts["arn"]))
 
     def create(self, after: Settings) -> dict[str, Any]:
         key = after["hash_key"]

@@ -21,6 +21,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     as_text,
     without_empty,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -135,9 +136,11 @@ class EventbridgeRule(Kind):
         for bus, names in buses.items():
             listed = self._list(bus, os.path.commonprefix(names))  # noqa: RUF071 (names are no paths)
             rules.update({rule["Name"]: rule for rule in listed if rule["Name"] in names})
-        return self.read_each(
+        found = self.read_each(
             lambda item: self._resource(item, rules[item["name"]]), [item for item in items if item["name"] in rules]
         )
+        add_tags(self, found, items, self._tags)
+        return found
 
     def _list(self, bus: str, prefix: str) -> list[dict[str, Any]]:
         """The rules of a bus whose names begin so, a hundred by the call, with all that DescribeRule says."""
@@ -161,10 +164,11 @@ class EventbridgeRule(Kind):
         if item["targets"] is not None:
             shape = input_shape(self.client, "PutTargets").members["Targets"].member
             settings["targets"] = [_flat(from_response(shape, target)) for target in self._targets(item)]
-        if item["tags"] is not None:
-            settings["tags"] = to_dict(self.client.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"])
         facts = {"arn": rule["Arn"], "state": rule["State"]}
         return Resource(settings, {**facts, "managed_by": rule["ManagedBy"]} if rule.get("ManagedBy") else facts)
+
+    def _tags(self, rule: Resource) -> dict[str, str]:
+        return to_dict(self.client.list_tags_for_resource(ResourceARN=rule.facts["arn"])["Tags"])
 
     def _targets(self, item: Settings) -> list[dict[str, Any]]:
         return self.aws.pages(

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused
@@ -51,8 +50,6 @@ class IamPolicy(Kind):
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
         self._spare_versions: dict[str, list[str]] = {}  # name -> ids of those that are not in force, oldest first
-        self._account_id = ""
-        self._account_id_lock = threading.Lock()
 
     def problems(self, item: Settings) -> list[str]:
         found = [*form_problems("name", item["name"], NAME, required=True), *form_problems("path", item["path"], PATH)]
@@ -107,11 +104,8 @@ class IamPolicy(Kind):
 
     def predict(self, after: Settings) -> dict[str, Any]:
         # Check mode can show roles that the policy would be attached to only with its ARN.
-        with self._account_id_lock:
-            if not self._account_id:
-                self._account_id = self.aws.client("sts").get_caller_identity()["Account"]
         partition, path = self.client.meta.partition, after.get("path") or "/"
-        arn = f"arn:{partition}:iam::{self._account_id}:policy{path}{after['name']}"
+        arn = f"arn:{partition}:iam::{self.aws.identity()['Account']}:policy{path}{after['name']}"
         return {"arn": arn, "default_version_id": "v1"}
 
     def create(self, after: Settings) -> dict[str, Any]:

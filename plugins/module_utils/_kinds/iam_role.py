@@ -11,9 +11,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+try:
+    from botocore.exceptions import ClientError
+except ImportError:  # AnsibleAWSModule reports the missing library
+    ClientError = Exception
+
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -32,6 +37,8 @@ OPTIONS: dict[str, Any] = {
 
 # Reading one role takes four calls or more; GetAccountAuthorizationDetails reads all roles of the account by the page.
 BULK_FROM = 3
+
+Role = dict[str, Any]  # as AWS answers it
 
 INLINE_POLICIES_LIMIT = 10240  # characters of all inline policies of a role together, white space not counted
 
@@ -81,24 +88,40 @@ class IamRole(Kind):
         return {**settings, "managed_policies": sorted(set(settings["managed_policies"]))}
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        names = [item["name"] for item in items]
-        if len(names) < BULK_FROM:
+        if len(items) >= BULK_FROM and self.params.get("state") == "absent":
+            items = self._there(items)
+        if len(items) < BULK_FROM:
             return self.read_each(self._read_one, items)
-        wanted = set(names)
-        roles = self.aws.pages(
-            "iam",
-            "get_account_authorization_details",
-            "RoleDetailList",
-            Filter=["Role"],
-            PaginationConfig={"PageSize": 1000},
-        )
-        found = {role["RoleName"]: role for role in roles if role["RoleName"] in wanted}
+        wanted = {item["name"] for item in items}
+        found = self._by_the_page("get_account_authorization_details", "RoleDetailList", wanted, Filter=["Role"])
         if any(item["description"] is not None or item["max_session_duration"] is not None for item in items):
             # Two settings that the details leave out are in ListRoles, again by the page.
-            for role in self.aws.pages("iam", "list_roles", "Roles", PaginationConfig={"PageSize": 1000}):
-                if role["RoleName"] in found:
-                    found[role["RoleName"]].update(_listed(role))
+            for name, role in self._by_the_page("list_roles", "Roles", set(found)).items():
+                found[name].update(_listed(role))
         return {name: _from_details(role) for name, role in found.items()}
+
+    def _there(self, items: list[Settings]) -> list[Settings]:
+        """The items that exist: those that nobody wants mostly don't, and a list without policies tells.
+
+        All of them where who asks may not list.
+        """
+        try:
+            listed = self._by_the_page("list_roles", "Roles", {item["name"] for item in items})
+        except ClientError as error:
+            if error_code(error) != "AccessDenied":
+                raise
+            return items
+        return [item for item in items if item["name"] in listed]
+
+    def _by_the_page(self, operation: str, member: str, wanted: set[str], **arguments: Any) -> dict[str, Role]:
+        """The roles of these names, from pages of a thousand roles. No page is asked for after the last of them."""
+        found: dict[str, Role] = {}
+        pages = self.client.get_paginator(operation).paginate(**arguments, PaginationConfig={"PageSize": 1000})
+        for page in pages if wanted else ():
+            found.update({role["RoleName"]: role for role in page[member] if role["RoleName"] in wanted})
+            if len(found) == len(wanted):
+                break
+        return found
 
     def _read_one(self, item: Settings) -> Resource | None:
         name = item["name"]

@@ -20,6 +20,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_p
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
 TAG_NAMES = ("TagKey", "TagValue")
@@ -53,7 +54,9 @@ class KmsKey(Kind):
         return {name: value for name, value in settings.items() if name != "pending_window"}
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        return self.read_each(self._read, items)
+        found = self.read_each(self._read, items)
+        add_tags(self, found, items, self._tags)
+        return found
 
     def _read(self, item: Settings) -> Resource | None:
         answer = read_or_none(self.client.describe_key, ("NotFoundException",), KeyId=item["alias"])
@@ -67,10 +70,10 @@ class KmsKey(Kind):
         if item["enable_key_rotation"] is not None:
             status = self.client.get_key_rotation_status(KeyId=key["KeyId"])
             settings["enable_key_rotation"] = status["KeyRotationEnabled"]
-        if item["tags"] is not None:
-            tags = self.aws.pages("kms", "list_resource_tags", "Tags", KeyId=key["KeyId"])
-            settings["tags"] = to_dict(tags, *TAG_NAMES)
         return Resource(settings, {"arn": key["Arn"], "key_id": key["KeyId"], "key_state": key["KeyState"]})
+
+    def _tags(self, key: Resource) -> dict[str, str]:
+        return to_dict(self.aws.pages("kms", "list_resource_tags", "Tags", KeyId=key.facts["key_id"]), *TAG_NAMES)
 
     def unusable(self, before: Resource) -> str | None:
         if before.facts["key_state"] != "PendingDeletion":

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict
 
@@ -37,7 +38,9 @@ class LogGroup(Kind):
         return [f"name: {problem}"] if problem else []
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        return self.read_each(self._read, items)
+        found = self.read_each(self._read, items)
+        add_tags(self, found, items, self._tags)
+        return found
 
     def _read(self, item: Settings) -> Resource | None:
         name = item["name"]
@@ -51,10 +54,11 @@ class LogGroup(Kind):
             "retention_in_days": group.get("retentionInDays", 0),
             "kms_key_id": group.get("kmsKeyId", ""),
         }
-        if item["tags"] is not None:
-            tags = self.client.list_tags_for_resource(resourceArn=arn)["tags"]
-            settings["tags"] = to_dict([{"Key": key, "Value": value} for key, value in tags.items()])
         return Resource(settings, {"arn": arn})
+
+    def _tags(self, group: Resource) -> dict[str, str]:
+        tags = self.client.list_tags_for_resource(resourceArn=group.facts["arn"])["tags"]
+        return to_dict([{"Key": key, "Value": value} for key, value in tags.items()])
 
     def create(self, after: Settings) -> dict[str, Any]:
         arguments: dict[str, Any] = {"logGroupName": after["name"]}

@@ -24,12 +24,12 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     NotYet,
     Refused,
     error_code,
-    explain,
     only,
     read_or_none,
     until_propagated,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, without_empty
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import Tags, add_tags, in_bulk, worth_it
 from ansible_collections.gitops.aws.plugins.module_utils._names import bucket_name_problem
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import to_dict, to_list
@@ -86,6 +86,10 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+# Reads a value by the bucket's name; the error codes that say that the bucket has none; what it is then.
+Reader = tuple[Callable[[str], Any], tuple[str, ...], Any]
+
+
 class S3Bucket(Kind):
     noun = "S3 bucket"
     service = "s3"
@@ -109,8 +113,8 @@ class S3Bucket(Kind):
             )
         return result
 
-    # Each aspect of a bucket is an API of its own: option -> (reader of the value, missing-error codes).
-    def _readers(self) -> dict[str, tuple[Callable[[str], Any], tuple[str, ...], Any]]:
+    # Each aspect of a bucket is an API of its own, by option.
+    def _readers(self) -> dict[str, Reader]:
         s3 = self.client
         rules = input_shape(s3, "PutBucketLifecycleConfiguration").members["LifecycleConfiguration"].members["Rules"]
         return {
@@ -142,29 +146,58 @@ class S3Bucket(Kind):
         }
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        settings = {name: found.settings for name, found in self.read_each(self._exists, items).items()}
-        existing = [item for item in items if item["name"] in settings]
         readers = self._readers()
-        wanted = [(item["name"], option) for item in existing for option in readers if item.get(option) is not None]
+        found = self.read_each(lambda item: self._look(item, readers), items)
+        existing = [item for item in items if item["name"] in found]
+        wanted = [
+            (item["name"], option)
+            for item in existing
+            for option in readers
+            if option != "tags" and item.get(option) is not None and option not in found[item["name"]].settings
+        ]
+        # Those of which nothing but the tags is asked for have them already.
+        untagged = [item for item in existing if "tags" not in found[item["name"]].settings]
+        buckets = [found[item["name"]] for item in untagged if item["tags"] is not None]
+        known: dict[str, Tags] = {}
 
-        def read_one(which: tuple[str, str]) -> Any:
-            bucket, option = which
-            reader, missing, default = readers[option]
-            try:
-                value = read_or_none(lambda: reader(bucket), missing)
-            except ClientError as error:
-                self.unreadable[bucket] = explain(error, f"{self.noun} {bucket}")
+        def read_tags() -> None:
+            known.update(in_bulk(self, [bucket.facts["arn"] for bucket in buckets]))
+
+        def read_one(bucket: str, option: str) -> None:
+            with self.failing_alone(bucket):
+                found[bucket].settings[option] = _value(readers[option], bucket)
+
+        work: list[Callable[[], None]] = [partial(read_one, *one) for one in wanted]
+        if worth_it(self, buckets):
+            work.insert(0, read_tags)
+        self.aws.map(lambda each: each(), work)
+        add_tags(self, found, untagged, lambda bucket: _value(readers["tags"], bucket.settings["name"]), known)
+        return found
+
+    def _look(self, item: Settings, readers: dict[str, Reader]) -> Resource | None:
+        """The bucket with the first of the settings that are asked for, None where there is none.
+
+        To read that says as well whether it is there; of what cannot be read HeadBucket tells whose it is, and of a
+        bucket that nothing is to be read of.
+        """
+        name = item["name"]
+        settings: Settings = {"name": name}
+        options = [option for option in readers if item.get(option) is not None]
+        try:
+            if options:
+                settings[options[0]] = _value(readers[options[0]], name)
+            elif not self._exists(name):
                 return None
-            return default if value is None else value
+        except ClientError as error:
+            if error_code(error) == "NoSuchBucket" or (error_code(error) == "AccessDenied" and not self._exists(name)):
+                return None
+            raise
+        return Resource(settings, self.predict(settings))
 
-        for (bucket, option), value in zip(wanted, self.aws.map(read_one, wanted)):
-            settings[bucket][option] = value
-        return {name: Resource(value, self.predict(value)) for name, value in settings.items()}
-
-    def _exists(self, item: Settings) -> Resource | None:
+    def _exists(self, name: str) -> bool:
         # HeadBucket tells a bucket of somebody else's (403) from one that does not exist (404).
         try:
-            answer = read_or_none(self.client.head_bucket, ("404", "NoSuchBucket"), Bucket=item["name"])
+            return read_or_none(self.client.head_bucket, ("404", "NoSuchBucket"), Bucket=name) is not None
         except ClientError as error:
             if error_code(error) != "403":
                 raise
@@ -172,7 +205,6 @@ class S3Bucket(Kind):
                 "HeadBucket failed with 403: the bucket exists in another account, or these credentials may not see "
                 "it. Fix: choose another name, or allow s3:ListBucket on it"
             ) from error
-        return None if answer is None else Resource({"name": item["name"]})
 
     def predict(self, after: Settings) -> dict[str, Any]:
         return {"arn": f"arn:{self.client.meta.partition}:s3:::{after['name']}"}
@@ -279,6 +311,13 @@ class S3Bucket(Kind):
             until_propagated(delete, lambda error: isinstance(error, NotYet), EMPTYING_TIMEOUT)
         for problem in errors:
             raise Refused(f"{problem['Key']} could not be deleted: {problem['Code']}: {problem['Message']}")
+
+
+def _value(reader: Reader, bucket: str) -> Any:
+    """What a reader reads of a bucket."""
+    read, missing, default = reader
+    value = read_or_none(partial(read, bucket), missing)
+    return default if value is None else value
 
 
 def _encryption(answer: dict[str, Any]) -> Settings:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code, read_or_none
@@ -69,6 +70,7 @@ class SchedulerSchedule(Kind):
         super().__init__(aws)
         self.groups: dict[str, dict[str, Any]] = {}  # those that exist: `arn`, and `tags` where they matter
         self._kept: dict[str, dict[str, Any]] = {}  # by schedule: what it has beside the options
+        self._making = threading.Lock()
 
     def problems(self, item: Settings) -> list[str]:
         found = []
@@ -155,7 +157,8 @@ class SchedulerSchedule(Kind):
         return {"arn": f"{start}:schedule/{after['group_name']}/{after['name']}", "group_arn": group}
 
     def create(self, after: Settings) -> dict[str, Any]:
-        group = self._make_group(after["group_name"], after.get("tags"))
+        with self._making:  # once for all schedules of the run: AWS takes few of these calls
+            group = self._make_group(after["group_name"], after.get("tags"))
         arn = self.client.create_schedule(**self._request(after, {}))["ScheduleArn"]
         return {"arn": arn, "group_arn": group}
 
@@ -163,14 +166,17 @@ class SchedulerSchedule(Kind):
         """The ARN of the group, which is made where it is not there, and has these tags afterwards."""
         known = self.groups.get(name)
         if known is None:
+            tags = tags or {}
             try:
-                arn: str = self.client.create_schedule_group(Name=name, Tags=to_list(tags or {}))["ScheduleGroupArn"]
-                return arn
+                arn = self.client.create_schedule_group(Name=name, Tags=to_list(tags))["ScheduleGroupArn"]
             except self.client.exceptions.ConflictException:
-                # Another schedule of the same run was quicker.
-                return str(self.client.get_schedule_group(Name=name)["Arn"])
-        if tags is not None:
-            self._write_tags(known["arn"], known["tags"], {**({} if self.purge_tags else known["tags"]), **tags})
+                # Somebody else was quicker.
+                arn = self.client.get_schedule_group(Name=name)["Arn"]
+            known = self.groups[name] = {"arn": str(arn), "tags": tags}
+        elif tags is not None:
+            after = {**({} if self.purge_tags else known["tags"]), **tags}
+            self._write_tags(known["arn"], known["tags"], after)
+            known["tags"] = after
         return str(known["arn"])
 
     def _write_tags(self, arn: str, before: dict[str, str], after: dict[str, str]) -> None:

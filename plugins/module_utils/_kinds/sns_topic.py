@@ -16,6 +16,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_p
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, without_empty
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
@@ -96,10 +97,12 @@ class SnsTopic(Kind):
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         # The account is all that lacks to the ARNs. This is one call, whatever the number of topics, and AWS allows it
         # to everybody; ListTopics would be one for every hundred topics of the region, and a permission on all of them.
-        caller = self.aws.client("sts").get_caller_identity()
+        caller = self.aws.identity()
         partition = caller["Arn"].split(":")[1]
         self._arn = f"arn:{partition}:sns:{self.client.meta.region_name}:{caller['Account']}:{{}}".format
-        return self.read_each(self._read, items)
+        found = self.read_each(self._read, items)
+        add_tags(self, found, items, self._tags)
+        return found
 
     def _read(self, item: Settings) -> Resource | None:
         arn = self._arn(item["name"])
@@ -135,9 +138,10 @@ class SnsTopic(Kind):
                     facts["unwanted_pending"].append(known)
                     continue
                 facts["subscriptions"].append({**known, "arn": _arn_or_pending(each["SubscriptionArn"])})
-        if item["tags"] is not None:
-            settings["tags"] = to_dict(self.client.list_tags_for_resource(ResourceArn=arn)["Tags"])
         return Resource(settings, facts)
+
+    def _tags(self, topic: Resource) -> dict[str, str]:
+        return to_dict(self.client.list_tags_for_resource(ResourceArn=topic.facts["arn"])["Tags"])
 
     def _attributes(self, arn: str) -> Settings:
         """The settings of a subscription."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, Step
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.sns_topic import same_policy
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict
@@ -92,7 +93,9 @@ class SqsQueue(Kind):
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         # ListQueues would find a thousand by the call, and is a permission on all queues of the region.
-        return self.read_each(lambda item: read_or_none(self._read, MISSING, item=item), items)
+        found = self.read_each(lambda item: read_or_none(self._read, MISSING, item=item), items)
+        add_tags(self, found, items, self._tags)
+        return found
 
     def _read(self, item: Settings) -> Resource:
         url = self.client.get_queue_url(QueueName=item["name"])["QueueUrl"]
@@ -107,10 +110,11 @@ class SqsQueue(Kind):
             "dead_letter_target_arn": redrive.get("deadLetterTargetArn", ""),
             "max_receive_count": int(redrive.get("maxReceiveCount", 0)),
         }
-        if item["tags"] is not None:
-            tags = self.client.list_queue_tags(QueueUrl=url).get("Tags", {})
-            settings["tags"] = to_dict([{"Key": key, "Value": value} for key, value in tags.items()])
         return Resource(settings, {"arn": attributes["QueueArn"], "url": url})
+
+    def _tags(self, queue: Resource) -> dict[str, str]:
+        tags = self.client.list_queue_tags(QueueUrl=queue.facts["url"]).get("Tags", {})
+        return to_dict([{"Key": key, "Value": value} for key, value in tags.items()])
 
     def predict(self, after: Settings) -> dict[str, Any]:
         # The account is not known without a call; check mode needs something of the same form to show.

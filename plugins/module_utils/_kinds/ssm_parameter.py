@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, chunks
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -64,8 +65,6 @@ class SsmParameter(Kind):
             for found in self.aws.map(self._values, chunks(valued, 10))
             for parameter in found
         }
-        tagged = [name for name in described if by_name[name]["tags"] is not None]
-        tags = dict(zip(tagged, self.aws.map(self._tags, tagged)))
         result = {}
         for name, parameter in described.items():
             settings = {
@@ -76,9 +75,9 @@ class SsmParameter(Kind):
                 "description": parameter.get("Description", ""),
                 "tier": parameter.get("Tier", "Standard"),
             }
-            if name in tags:
-                settings["tags"] = tags[name]
-            result[name] = Resource(settings, {"version": parameter.get("Version")})
+            arn = {"arn": parameter["ARN"]} if parameter.get("ARN") else {}
+            result[name] = Resource(settings, {**arn, "version": parameter.get("Version")})
+        add_tags(self, result, items, self._tags)
         return result
 
     def _describe(self, names: list[str]) -> list[dict[str, Any]]:
@@ -94,7 +93,8 @@ class SsmParameter(Kind):
         found: list[dict[str, Any]] = self.client.get_parameters(Names=names, WithDecryption=True)["Parameters"]
         return found
 
-    def _tags(self, name: str) -> dict[str, str]:
+    def _tags(self, parameter: Resource) -> dict[str, str]:
+        name = parameter.settings["name"]
         return to_dict(self.client.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"])
 
     def create(self, after: Settings) -> dict[str, Any]:

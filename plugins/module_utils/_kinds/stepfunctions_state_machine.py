@@ -19,6 +19,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     until_propagated,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, Step
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._names import pattern_problem
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
@@ -92,11 +93,13 @@ class StepfunctionsStateMachine(Kind):
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         # The account is all that lacks to the ARNs. This is one call, whatever the number of machines, and AWS allows
         # it to everybody; ListStateMachines would be a permission on all of them.
-        caller = self.aws.client("sts").get_caller_identity()
+        caller = self.aws.identity()
         partition = caller["Arn"].split(":")[1]
         region = self.client.meta.region_name
         self._arn = f"arn:{partition}:states:{region}:{caller['Account']}:stateMachine:{{}}".format
-        return self.read_each(self._read, items)
+        found = self.read_each(self._read, items)
+        add_tags(self, found, items, self._tags)
+        return found
 
     def _read(self, item: Settings) -> Resource | None:
         arn = self._arn(item["name"])
@@ -118,10 +121,10 @@ class StepfunctionsStateMachine(Kind):
             },
             "tracing_enabled": machine.get("tracingConfiguration", {}).get("enabled", False),
         }
-        if item["tags"] is not None:
-            tags = self.client.list_tags_for_resource(resourceArn=arn)["tags"]
-            settings["tags"] = to_dict(tags, "key", "value")
         return Resource(settings, {"arn": arn})
+
+    def _tags(self, machine: Resource) -> dict[str, str]:
+        return to_dict(self.client.list_tags_for_resource(resourceArn=machine.facts["arn"])["tags"], "key", "value")
 
     def predict(self, after: Settings) -> dict[str, Any]:
         return {"arn": self._arn(after["name"])}

@@ -377,5 +377,4 @@ def test_playbook_fails_without(one: Without, life: Life) -> None:
 @pytest.mark.parametrize("person", DOCUMENTS)
 def test_nobody_was_refused_anything(person: str, life: Life) -> None:
     refused = {c["action"] for c in life.calls[person] if c["error_code"] in ("AccessDenied", "AccessDeniedException")}
-    # amazon.aws asks for the account's alias, and goes on without.
-    assert refused - {"iam:ListAccountAliases"} == set()
+    assert refused == set()

@@ -25,7 +25,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from botocore.config import Config
 
 import local_aws.cli
-from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
+from ansible_collections.gitops.aws.plugins.module_utils._operations import READ_ONLY_OPERATION
 from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
 try:  # ansible-core 2.19 and newer
@@ -110,6 +110,7 @@ POLICY = {
             "Resource": "*denied*",
         },
         {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": "*hidden*"},
+        {"Effect": "Deny", "Action": "s3:GetBucketTagging", "Resource": "*closed*"},
         {
             "Effect": "Deny",
             "Action": ["codebuild:GetResourcePolicy", "codepipeline:GetPipeline", "codepipeline:GetPipelineState"],

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._kinds import codepipeline
-from tests.integration.modules.cases import CODEPIPELINE
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import _bulk_tags
+from local_aws.cli import put_user
+from tests.integration.modules.cases import CODEPIPELINE, allow, document
 from tests.integration.modules.harness import REGION, Account, ModuleFailed, World, unique
 
 
@@ -106,14 +108,75 @@ def test_store_can_become_stores_and_back(account: Account, world: World) -> Non
     assert found["artifactStore"] == {"type": "S3", "location": world.bucket}
 
 
-def test_many_tags_are_read_with_one_call(account: Account, world: World) -> None:
-    many = [CODEPIPELINE.new(world, unique("tagged"), tags={"number": number}) for number in range(4)]
-    account.run("codepipelines", pipelines=many)
+@pytest.mark.parametrize("number", [1, 2, 9])
+def test_calls_of_a_run_that_changes_nothing(account: Account, world: World, number: int) -> None:
+    many = [CODEPIPELINE.new(world, unique("tagged"), tags={"number": index}) for index in range(number)]
+    first = account.run("codepipelines", pipelines=many)
 
     again = account.run("codepipelines", pipelines=many)
 
+    tags = {"codepipeline:ListTagsForResource": 1} if number == 1 else {"resourcegroupstaggingapi:GetResources": 1}
     assert not again["changed"]
-    assert again["api_calls"] == {"codepipeline:GetPipeline": 4, "resourcegroupstaggingapi:GetResources": 1}
+    assert again["api_calls"] == {"codepipeline:GetPipeline": number, **tags}
+    assert first["api_calls"] == {"codepipeline:CreatePipeline": number, "codepipeline:GetPipeline": number}
+
+
+def test_many_are_listed_before_they_are_read(account: Account, world: World) -> None:
+    """That a first run does not ask for each what is not there costs the others one call."""
+    many = [CODEPIPELINE.new(world, unique("listed")) for _ in range(101)]
+
+    first = account.run("codepipelines", pipelines=many, owner_tags={"team": "a"})
+    again = account.run("codepipelines", pipelines=many, owner_tags={"team": "a"})
+
+    assert first["api_calls"] == {"codepipeline:CreatePipeline": 101, "codepipeline:ListPipelines": 1}
+    assert again["api_calls"] == {
+        "codepipeline:GetPipeline": 101,
+        "codepipeline:ListPipelines": 1,
+        "resourcegroupstaggingapi:GetResources": 2,
+    }
+
+
+def test_what_is_not_there_is_not_asked_for_one_by_one(account: Account, world: World) -> None:
+    ours = CODEPIPELINE.new(world, unique("ours"))
+    others = CODEPIPELINE.new(world, unique("others"))
+    account.run("codepipelines", pipelines=[ours], owner_tags={"team": "a"})
+    account.run("codepipelines", pipelines=[others], owner_tags={"team": "b"})
+    names = [{"name": name} for name in (ours["name"], *(unique("gone") for _ in range(100)))]
+
+    def remove(items: list[dict[str, Any]]) -> dict[str, int]:
+        calls: dict[str, int] = account.run("codepipelines", pipelines=items, owner_tags={"team": "a"}, state="absent")[
+            "api_calls"
+        ]
+        return calls
+
+    with pytest.raises(ModuleFailed, match="made by something else"):
+        remove([names[1], {"name": others["name"]}])
+    assert remove(names) == {
+        "codepipeline:DeletePipeline": 1,
+        "codepipeline:GetPipeline": 1,
+        "codepipeline:ListPipelines": 1,
+        "codepipeline:ListTagsForResource": 1,
+    }
+    assert remove(names) == {"codepipeline:ListPipelines": 1}
+    assert remove(names[:2]) == {"codepipeline:ListPipelines": 1}
+    assert remove(names[:1]) == {"codepipeline:GetPipeline": 1}
+
+
+def test_who_may_not_list_reads_each(account: Account, world: World) -> None:
+    there = CODEPIPELINE.new(world, unique("there"))
+    account.run("codepipelines", pipelines=[there])
+    actions = ("codepipeline:GetPipeline", "codepipeline:DeletePipeline")
+    caller = put_user(account.endpoint_url, unique("narrow"), document(*map(allow, actions)))
+    narrow = dataclasses.replace(account, caller=caller)
+
+    result = narrow.run("codepipelines", pipelines=[{"name": unique("gone")}, {"name": there["name"]}], state="absent")
+
+    assert result["changed"]
+    assert result["api_calls"] == {
+        "codepipeline:DeletePipeline": 1,
+        "codepipeline:GetPipeline": 2,
+        "codepipeline:ListPipelines": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -152,11 +215,29 @@ def test_tags_that_the_tagging_api_does_not_know_yet(
     def old(_kind: Any, arns: list[str]) -> dict[str, dict[str, str]]:
         return {arns[0]: {"number": "old"}, arns[1]: {"number": "1"}}
 
-    monkeypatch.setattr(codepipeline.Codepipeline, "_tags_in_bulk", old)
+    monkeypatch.setattr(_bulk_tags, "in_bulk", old)
     again = account.run("codepipelines", pipelines=many)
 
     assert not again["changed"], again["diff"]
     assert again["api_calls"]["codepipeline:ListTagsForResource"] == 2
+
+
+def test_nothing_is_deleted_by_the_word_of_the_tagging_api(
+    account: Account, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = [CODEPIPELINE.new(world, unique("handed-over")) for _ in range(2)]
+    account.run("codepipelines", pipelines=theirs, owner_tags={"team": "b"})
+
+    def old(_kind: Any, arns: list[str]) -> dict[str, dict[str, str]]:
+        return {arn: {"team": "a"} for arn in arns}
+
+    monkeypatch.setattr(_bulk_tags, "in_bulk", old)
+    items = [{"name": each["name"]} for each in theirs]
+    with pytest.raises(ModuleFailed, match="made by something else") as failure:
+        account.run("codepipelines", pipelines=items, owner_tags={"team": "a"}, state="absent")
+
+    assert failure.value.result["mutations"] == []
+    assert [each["action"] for each in failure.value.result["resources"].values()] == ["failed"] * 2
 
 
 def test_secrets_are_nowhere_in_the_result(account: Account, world: World) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import threading
@@ -486,6 +487,112 @@ def test_the_caller_is_a_user(account: Account) -> None:
     assert result["api_calls"] == {"iam:SimulatePrincipalPolicy": 1, "sts:GetCallerIdentity": 1}
 
 
+def sealed(account: Account) -> list[Item]:
+    """A bucket, a table and a key with a policy each, made by the modules: for unless_attached."""
+    bucket, table, alias = unique("sealed"), unique("sealed"), f"alias/{unique('sealed')}"
+    table_arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"
+
+    def denied(action: str, resource: str) -> Item:
+        others = {"ArnNotLike": {"aws:PrincipalArn": [OWNER, f"arn:aws:iam::{ACCOUNT}:user/modules"]}}
+        return {"Effect": "Deny", "Principal": "*", "Action": [action], "Resource": resource, "Condition": others}
+
+    whole = {"Effect": "Allow", "Principal": {"AWS": OWNER}, "Action": "kms:*", "Resource": "*"}
+    policies = {
+        "bucket": document(denied("s3:PutBucketPolicy", f"arn:aws:s3:::{bucket}")),
+        "table": document(denied("dynamodb:PutResourcePolicy", table_arn)),
+        "key": document(whole, denied("kms:PutKeyPolicy", "*")),
+    }
+    account.run("s3_buckets", buckets=[{"name": bucket, "policy": policies["bucket"]}])
+    account.run("dynamodb_tables", tables=[{"name": table, "hash_key": {"name": "a"}, "policy": policies["table"]}])
+    key = account.run("kms_keys", kms_keys=[{"alias": alias, "policy": policies["key"]}])["resources"][alias]["arn"]
+    of = {"bucket": bucket, "table": table_arn, "key": key}
+    return [{"kind": kind, "name": name, "policy": policies[kind]} for kind, name in of.items()]
+
+
+READS = {"dynamodb:GetResourcePolicy": 1, "kms:GetKeyPolicy": 1, "s3:GetBucketPolicy": 1}
+MAY_CHANGE = {"name": "change", "principal": "caller", "actions": ["s3:PutBucketPolicy"], "resource": "arn:aws:s3:::a"}
+IS_THERE = {"name": "exist", "actions": ["s3:GetObject"], "resource": "*", "only_exists": True, "always": True}
+
+
+def test_what_is_attached_already_need_not_be_asked_about(account: Account, people: dict[str, Person]) -> None:
+    wanted, me = sealed(account), f"arn:aws:iam::{ACCOUNT}:user/modules"
+    # In another order it is the same, as for the modules that would write it.
+    respelled = [{**one, "policy": dict(reversed(one["policy"].items()))} for one in wanted]
+    respelled[0]["policy"]["Statement"][0]["Action"] = "s3:PutBucketPolicy"
+
+    result = account.run(
+        "iam_access_info",
+        checks=[
+            MAY_CHANGE,
+            {**IS_THERE, "principal": me},
+            {**IS_THERE, "principal": f"arn:aws:iam::{ACCOUNT}:user/nobody"},
+            {**MAY_CHANGE, "name": "write", "principal": people["poor user"].arn, "always": True},
+        ],
+        unless_attached=respelled,
+        caller_arn=me,
+    )
+
+    assert result["attached"]
+    assert [(one["name"], one["missing"]) for one in result["checks"]] == [
+        ("exist", False),
+        ("exist", True),
+        ("write", False),
+    ]
+    assert result["checks"][2]["decisions"] == {"s3:PutBucketPolicy": "implicitDeny"}
+    # Nobody asks STS who is asking, nor IAM whether he is there.
+    assert result["api_calls"] == {**READS, "iam:SimulatePrincipalPolicy": 2}
+
+
+def other_condition(wanted: list[Item], index: int) -> None:
+    condition = wanted[index]["policy"]["Statement"][-1]["Condition"]
+    condition["ArnNotLike"]["aws:PrincipalArn"] = condition["ArnNotLike"]["aws:PrincipalArn"][:1]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reads"),
+    [
+        (lambda wanted: other_condition(wanted, 0), READS),
+        (lambda wanted: other_condition(wanted, 1), READS),
+        (lambda wanted: other_condition(wanted, 2), READS),
+        (lambda wanted: wanted[0].update(name=unique("no-such")), READS),
+        (lambda wanted: wanted[0].update(policy={}), {}),
+        (lambda wanted: wanted[1].update(name=f"{wanted[1]['name']}-not"), READS),
+        (lambda wanted: wanted[2].update(name=f"{wanted[2]['name'][:-12]}000000000000"), READS),
+        (lambda wanted: wanted[2].update(name=""), {}),
+    ],
+    ids=["bucket", "table", "key", "no bucket", "no policy", "no table", "no key", "key to be made"],
+)
+def test_one_that_is_not_attached_is_enough_to_ask_about_all(
+    account: Account, spoil: Callable[[list[Item]], None], reads: dict[str, int]
+) -> None:
+    wanted = copy.deepcopy(sealed(account))
+    spoil(wanted)
+
+    result = account.run("iam_access_info", checks=[MAY_CHANGE], unless_attached=wanted)
+
+    assert not result["attached"]
+    assert [one["name"] for one in result["checks"]] == ["change"]
+    assert result["api_calls"] == {**reads, "iam:SimulatePrincipalPolicy": 1, "sts:GetCallerIdentity": 1}
+
+
+def test_who_may_not_read_a_policy_asks(account: Account) -> None:
+    wanted = sealed(account)
+    narrow = user(account, document(allow("iam:Simulate*"), allow("s3:GetBucketPolicy"), allow("kms:GetKeyPolicy")))
+
+    result = dataclasses.replace(account, caller=narrow.keys).run(
+        "iam_access_info", checks=[MAY_CHANGE], unless_attached=wanted
+    )
+
+    assert not result["attached"]
+    assert result["checks"][0]["decisions"] == {"s3:PutBucketPolicy": "implicitDeny"}
+
+
+def test_nothing_to_attach_asks_nothing_but_always(account: Account) -> None:
+    result = account.run("iam_access_info", checks=[MAY_CHANGE], unless_attached=[], caller_arn=OWNER)
+
+    assert (result["attached"], result["checks"], result["api_calls"]) == (True, [], {})
+
+
 @pytest.mark.parametrize("knows", [True, False])
 def test_the_caller_is_a_session_of_a_role_with_a_path(account: Account, knows: bool) -> None:
     may = document(allow("iam:Simulate*"), *([allow("iam:GetRole")] if knows else []))
@@ -531,6 +638,24 @@ def test_pages_are_read_to_the_end(account: Account, people: dict[str, Person]) 
     (answer,) = ask(account, {"principal": people["user"].arn, "actions": actions, "resource": "*"})
 
     assert answer["allowed"] == actions
+
+
+def test_the_caller_can_be_given_as_sts_gives_it(account: Account) -> None:
+    arn = role(account, document(allow("iam:*")))
+    person = session(account, arn)
+    given = person.client("sts").get_caller_identity()["Arn"]
+
+    result = dataclasses.replace(account, caller=person.keys).run(
+        "iam_access_info",
+        checks=[{**MAY_CHANGE, "principal": "caller"}],
+        caller_arn=given,
+        session_token=person.keys["SessionToken"],
+    )
+
+    assert result["caller"] == arn
+    assert result["api_calls"] == {"iam:GetRole": 1, "iam:SimulatePrincipalPolicy": 1}
+    with pytest.raises(ModuleFailed, match=r"caller_arn: 'alice' is not allowed"):
+        account.run("iam_access_info", checks=[MAY_CHANGE], caller_arn="alice")
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
+from local_aws.cli import put_user
 from tests.integration.modules.cases import POWER, READ_ONLY, allow, document, trust
-from tests.integration.modules.harness import Account, ModuleFailed, unique
+from tests.integration.modules.harness import Account, ModuleFailed, mutates, unique
 
 
 def role(**options: Any) -> dict[str, Any]:
@@ -25,6 +27,43 @@ def test_many_roles_are_read_by_the_page(account: Account) -> None:
 
     assert again["api_calls"] == {"iam:GetAccountAuthorizationDetails": 1}
     assert not again["changed"]
+
+
+def test_what_is_not_there_is_listed_once(account: Account) -> None:
+    there = [role(inline_policies={"a": document(allow("s3:*"))}) for _ in range(4)]
+    account.run("iam_roles", roles=there, owner_tags={"team": "a"})
+    gone = [{"name": unique("gone")} for _ in range(100)]
+
+    def remove(roles: list[dict[str, Any]]) -> dict[str, int]:
+        items = [{"name": each["name"]} for each in roles]
+        result = account.run("iam_roles", roles=items, owner_tags={"team": "a"}, state="absent")
+        return {call: number for call, number in result["api_calls"].items() if not mutates(call)}
+
+    assert remove([*gone, there[0]]) == {
+        "iam:GetRole": 1,
+        "iam:GetRolePolicy": 1,
+        "iam:ListAttachedRolePolicies": 1,
+        "iam:ListInstanceProfilesForRole": 1,
+        "iam:ListRolePolicies": 1,
+        "iam:ListRoles": 1,
+    }
+    assert remove([*gone, *there]) == {
+        "iam:GetAccountAuthorizationDetails": 1,
+        "iam:ListInstanceProfilesForRole": 3,
+        "iam:ListRoles": 1,
+    }
+    assert remove([*gone, *there]) == {"iam:ListRoles": 1}
+    assert remove(gone[:2]) == {"iam:GetRole": 2}
+
+
+def test_who_may_not_list_reads_the_details(account: Account) -> None:
+    actions = ("iam:GetAccountAuthorizationDetails", "iam:GetRole")
+    caller = put_user(account.endpoint_url, unique("narrow"), document(*map(allow, actions)))
+    gone = [{"name": unique("gone")} for _ in range(3)]
+
+    result = dataclasses.replace(account, caller=caller).run("iam_roles", roles=gone, state="absent")
+
+    assert result["api_calls"] == {"iam:GetAccountAuthorizationDetails": 1, "iam:ListRoles": 1}
 
 
 def test_what_was_not_read_is_not_returned(account: Account) -> None:

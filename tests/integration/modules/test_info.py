@@ -63,7 +63,7 @@ def test_no_names_are_no_calls(case: Case, account: Account) -> None:
 
 def test_rules_are_found_by_the_beginning_of_their_names(account: Account, world: World) -> None:
     common = unique("begins")
-    items = [RULES.new(world, name) for name in (f"{common}-1", f"{common}-2", unique("other"))]
+    items = [RULES.new(world, name, tags={"a": "1"}) for name in (f"{common}-1", f"{common}-2", unique("other"))]
     account.run("eventbridge_rules", rules=items)
 
     found = account.run("eventbridge_rules_info", name_prefix=f"rule-{common}-")
@@ -71,7 +71,12 @@ def test_rules_are_found_by_the_beginning_of_their_names(account: Account, world
 
     assert [each["name"] for each in found["rules"]] == [f"rule-{common}-1", f"rule-{common}-2"]
     assert [bool(each["targets"]) for each in found["rules"]] == [True, True]
-    assert found["api_calls"] == {"events:ListRules": 2, "events:ListTagsForResource": 2, "events:ListTargetsByRule": 2}
+    assert [each["tags"] for each in found["rules"]] == [{"a": "1"}] * 2
+    assert found["api_calls"] == {
+        "events:ListRules": 2,
+        "events:ListTargetsByRule": 2,
+        "resourcegroupstaggingapi:GetResources": 1,
+    }
     assert nobody["rules"] == []
     assert nobody["api_calls"] == {"events:ListRules": 1}
 

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
 import pytest
 
 from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, STANDS_FOR_SECRET
-from tests.integration.modules.cases import CASES, CONNECTIONS, Case, Item, contained
+from tests.integration.modules.cases import ALARMS, CASES, CONNECTIONS, MACHINES, SCHEDULES, Case, Item, contained
 from tests.integration.modules.harness import Account, ModuleFailed, World
+
+OWNER = {"team": "ours"}
 
 every_module = pytest.mark.parametrize("case", CASES, ids=str)
 
@@ -81,6 +84,45 @@ def test_second_run_changes_nothing(runner: Runner) -> None:
     assert again["mutations"] == []
     assert again["diff"] == []
     assert runner.action(again, item) == "unchanged"
+
+
+# What reads the tags of one resource. SNS and others call it alike.
+TAGS_OF_ONE = re.compile(r":(List\w*Tags\w*|GetBucketTagging)$")
+
+# Not schedules: their tags are those of their group.
+tagged_modules = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.tagged and case is not SCHEDULES], ids=str
+)
+
+
+@tagged_modules
+def test_tags_of_several_are_not_read_one_by_one(runner: Runner) -> None:
+    items = [runner.new() for _ in range(3)]
+    runner.run(*items, owner_tags=OWNER)
+
+    again = runner.run(*items, owner_tags=OWNER)
+
+    asked = sum(number for call, number in again["api_calls"].items() if TAGS_OF_ONE.search(call))
+    # Of these local AWS's tagging API knows nothing. Then the services are asked.
+    assert asked == (3 if runner.case in (ALARMS, MACHINES) else 0)
+    assert not again["changed"]
+    assert again["api_calls"].get("resourcegroupstaggingapi:GetResources", 0) <= 1
+
+
+@tagged_modules
+def test_what_belongs_to_others_is_left_alone_among_several(runner: Runner) -> None:
+    ours, others, untagged = runner.new(), runner.new(), runner.new()
+    runner.run(ours, owner_tags=OWNER)
+    runner.run(others, owner_tags={"team": "others"})
+    runner.run(untagged)
+
+    for run in (runner.run, runner.delete):
+        with pytest.raises(ModuleFailed) as failure:
+            run(ours, others, untagged, owner_tags=OWNER)
+        result = failure.value.result
+        done = "unchanged" if run == runner.run else "deleted"
+        assert [runner.action(result, item) for item in (ours, others, untagged)] == [done, "failed", "failed"]
+        assert all("team=ours" in result["resources"][item[runner.case.key]]["error"] for item in (others, untagged))
 
 
 @every_module

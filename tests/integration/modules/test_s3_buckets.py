@@ -68,7 +68,58 @@ def test_only_what_is_given_is_read(account: Account) -> None:
     item = {"name": unique("few"), "versioning": True}
     account.run("s3_buckets", buckets=[item])
 
-    assert account.run("s3_buckets", buckets=[item])["api_calls"] == {"s3:GetBucketVersioning": 1, "s3:HeadBucket": 1}
+    assert account.run("s3_buckets", buckets=[item])["api_calls"] == {"s3:GetBucketVersioning": 1}
+    assert account.run("s3_buckets", buckets=[{"name": item["name"]}])["api_calls"] == {"s3:HeadBucket": 1}
+
+
+def test_tags_of_several_are_read_with_one_call(account: Account) -> None:
+    items = [
+        {"name": unique("tagged"), "versioning": True, "object_ownership": "BucketOwnerEnforced"} for _ in range(3)
+    ]
+    account.run("s3_buckets", buckets=items, owner_tags={"team": "a"})
+
+    again = account.run("s3_buckets", buckets=items, owner_tags={"team": "a"})
+    alone = account.run("s3_buckets", buckets=items[:1], owner_tags={"team": "a"})
+
+    assert not again["changed"]
+    assert again["api_calls"] == {
+        "resourcegroupstaggingapi:GetResources": 1,
+        "s3:GetBucketOwnershipControls": 3,
+        "s3:GetBucketVersioning": 3,
+    }
+    assert alone["api_calls"] == {
+        "s3:GetBucketOwnershipControls": 1,
+        "s3:GetBucketTagging": 1,
+        "s3:GetBucketVersioning": 1,
+    }
+
+
+def test_removing_what_is_not_there_takes_a_call_each(account: Account) -> None:
+    items = [{"name": unique("gone")} for _ in range(3)]
+    account.run("s3_buckets", buckets=items[:1], owner_tags={"team": "a"})
+
+    # What is there is removed by its own word, not by that of the Tagging API.
+    first = account.run("s3_buckets", buckets=items, owner_tags={"team": "a"}, state="absent")
+    again = account.run("s3_buckets", buckets=items, owner_tags={"team": "a"}, state="absent")
+
+    assert first["api_calls"] == {"s3:DeleteBucket": 1, "s3:GetBucketTagging": 3, "s3:ListObjectVersions": 1}
+    assert again["api_calls"] == {"s3:GetBucketTagging": 3}
+
+
+def test_bucket_whose_settings_are_denied(account: Account) -> None:
+    """It is told from one that is not there, and from one of another account."""
+    closed, hidden, gone = unique("closed"), unique("closed-hidden"), unique("closed-gone")
+    for name in (closed, hidden):
+        account.root("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    with pytest.raises(ModuleFailed) as failure:
+        account.run("s3_buckets", buckets=[{"name": name} for name in (closed, hidden, gone)], owner_tags={"team": "a"})
+
+    found = failure.value.result
+    assert "GetBucketTagging failed with AccessDenied" in found["resources"][closed]["error"]
+    assert "another account" in found["resources"][hidden]["error"]
+    assert found["resources"][gone]["action"] == "created"
+    assert found["api_calls"]["s3:HeadBucket"] == 3
 
 
 def test_policy_in_another_order_is_the_same(account: Account) -> None:

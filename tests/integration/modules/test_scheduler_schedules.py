@@ -39,6 +39,11 @@ def test_a_group_comes_with_its_first_schedule_and_goes_with_its_last(account: A
 
     arn = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{group}"
     assert made["resources"]["a"]["group_arn"] == arn
+    assert made["api_calls"] == {
+        "scheduler:CreateSchedule": 3,
+        "scheduler:CreateScheduleGroup": 1,
+        "scheduler:GetScheduleGroup": 1,
+    }
     assert not again["changed"]
     # Once for the group, once for each schedule.
     assert again["api_calls"] == {

@@ -40,8 +40,6 @@ SETTLED, OPEN = (
     [f"{line['who']}: {line['what']}" for line in lines]
     for lines in (settled({"authors": {"x": "y"}}, CHECKED_STACKS[0], []), left_open(FOUNDATION))
 )
-# A verifier is asked who he is; amazon.aws would like to know the account's alias, too.
-DENIED = {"iam:ListAccountAliases"}
 
 
 def table(run: Run) -> dict[str, str]:
@@ -87,7 +85,7 @@ def test_everything_is_refused_and_nothing_is_touched(runs: dict[str, Run]) -> N
     assert f"{len(shown)} attempts with the stack network" in run.text
     assert run.recap["changed"] == 0
     assert run.mutations == []
-    assert {call["action"] for call in run.calls if call["error_code"]} <= DENIED
+    assert {call["action"] for call in run.calls if call["error_code"]} == set()
 
 
 def test_the_playbook_fails_and_says_what_got_through(sealed: Sealed) -> None:

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
 
 from tests.unit.local_aws.support import ACCOUNT, REGION, LocalAws, allow, unique
 
@@ -112,3 +117,48 @@ def test_a_hundred_names_are_described(local_aws: LocalAws) -> None:
     assert cloudwatch.describe_alarms(AlarmNames=names[:100])["MetricAlarms"] == []
     with pytest.raises(ClientError, match="ValidationError"):
         cloudwatch.describe_alarms(AlarmNames=names)
+
+
+def test_terraform_reads_all_of_an_alarm(local_aws: LocalAws) -> None:
+    """It speaks the query protocol, which botocore speaks no more: its answer is read as XML here."""
+    client, name = local_aws.client("cloudwatch"), unique("alarm")
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:told"
+    more = {
+        "AlarmDescription": "a < b",
+        "AlarmActions": [topic],
+        "Dimensions": [{"Name": "QueueName", "Value": "q"}],
+        "TreatMissingData": "notBreaching",
+    }
+    client.put_metric_alarm(AlarmName=name, **ALARM, **more)
+
+    request = AWSRequest(
+        "POST",
+        local_aws.endpoint_url + "/",
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        f"Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1={name}",
+    )
+    SigV4Auth(client._request_signer._credentials, "monitoring", REGION).add_auth(request)
+    answer = URLLib3Session().send(request.prepare()).text
+    alarm = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", answer)).find(
+        "./DescribeAlarmsResult/MetricAlarms/member"
+    )
+
+    assert alarm is not None
+    assert {element.tag: element.text for element in alarm if element.text} == {
+        "AlarmName": name,
+        "AlarmArn": arn(name),
+        "AlarmDescription": "a < b",
+        "ActionsEnabled": "true",
+        "Statistic": "Sum",
+        "Period": "60",
+        "TreatMissingData": "notBreaching",
+        "StateValue": "OK",
+        "MetricName": "Errors",
+        "Namespace": "Test",
+        "Threshold": "1.0",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": "2",
+        "StateReason": alarm.findtext("StateReason"),
+    }
+    assert alarm.findtext("AlarmActions/member") == topic
+    assert alarm.findtext("Dimensions/member/Value") == "q"

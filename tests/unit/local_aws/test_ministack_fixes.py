@@ -407,6 +407,10 @@ def test_mail_waits_for_its_reader(local_aws: LocalAws) -> None:
     for listed in (sns.list_subscriptions_by_topic(TopicArn=topic), sns.list_subscriptions()):
         arns = [each["SubscriptionArn"] for each in listed["Subscriptions"] if each["TopicArn"] == topic]
         assert arns == ["PendingConfirmation", queue["SubscriptionArn"]]
+    for subscriber in (mail, {"TopicArn": topic, "Protocol": "https", "Endpoint": "https://127.0.0.1:9/hook"}):
+        arn = sns.subscribe(**subscriber, ReturnSubscriptionArn=True)["SubscriptionArn"]
+        assert sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]["PendingConfirmation"] == "true"
+    sns.unsubscribe(SubscriptionArn=arn)
     assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsPending"] == "1"
 
 

@@ -20,7 +20,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
 def clients() -> dict[str, Any]:
     """Clients that never call. Made once: most of these tests' time."""
     keys = {"region_name": "eu-central-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    services = ("codepipeline", "codebuild", "codeconnections", "dynamodb", "events", "logs", "s3")
+    services = ("codepipeline", "codebuild", "codeconnections", "dynamodb", "events", "iam", "logs", "s3", "sts")
     return {service: boto3.client(service, **keys) for service in services}
 
 

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.stub import Stubber
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, explain, read_or_none
+
+ARN = "arn:aws:iam::111111111111:user/somebody"
 
 
 def aws(*, check_mode: bool = False, concurrency: int = 10) -> Aws:
@@ -46,6 +50,15 @@ def test_check_mode_reads(operation: str) -> None:
     call(checking, operation)
 
     assert checking.calls == {f"crates:{operation}": 1}
+
+
+def test_who_calls_is_asked_once(aws: Callable[..., Aws], stubs: dict[str, Stubber]) -> None:
+    connection = aws()
+    stubs["sts"].add_response("get_caller_identity", {"Account": "1" * 12, "Arn": ARN, "UserId": "y"}, {})
+
+    found = connection.map(lambda other: other.identity(), [connection, connection.in_region("us-east-1"), connection])
+
+    assert found == [{"Account": "1" * 12, "Arn": ARN}] * 3
 
 
 def test_calls_are_counted_across_threads() -> None:

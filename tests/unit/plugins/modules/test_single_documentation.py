@@ -19,6 +19,7 @@ from ansible_collections.gitops.aws.plugins.module_utils import (
     _access_checks,
     _approvals,
     _builds,
+    _caller,
     _diagnosis_executions,
     _drift_source,
     _executions,
@@ -27,12 +28,14 @@ from ansible_collections.gitops.aws.plugins.module_utils import (
     _private_files,
     _state_restore,
     _state_versions,
+    _steps,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._findings import drift_runs, scan, unmanaged
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import stage_transition
 from ansible_collections.gitops.aws.plugins.module_utils._status import gather
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "caller_info": _caller.ARGUMENTS,
     "codebuild_build": _builds.ARGUMENTS,
     "codepipeline_approval": _approvals.ARGUMENTS,
     "codepipeline_execution": _executions.ARGUMENTS,
@@ -43,6 +46,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "drift_source": _drift_source.ARGUMENTS,
     "estate_status_info": gather.ARGUMENTS,
     "private_files": _private_files.ARGUMENTS,
+    "resources": _steps.ARGUMENTS,
     "terraform_drift_info": drift_runs.ARGUMENTS,
     "terraform_lock": _lock_holders.ARGUMENTS,
     "terraform_locks_info": _lock_holders.INFO_ARGUMENTS,

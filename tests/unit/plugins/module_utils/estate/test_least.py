@@ -44,6 +44,7 @@ WITHOUT_RESOURCE = {
     "chatbot:DescribeSlackChannelConfigurations",
     "chatbot:DescribeSlackWorkspaces",
     "codeconnections:CreateConnection",
+    "codepipeline:ListPipelines",
     "codestar-notifications:DeleteTarget",
     "codestar-notifications:ListNotificationRules",
     "events:ListApiDestinations",

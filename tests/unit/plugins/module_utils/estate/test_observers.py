@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
 from ansible_collections.gitops.aws.plugins.module_utils._estate.observers import doctor_policy, stack_expectations
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
+from ansible_collections.gitops.aws.plugins.module_utils._operations import READ_ONLY_OPERATION
 from tests.unit.plugins.module_utils.estate.test_policies import MANAGED_POLICY_LIMIT, by_sid, findings, may
 
 Make = Callable[..., dict[str, Any]]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import READ_ONLY_OPERATION
 from ansible_collections.gitops.aws.plugins.module_utils._estate.observers import reporter_policy
+from ansible_collections.gitops.aws.plugins.module_utils._operations import READ_ONLY_OPERATION
 from ansible_collections.gitops.aws.plugins.module_utils._status.settings import status_settings
 from tests.unit.plugins.module_utils.estate.test_policies import by_sid, findings, may
 

@@ -21,6 +21,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate import (
     seal,
     verdicts,
 )
+from tests.unit.plugins.module_utils.estate.conftest import KEY
 
 Make = Callable[..., dict[str, Any]]
 IAM = "arn:aws:iam::111122223333"
@@ -369,6 +370,52 @@ def test_everybody_who_is_named_must_be_there(foundation: Make, stack: Make) -> 
     ]
 
     assert sorted(asked) == [f"{IAM}:role/platform", f"{IAM}:role/theirs", f"{IAM}:user/alice", f"{IAM}:user/auditor"]
+
+
+def test_what_is_asked_whatever_is_attached(foundation: Make, stack: Make) -> None:
+    """Who is missing, and roles that may not write: neither needs a policy to change."""
+    shared = foundation(installers=["role/platform"])
+    named = stack(apply_role_arn=f"{IAM}:role/theirs", plan_role_arn=f"{IAM}:role/theirs")
+    policies: dict[str, Any] = {"state_bucket": {}, "lock_table": {}, "key": {}}
+    checks = lockout.seal_checks(shared, [named], policies, False)
+
+    always = [check["name"].partition(": ")[2] for check in checks if check.get("always")]
+    state = named["state_key"]
+    assert always == [lockout.EXIST, lockout.EXIST, f"write {state}", f"write {state}.tflock"]
+    assert all(check.get("only_exists", False) == check["name"].endswith(lockout.EXIST) for check in checks)
+    made = lockout.seal_checks(shared, [named], policies, True)
+    assert not any(check.get("always") for check in made)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kinds"),
+    [
+        ({}, ["bucket", "table", "key"]),
+        ({"locking": ["lockfile"]}, ["bucket", "key"]),
+        ({"state_bucket": "theirs", "create_state_bucket": False}, ["table", "key"]),
+        ({"lock_table": "theirs", "create_lock_table": False}, ["bucket", "key"]),
+        ({"kms_key_arn": KEY}, ["bucket", "table"]),
+    ],
+)
+def test_every_policy_that_is_asked_about_is_compared(foundation: Make, settings: Any, kinds: list[str]) -> None:
+    shared = {**foundation(**{"kms_key_arn": None, **settings})}
+    shared["kms_key_arn"] = shared["named_key_arn"] or "arn:aws:kms:eu-central-1:111122223333:key/found"
+    policies = {part: {"Sid": part} for part in ("state_bucket", "lock_table", "key")}
+
+    found = lockout.seal_attachments(shared, policies)
+
+    assert [one["kind"] for one in found] == kinds
+    asked = [check["resource_policy"] for check in lockout.seal_checks(shared, [], policies, True)]
+    assert [one["policy"] for one in found] == asked
+    on = [check["resource"] for check in lockout.seal_checks(shared, [], policies, True)]
+    assert [one["name"] for one in found] == [arn.removeprefix("arn:aws:s3:::") for arn in on]
+
+
+def test_a_key_that_is_yet_to_be_made_has_no_name(foundation: Make) -> None:
+    policies: dict[str, Any] = {"state_bucket": {}, "lock_table": {}, "key": {}}
+    shared = {**foundation(kms_key_arn=None), "kms_key_arn": ""}
+
+    assert lockout.seal_attachments(shared, policies)[-1] == {"kind": "key", "name": "", "policy": {}}
 
 
 def test_a_policy_that_organisations_do_not_take_is_refused(foundation: Make) -> None:
