@@ -81,13 +81,22 @@ POLICY_LIMIT = 20480  # characters in the policy of a bucket or a table; AWS
 KEY_POLICY_LIMIT = 32768
 
 
+def plain(value: Any) -> Any:
+    """The value with Ansible's containers made plain ones: they look at each element anew whenever it is asked for."""
+    if isinstance(value, dict):
+        return {name: plain(element) for name, element in value.items()}
+    if isinstance(value, list):
+        return [plain(element) for element in value]
+    return value
+
+
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with its errors as Ansible shows them."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
         except KeyError as error:
             raise AnsibleFilterError(
                 f"{error} is missing. Fix: give stacks as gitops.aws.estate returns them, and a foundation as the role "

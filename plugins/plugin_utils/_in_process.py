@@ -19,6 +19,7 @@ import io
 import json
 import logging
 import os
+import secrets
 import sys
 import traceback
 from collections.abc import Iterator
@@ -79,7 +80,9 @@ OF_ALL_SERVICES = ("endpoints", "partitions", "sdk-default-configuration", "_ret
 OF_EACH_SERVICE = ("service-2", "endpoint-rule-set-1", "paginators-1")
 
 # What ansible.module_utils.basic keeps of the module that runs.
-KEPT = ("_ANSIBLE_ARGS", "_ANSIBLE_PROFILE", "_PARSED_MODULE_ARGS")
+KEPT = ("_ANSIBLE_ARGS", "_ANSIBLE_PROFILE", "_PARSED_MODULE_ARGS", "_load_params")
+
+LONG = 1000  # characters, from which a text of the arguments is handed over as it is
 
 
 # Warnings and deprecations that came when modules and what they need were loaded: they belong to every result.
@@ -99,7 +102,7 @@ def prepare() -> None:
     """Loads what all modules need, in the process that workers are forked from: plugins/action/__init__.py calls it."""
     if not wanted():
         return
-    for name in ("plugin_utils._bulk", "plugin_utils._watching", "module_utils._steps"):
+    for name in ("plugin_utils._bulk", "plugin_utils._watching", "module_utils._steps", "filter.estate"):
         with suppress(Exception):  # the task that needs it says so itself
             loaded(name)
     with suppress(Exception):
@@ -169,16 +172,50 @@ def same_python(path: str) -> bool:
     )
 
 
+class Texts:
+    """Long texts of a module's arguments, each once: a thousand stacks say the same in three thousand buildspecs.
+
+    They do not go through JSON, and it holds what stands for each: a word that is nothing else in this run.
+    """
+
+    def __init__(self) -> None:
+        self._word = secrets.token_hex(16)
+        self._words: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+
+    def taken_out(self, value: Any) -> Any:
+        """The value with words in the place of its long texts."""
+        if isinstance(value, dict):
+            return {name: self.taken_out(element) for name, element in value.items()}
+        if isinstance(value, list):
+            return [self.taken_out(element) for element in value]
+        if not isinstance(value, str) or len(value) < LONG:
+            return value
+        text = str.__str__(value)  # without what Ansible knows of where it is from
+        word = self._words.setdefault(text, f"{self._word} {len(self._words)}")
+        self._texts[word] = text
+        return word
+
+    def put_back(self, value: Any) -> Any:
+        """The value with the texts again."""
+        if isinstance(value, dict):
+            return {name: self.put_back(element) for name, element in value.items()}
+        if isinstance(value, list):
+            return [self.put_back(element) for element in value]
+        return self._texts.get(value, value) if isinstance(value, str) else value
+
+
 class InProcess(ActionBase):
     """An action plugin whose modules run in its own process, where that comes to the same."""
 
     _module: ModuleType | None = None  # the one that runs here now
     _given: bytes = b""
+    _texts: Texts  # of its arguments
 
     def _execute_module(self, module_name: str | None = None, *args: Any, **options: Any) -> dict[str, Any]:
         task_vars = options.get("task_vars") or {}
         if not options.get("wrap_async") and self._comes_to_the_same(task_vars):
-            self._module = self._imported(module_name or self._task.action)
+            self._module, self._texts = self._imported(module_name or self._task.action), Texts()
         try:
             return dict(super()._execute_module(module_name, *args, **options))
         finally:
@@ -192,7 +229,7 @@ class InProcess(ActionBase):
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
         if self._module is None:
             return super()._configure_module(module_name, module_args, task_vars)
-        self._given, shebang = encoded(module_args), f"#!{sys.executable}"
+        self._given, shebang = encoded(self._texts.taken_out(module_args)), f"#!{sys.executable}"
         if not PROFILES:
             return "new", shebang, self._given, self._module.__file__
         built = _BuiltModule(
@@ -208,7 +245,7 @@ class InProcess(ActionBase):
         with suppress(OSError):  # Ansible would have made it, and a module warns where it must
             os.makedirs(os.path.expanduser(os.path.expandvars(temporary)), 0o700, exist_ok=True)
         with as_a_process(self._environment(), str(self._loader.get_basedir())):
-            return run(self._module.main, self._given)
+            return run(self._module.main, self._given, self._texts)
 
     # Whether it comes to the same
 
@@ -317,13 +354,22 @@ def _at_exit(function: Callable[..., Any], *arguments: Any) -> None:
         function(*arguments)
 
 
-def run(main: Callable[[], None], given: bytes) -> dict[str, Any]:
+def run(main: Callable[[], None], given: bytes, texts: Texts) -> dict[str, Any]:
     """Runs a module's main function; what ActionBase wants to know of a command that has ended.
 
     Args:
         main: it is expected to print its result and to exit.
         given: the arguments, encoded.
+        texts: what was taken out of them.
     """
+    load = basic._load_params
+
+    def load_whole() -> Any:
+        whole = texts.put_back(load())
+        basic._PARSED_MODULE_ARGS = texts.put_back(basic._PARSED_MODULE_ARGS)
+        return whole
+
+    basic._load_params = load_whole
     basic._ANSIBLE_ARGS = given
     if PROFILES:
         basic._ANSIBLE_PROFILE = PROFILE

@@ -125,7 +125,7 @@ def artifact_folders(called: list[str]) -> list[str]:
 
 def predecessors(stack: Stack, stacks: list[Stack]) -> list[Stack]:
     """The stacks that a stack comes after."""
-    return [other for other in stacks if other["name"] in stack["after"]]
+    return [other for other in stacks if other["name"] in stack["after"]] if stack["after"] else []
 
 
 def trigger_paths(stack: Stack) -> list[str]:

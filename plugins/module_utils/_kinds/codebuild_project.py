@@ -380,6 +380,7 @@ class CodebuildProject(Kind):
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
         self.secret_files: dict[str, str | None] = {}  # by project; where a new webhook's secret goes
+        self._texts: dict[str, str] = {}  # buildspecs that were read, each by itself
 
     def problems(self, item: Settings) -> list[str]:
         return _project_rules.input_problems(item)
@@ -446,6 +447,10 @@ class CodebuildProject(Kind):
     def _batch(self, names: list[str]) -> list[dict[str, Any]]:
         answer = self.client.batch_get_projects(names=names)
         self.progress.read(len(names))
+        for project in answer["projects"]:
+            # Thousands of projects have the same few buildspecs: one of each is enough to hold.
+            text = project["source"].get("buildspec", "")
+            project["source"].update({"buildspec": self._texts.setdefault(text, text)} if text else {})
         return answer["projects"]
 
     def add_policies(self, found: Iterable[Resource]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def test_it_counts_what_local_aws_has_seen(account: Account, tmp_path: Path) -> 
     prefix = unique("counted")
     looped = {"gitops.aws.log_groups": {"log_groups": [{"name": "{{ item }}"}]}}
     ask = {"ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "over"}
+    # Ansible does not find a Python with a space in its path for these.
+    in_background = [
+        log_groups(f"{prefix}-5", **{"async": 60, "poll": 1}),
+        log_groups(f"{prefix}-6", register="job", **{"async": 60, "poll": 0}),
+        {**ask, "until": "over.finished", "retries": 60, "delay": 1},
+        ask,
+    ]
     tasks = [
         log_groups(f"{prefix}-1", f"{prefix}-2", register="made"),
         # Shown, kept, passed on: that is no call.
@@ -49,10 +57,7 @@ def test_it_counts_what_local_aws_has_seen(account: Account, tmp_path: Path) -> 
         {**looped, "loop": [f"{prefix}-1", f"{prefix}-4"], "when": "item == 'nobody'"},
         log_groups(f"{prefix}-denied", ignore_errors=True, until="false", retries=2, delay=0),
         log_groups(f"{prefix}-1", run_once=True, delegate_to="localhost"),
-        log_groups(f"{prefix}-5", **{"async": 60, "poll": 1}),
-        log_groups(f"{prefix}-6", register="job", **{"async": 60, "poll": 0}),
-        {**ask, "until": "over.finished", "retries": 60, "delay": 1},
-        ask,
+        *(in_background if " " not in sys.executable else []),
     ]
     before = len(account.log())
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,6 +48,8 @@ STATE_BUCKET, ARTIFACT_BUCKET = FOUNDATION["state_bucket"], FOUNDATION["artifact
 TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{FOUNDATION['lock_table']}"
 SEAL_ARN = f"{IAM}:policy/{ESTATE}-seal"
 STATE_KEY = "network/terraform.tfstate"
+# The parameters of iam_access_info, whatever is attached.
+ASKED_ALL: dict[str, Any] = {"fresh": False, "caller_arn": None, "unless_attached": None}
 
 
 def without(document: Document, *sids: str) -> Document:
@@ -61,7 +63,7 @@ class Asking(Aws):
     """The module's connection as a person; one for all questions, since making clients is slow."""
 
     def __init__(self, person: Person) -> None:
-        self.check_mode, self.concurrency, self.calls = False, 4, Counter()
+        super().__init__(SimpleNamespace(check_mode=False), 4)
         self._clients = {name: person.client(name) for name in ("dynamodb", "iam", "kms", "s3", "sts")}
 
 
@@ -101,9 +103,10 @@ class Sealed:
         """What comes of each attempt by its name, or of these: asked as verify.yml asks, as who runs it."""
         self._asking = self._asking or Asking(self.verifier)
         nothing = {"policy_of": None, "permissions_boundary": None, "resource_policy": None}
+        nothing |= {"only_exists": False, "always": False}
         stack = CHECKED_STACKS[0]
         checks = [{**nothing, **one} for one in attempts(self.foundation, stack) if not asked or one["name"] in asked]
-        answers = answer(self._asking, {"checks": checks, "fresh": False})["checks"]
+        answers = answer(self._asking, {**ASKED_ALL, "checks": checks})["checks"]
         return {f"{line['who']}: {line['what']}": line["observed"] for line in simulated(answers)}
 
     # What protects the estate, with something taken out of it for a while

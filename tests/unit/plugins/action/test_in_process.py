@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils import basic
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
@@ -171,3 +172,32 @@ def test_what_modules_need_is_loaded_before_there_are_workers(wanted: str, loade
     )
 
     assert len(ran.stdout.split()) == loaded
+
+
+def test_long_texts_are_handed_over_once_and_come_back_as_they_were() -> None:
+    long = "ㄱ\n'\"{{ x }}" * 1000
+    arguments = {"projects": [{"spec": long, "name": str(number)} for number in range(3)], "short": "a", "none": None}
+    texts = _in_process.Texts()
+
+    given = texts.taken_out(arguments)
+
+    assert len(_in_process.encoded(given)) < 1000
+    back = texts.put_back(given)
+    assert back == arguments
+    assert len({id(project["spec"]) for project in back["projects"]}) == 1
+
+
+def test_a_module_finds_its_long_texts_in_its_arguments() -> None:
+    found: list[Any] = []
+    texts = _in_process.Texts()
+    arguments = {"text": "x" * 5000}
+
+    def module() -> None:
+        found.append(basic._load_params())
+
+    kept = basic._load_params
+    with _in_process.as_a_process({}, "."):
+        _in_process.run(module, _in_process.encoded(texts.taken_out(arguments)), texts)
+
+    assert found == [arguments]
+    assert basic._load_params is kept
