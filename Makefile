@@ -12,6 +12,7 @@ PROVIDE_BROWSER = UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --pyth
 
 # PYTHON=...     the Python to use instead of the newest found
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
+# ONLY='...'     bench: arguments of tests/bench/estate, for a part of it
 # KEEP=1         demo: leave local AWS running
 export PYTHON TF_MIRROR KEEP
 
@@ -88,8 +89,11 @@ e2e: setup ## The whole way, from an empty account to a VPC and back; estates si
 		"tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py tests/e2e/notices/test_notices.py" \
 		"tests/e2e/drift tests/e2e/notices/test_converge.py"
 
-bench: setup ## Speed and memory, as ratios in one run
-	@PYTHONPATH=.:.work/collections python tests/bench/scan.py
+bench: setup ## Speed and memory, as ratios in one run, into docs/performance.md (ONLY='--sizes 1' measures a part)
+	@UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --python .work/venv/bin/python \
+		--requirements requirements/bench.txt
+	@$(if $(ONLY),,PYTHONPATH=.:.work/collections python tests/bench/scan.py)
+	@PYTHONPATH=.:scripts python -m tests.bench.estate $(or $(ONLY),--write)
 
 format: setup ## Format Python and Terraform
 	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf && terraform fmt -recursive tests && terraform fmt -recursive buildspecs
@@ -102,6 +106,8 @@ lock: setup ## Resolve requirements: of development, and with hashes of the buil
 		requirements/dev.in --output-file requirements/dev.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
 		--constraint requirements/dev.txt requirements/browser.in --output-file requirements/browser.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
+		--constraint requirements/dev.txt requirements/bench.in --output-file requirements/bench.txt
 	@sed '/^ansible-core==/d' requirements/dev.txt | uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --custom-compile-command 'make lock' --constraint /dev/stdin \
 		requirements/drift.in --output-file roles/drift/files/requirements.txt

@@ -130,6 +130,7 @@ def test_policy_that_would_lock_the_caller_out_is_refused_before_anything_is_mad
     # Who is locked out depends on who is calling: that must be asked.
     assert {call["action"] for call in run.calls} <= {
         "sts:GetCallerIdentity",
+        "dynamodb:GetResourcePolicy",
         "kms:DescribeKey",
         "iam:SimulateCustomPolicy",
         "iam:SimulatePrincipalPolicy",

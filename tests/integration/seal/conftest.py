@@ -102,7 +102,7 @@ class Sealed:
     def observed(self, asked: list[str] | None = None) -> dict[str, str]:
         """What comes of each attempt by its name, or of these: asked as verify.yml asks, as who runs it."""
         self._asking = self._asking or Asking(self.verifier)
-        nothing = {"policy_of": None, "permissions_boundary": None, "resource_policy": None}
+        nothing: dict[str, Any] = {"policy_of": None, "permissions_boundary": None, "resource_policy": None}
         nothing |= {"only_exists": False, "always": False}
         stack = CHECKED_STACKS[0]
         checks = [{**nothing, **one} for one in attempts(self.foundation, stack) if not asked or one["name"] in asked]
