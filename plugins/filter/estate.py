@@ -76,18 +76,10 @@ from ansible_collections.gitops.aws.plugins.module_utils._notices.resources impo
     notices_rules,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._status.settings import status_settings
+from ansible_collections.gitops.aws.plugins.plugin_utils._plain import plain
 
 POLICY_LIMIT = 20480  # characters in the policy of a bucket or a table; AWS
 KEY_POLICY_LIMIT = 32768
-
-
-def plain(value: Any) -> Any:
-    """The value with Ansible's containers made plain ones: they look at each element anew whenever it is asked for."""
-    if isinstance(value, dict):
-        return {name: plain(element) for name, element in value.items()}
-    if isinstance(value, list):
-        return [plain(element) for element in value]
-    return value
 
 
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,6 +96,17 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
             ) from None
         except (OSError, ValueError) as error:
             raise AnsibleFilterError(str(error)) from None
+
+    return call
+
+
+def in_one_piece(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter with the option as_json: what it gives as one text, which Ansible does not look through."""
+
+    @functools.wraps(function)
+    def call(*args: Any, as_json: bool = False, **kwargs: Any) -> Any:
+        found = function(*args, **kwargs)
+        return json.dumps(found) if as_json else found
 
     return call
 
@@ -223,9 +226,9 @@ class FilterModule:
             "service_control_policies": service_control_policies,
             "stack_expectations": stack_expectations,
             "stack_parameters": stack_parameters,
-            "stack_pipelines": stack_pipelines,
-            "stack_projects": stack_projects,
-            "stack_roles": stack_roles,
+            "stack_pipelines": in_one_piece(stack_pipelines),
+            "stack_projects": in_one_piece(stack_projects),
+            "stack_roles": in_one_piece(stack_roles),
             "stack_states": stack_states,
             "state_bucket_policy": state_bucket_policy,
             "status_settings": status_settings,

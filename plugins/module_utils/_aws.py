@@ -57,12 +57,16 @@ class Aws:
         self.calls: Counter[str] = Counter()
         self._calls_lock = threading.Lock()
         self._clients: dict[str, Any] = {}
+        self._clients_lock = threading.Lock()  # boto3 makes one client at a time
+        self._in_flight = threading.BoundedSemaphore(concurrency)
         self._identity: dict[str, str] = {}
         self._identity_lock = threading.Lock()
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, made once. Throttled calls are retried by botocore's standard mode."""
-        if service not in self._clients:
+        with self._clients_lock:
+            if service in self._clients:
+                return self._clients[service]
             region, endpoint_url, parameters = get_aws_connection_info(self._module)
             client = boto3_conn(
                 self._module,
@@ -76,15 +80,19 @@ class Aws:
                 ),
                 **parameters,
             )
-            client.meta.events.register("before-call", self._before_call)
+            # Last: where another handler raises, no call is made, and none ends.
+            client.meta.events.register_last("before-call", self._before_call)
+            for end in ("after-call", "after-call-error"):
+                client.meta.events.register_first(end, self._after_call)
             self._clients[service] = client
-        return self._clients[service]
+            return client
 
     def in_region(self, region: str) -> Aws:
         """The same connection to another region; its calls are counted with these."""
         other = Aws(self._module, self.concurrency, region)
         other.calls, other._calls_lock = self.calls, self._calls_lock
         other._identity, other._identity_lock = self._identity, self._identity_lock
+        other._clients_lock, other._in_flight = self._clients_lock, self._in_flight
         return other
 
     def identity(self) -> dict[str, str]:
@@ -102,9 +110,15 @@ class Aws:
             raise Refused(f"{operation} would change something, and this is check mode. This is a bug in gitops.aws.")
         with self._calls_lock:
             self.calls[operation] += 1
+        self._in_flight.acquire()
+
+    def _after_call(self, **_kwargs: Any) -> None:
+        self._in_flight.release()
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Calls the function for every item, at most `concurrency` at a time; results keep the items' order.
+
+        The function may do the same: however many of these there are, no more calls are in flight.
 
         The first exception is raised after all calls have ended.
         """

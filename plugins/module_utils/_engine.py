@@ -98,6 +98,10 @@ class Kind:
         """The keys of all resources of the kind in the account and region, for info modules."""
         raise NotImplementedError
 
+    def touches(self, item: Settings) -> str:
+        """What making or deleting the item changes, in a word: items of the same word are not read beforehand."""
+        return str(item[self.key])
+
     def implied(self, item: Settings) -> Settings:
         """The item with what its settings say of others, where one takes the other's place."""
         return item
@@ -375,6 +379,19 @@ def not_ours(kind: Kind, name: str, before: Resource | None, owner_tags: dict[st
     )
 
 
+def owned(items: list[Settings], owner_tags: dict[str, str] | None) -> list[Settings]:
+    """The items with the tags of their owner."""
+    if not owner_tags:
+        return items
+    return [{**item, "tags": {**(item["tags"] or {}), **owner_tags}} for item in items]
+
+
+def look(kind: Kind, items: list[Settings], owner_tags: dict[str, str] | None) -> dict[str, Resource]:
+    """What there is of the items, by key."""
+    kind.progress.begin(len(items))
+    return kind.read(owned(items, owner_tags))
+
+
 def converge(
     kind: Kind,
     plural: str,
@@ -383,14 +400,18 @@ def converge(
     state: str,
     purge_tags: bool,
     owner_tags: dict[str, str] | None = None,
+    found: dict[str, Resource] | None = None,
 ) -> list[Step]:
-    """Reads everything at once, then writes what differs with bounded concurrency."""
+    """Reads everything at once, then writes what differs with bounded concurrency.
+
+    Args:
+        found: what `look` has given, where it has been read already.
+    """
     owner_tags = owner_tags or {}
     kind.owner_tags, kind.purge_tags = owner_tags, purge_tags
-    if owner_tags:
-        items = [{**item, "tags": {**(item["tags"] or {}), **owner_tags}} for item in items]
-    kind.progress.begin(len(items))
-    found = kind.read(items)
+    if found is None:
+        found = look(kind, items, owner_tags)
+    items = owned(items, owner_tags)
     steps = []
     for index, item in enumerate(items):
         name = item[kind.key]

@@ -11,8 +11,9 @@ Each step is what a bulk module does. They share the connections and what is kno
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -25,12 +26,14 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refuse
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     CONCURRENCY,
     Kind,
+    Resource,
     Settings,
     check_items,
     common_options,
     conclude,
     connect,
     converge,
+    look,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     chatbot_slack_channel,
@@ -107,7 +110,7 @@ ARGUMENTS: dict[str, Any] = {
         "options": {
             "module": {"type": "str", "required": True, "choices": sorted(BULK)},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "items": {"type": "list", "elements": "dict", "required": True},
+            "items": {"type": "raw", "required": True},
         },
     },
     "owner_tags": {"type": "dict"},
@@ -130,6 +133,23 @@ class Part:
         """What it is about."""
         items: list[Settings] = self.params[self.plural]
         return items
+
+
+def unpacked(steps: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The steps with their items as lists, and what is wrong with items that are none."""
+    found, wrong = [], []
+    for index, step in enumerate(steps):
+        items, why = step["items"], ""
+        if isinstance(items, str):
+            try:
+                items = json.loads(items)
+            except ValueError as error:
+                why = f" ({error})"
+        if isinstance(items, list):
+            found.append({**step, "items": items})
+        else:
+            wrong.append(f"steps[{index}].items: it must be a list, or a list as a JSON text{why}")
+    return found, wrong
 
 
 def part(aws: Aws, index: int, step: dict[str, Any], more: dict[str, Any]) -> tuple[Part, list[str]]:
@@ -161,26 +181,60 @@ def run() -> None:
     module = aws_module(ARGUMENTS)
     aws = connect(module)
     more = {name: module.params[name] for name in ("owner_tags", "purge_tags")}
-    wanted = [(index, step) for index, step in enumerate(module.params["steps"]) if step["items"]]
+    steps, wrong = unpacked(module.params["steps"])
+    refuse(module, wrong)
+    wanted = [(index, step) for index, step in enumerate(steps) if step["items"]]
     checked = [part(aws, index, step, more) for index, step in wanted]
     refuse(module, [problem for _made, problems in checked for problem in problems])
     progress = Progress()
-    result: dict[str, Any] = {"changed": False, "resources": {}, "diff": []}
-    for done, ((index, step), (made, _problems)) in enumerate(zip(wanted, checked), start=1):
+    for made, _problems in checked:
         made.kind.progress = progress
+    result: dict[str, Any] = {"changed": False, "resources": {}, "diff": []}
+    found, failure = look_ahead(aws, [made for made, _problems in checked])
+    if failure:
+        module.fail_json(msg=f"Nothing was changed. {failure}", invocation=_shown(module.params, steps))
+    for done, ((index, step), (made, _problems)) in enumerate(zip(wanted, checked), start=1):
         for number, item in enumerate(made.items):
             for warning in made.kind.warnings(item):
                 module.warn(f"steps[{index}].items[{number}].{warning}")
-        failure = carry_out(made, step["module"], result)
+        failure = carry_out(made, step["module"], found[done - 1], result)
         result["api_calls"] = dict(sorted(aws.calls.items()))
         if failure:
             left = [later["module"] for _index, later in wanted[done:]]
             after = f" Not begun, for they come after it: {', '.join(left)}." if left else ""
-            module.fail_json(msg=failure + after, invocation=_shown(module.params), **result)
-    module.exit_json(invocation=_shown(module.params), **{"api_calls": {}, **result})
+            module.fail_json(msg=failure + after, invocation=_shown(module.params, steps), **result)
+    module.exit_json(invocation=_shown(module.params, steps), **{"api_calls": {}, **result})
 
 
-def carry_out(made: Part, module: str, result: dict[str, Any]) -> str:
+Found = Union[dict[str, Resource], None]
+
+
+def look_ahead(aws: Aws, parts: list[Part]) -> tuple[list[Found], str]:
+    """What there is of the steps' items, read together before anything is written; why it cannot be read, else ''.
+
+    None stands for a step before which another one changes what it is about: that is read when it has been.
+    """
+    touched: set[tuple[type[Kind], str]] = set()
+    ahead = []
+    for one in parts:
+        words = {(type(one.kind), one.kind.touches(item)) for item in one.items}
+        ahead.append(not words & touched)
+        touched |= words
+
+    def read(index: int) -> tuple[Found, str]:
+        if not ahead[index]:
+            return None, ""
+        kind = parts[index].kind
+        try:
+            return look(kind, parts[index].items, parts[index].params.get("owner_tags")), ""
+        except (ClientError, BotoCoreError, Refused) as error:
+            return None, explain(error, f"Reading {kind.plural()}")
+
+    answers = aws.map(read, range(len(parts)))
+    return [found for found, _failure in answers], " | ".join(failure for _found, failure in answers if failure)
+
+
+def carry_out(made: Part, module: str, found: Found, result: dict[str, Any]) -> str:
     """One step; adds what came of it to the result. Returns why it failed, '' where it did not."""
     try:
         steps = converge(
@@ -191,6 +245,7 @@ def carry_out(made: Part, module: str, result: dict[str, Any]) -> str:
             made.params["state"],
             made.params.get("purge_tags", True),
             made.params.get("owner_tags"),
+            found,
         )
     except (ClientError, BotoCoreError, Refused) as error:
         return explain(error, f"Reading {made.kind.plural()}")
@@ -201,7 +256,7 @@ def carry_out(made: Part, module: str, result: dict[str, Any]) -> str:
     return failure
 
 
-def _shown(params: dict[str, Any]) -> dict[str, Any]:
+def _shown(params: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
     """The arguments as the result shows them: how many items, for there may be thousands with long texts."""
-    steps = [{**step, "items": f"{len(step['items'])} items"} for step in params["steps"]]
-    return {"module_args": {**params, "steps": steps}}
+    counted = [{**step, "items": f"{len(step['items'])} items"} for step in steps]
+    return {"module_args": {**params, "steps": counted}}

@@ -59,8 +59,9 @@ options:
       items:
         description:
           - What that module takes as its list, such as the C(roles) of M(gitops.aws.iam_roles).
-        type: list
-        elements: dict
+          - It may be the list as a JSON text, too. Thousands of resources get here several times as fast that way, for
+            Ansible looks at every element of a list.
+        type: raw
         required: true
   owner_tags:
     description:

@@ -45,7 +45,8 @@ INLINE_POLICIES_LIMIT = 10240  # characters of all inline policies of a role tog
 
 def policies_equal(before: Any, after: Any) -> bool:
     """Whether two policy documents say the same, whatever their order and spelling."""
-    return not compare_policies(before or {}, after or {})
+    # Comparing takes a hundred times as long as seeing that there is nothing to compare.
+    return bool(before == after) or not compare_policies(before or {}, after or {})
 
 
 def named_policies_equal(before: dict[str, Any], after: dict[str, Any]) -> bool:

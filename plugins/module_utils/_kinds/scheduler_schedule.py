@@ -98,6 +98,9 @@ class SchedulerSchedule(Kind):
             return [f"group_name: the group {after['group_name']} {why}. Fix: {fix}"]
         return []
 
+    def touches(self, item: Settings) -> str:
+        return str(item["group_name"])  # it is made with its first schedule and goes with its last
+
     def normalise(self, settings: Settings) -> Settings:
         result = {
             "description": "",
