@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.gitops.aws.plugins.module_utils import _texts
 from ansible_collections.gitops.aws.plugins.module_utils._estate import bucket_policies, names, seal
 from ansible_collections.gitops.aws.plugins.module_utils._estate.attempts import attempts
 from ansible_collections.gitops.aws.plugins.module_utils._estate.break_glass import (
@@ -76,6 +77,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._notices.resources impo
     notices_rules,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._status.settings import status_settings
+from ansible_collections.gitops.aws.plugins.plugin_utils._memory import uncollected
 from ansible_collections.gitops.aws.plugins.plugin_utils._plain import plain
 
 POLICY_LIMIT = 20480  # characters in the policy of a bucket or a table; AWS
@@ -88,7 +90,8 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+            with uncollected():
+                return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
         except KeyError as error:
             raise AnsibleFilterError(
                 f"{error} is missing. Fix: give stacks as gitops.aws.estate returns them, and a foundation as the role "
@@ -101,12 +104,12 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def in_one_piece(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter with the option as_json: what it gives as one text, which Ansible does not look through."""
+    """The filter with the option packed: what it gives as one text, which Ansible does not look through."""
 
     @functools.wraps(function)
-    def call(*args: Any, as_json: bool = False, **kwargs: Any) -> Any:
+    def call(*args: Any, packed: bool = False, **kwargs: Any) -> Any:
         found = function(*args, **kwargs)
-        return json.dumps(found) if as_json else found
+        return _texts.packed(found) if packed else found
 
     return call
 

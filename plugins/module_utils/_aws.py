@@ -59,6 +59,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()  # boto3 makes one client at a time
         self._in_flight = threading.BoundedSemaphore(concurrency)
+        self._thread = threading.local()  # `waits`: whether it waits for an answer
         self._identity: dict[str, str] = {}
         self._identity_lock = threading.Lock()
 
@@ -80,10 +81,11 @@ class Aws:
                 ),
                 **parameters,
             )
-            # Last: where another handler raises, no call is made, and none ends.
-            client.meta.events.register_last("before-call", self._before_call)
-            for end in ("after-call", "after-call-error"):
-                client.meta.events.register_first(end, self._after_call)
+            client.meta.events.register("before-call", self._before_call)
+            # Of each attempt, so that one that waits before it is repeated keeps nobody waiting.
+            client.meta.events.register_last("before-send", self._before_send)
+            for end in ("response-received", "after-call-error"):  # the latter alone for an answer that makes no sense
+                client.meta.events.register_first(end, self._response_received)
             self._clients[service] = client
             return client
 
@@ -92,7 +94,7 @@ class Aws:
         other = Aws(self._module, self.concurrency, region)
         other.calls, other._calls_lock = self.calls, self._calls_lock
         other._identity, other._identity_lock = self._identity, self._identity_lock
-        other._clients_lock, other._in_flight = self._clients_lock, self._in_flight
+        other._clients_lock, other._in_flight, other._thread = self._clients_lock, self._in_flight, self._thread
         return other
 
     def identity(self) -> dict[str, str]:
@@ -110,13 +112,21 @@ class Aws:
             raise Refused(f"{operation} would change something, and this is check mode. This is a bug in gitops.aws.")
         with self._calls_lock:
             self.calls[operation] += 1
+
+    def _before_send(self, **_kwargs: Any) -> None:
         self._in_flight.acquire()
+        self._thread.waits = True
 
-    def _after_call(self, **_kwargs: Any) -> None:
-        self._in_flight.release()
+    def _response_received(self, **_kwargs: Any) -> None:
+        # botocore says that, too, of a request that something else has kept from being sent.
+        if getattr(self._thread, "waits", False):
+            self._thread.waits = False
+            self._in_flight.release()
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    def map(self, function: Callable[[T], R], items: Iterable[T], at_once: int | None = None) -> list[R]:
         """Calls the function for every item, at most `concurrency` at a time; results keep the items' order.
+
+        With `at_once` it is at most so many at a time, for answers that take much memory.
 
         The function may do the same: however many of these there are, no more calls are in flight.
 
@@ -125,10 +135,14 @@ class Aws:
         work = list(items)
         if len(work) < 2:
             return [function(item) for item in work]
-        with ThreadPoolExecutor(max_workers=min(self.concurrency, len(work))) as pool:
+        with ThreadPoolExecutor(max_workers=min(self.concurrency, at_once or len(work), len(work))) as pool:
             # Not pool.map, which drops the calls that wait when one raises.
             futures = [pool.submit(function, item) for item in work]
         return [future.result() for future in futures]
+
+    def together(self, *calls: Callable[[], Any]) -> list[Any]:
+        """What several calls give, side by side."""
+        return self.map(lambda call: call(), calls)
 
     def pages(self, service: str, operation: str, result_key: str, **arguments: Any) -> list[Any]:
         """All elements of a paginated list operation (`operation` in snake_case), as one list."""

@@ -60,6 +60,7 @@ class Kind:
     key = "name"  # the option that identifies an item
     required: tuple[str, ...] = ()  # options without which the resource cannot be created
     fixed: tuple[str, ...] = ()  # options that AWS cannot change after creation
+    chunk: int | None = None  # how many of thousands may be read and compared by themselves; None: all at once
     equal: dict[str, Any] = {}  # option -> function(before, after) for values that have several spellings
 
     def __init__(self, aws: Aws) -> None:
@@ -251,10 +252,17 @@ def chunks(items: list[Any], size: int) -> list[list[Any]]:
 def without_empty(value: Any) -> Any:
     """Leaves out None, '' and empty containers, which for most APIs mean the same as an absent member."""
     if isinstance(value, dict):
-        cleaned = {name: without_empty(element) for name, element in value.items()}
-        return {name: element for name, element in cleaned.items() if element not in (None, "", {}, [])}
+        cleaned = {}
+        for name, element in value.items():
+            if isinstance(element, (dict, list)):
+                element = without_empty(element)
+                if element:
+                    cleaned[name] = element
+            elif element is not None and element != "":
+                cleaned[name] = element
+        return cleaned
     if isinstance(value, list):
-        return [without_empty(element) for element in value]
+        return [without_empty(element) if isinstance(element, (dict, list)) else element for element in value]
     return value
 
 
@@ -386,10 +394,43 @@ def owned(items: list[Settings], owner_tags: dict[str, str] | None) -> list[Sett
     return [{**item, "tags": {**(item["tags"] or {}), **owner_tags}} for item in items]
 
 
-def look(kind: Kind, items: list[Settings], owner_tags: dict[str, str] | None) -> dict[str, Resource]:
-    """What there is of the items, by key."""
-    kind.progress.begin(len(items))
-    return kind.read(owned(items, owner_tags))
+def plan(
+    kind: Kind,
+    options: dict[str, Any],
+    items: list[tuple[str, Settings]],
+    state: str,
+    found: dict[str, Resource],
+) -> list[Step]:
+    """Compares items with what was found of them. Pure: no calls.
+
+    Args:
+        items: with the tags of their owner, each with its path.
+    """
+    steps = []
+    for path, item in items:
+        name = item[kind.key]
+        before = found.get(name)
+        theirs = not_ours(kind, name, before, kind.owner_tags)
+        if name in kind.unreadable:
+            steps.append(Step(name, "unchanged", before, None, item, error=kind.unreadable[name]))
+        elif theirs:
+            steps.append(Step(name, "unchanged", before, None, item, error=theirs))
+        elif state == "absent":
+            steps.append(Step(name, "deleted" if before else "unchanged", before, None, item))
+        else:
+            step = plan_item(kind, options, kind.implied(item), before, kind.purge_tags)
+            if step.action != "unchanged" and step.after is not None and not step.error:
+                wrong = [f"{path}.{conflict}" for conflict in kind.conflicts(step)]
+                step.error = f"{kind.noun} {name}: {'; '.join(wrong)}" if wrong else None
+            steps.append(step)
+    return steps
+
+
+def carry_out(kind: Kind, steps: list[Step]) -> None:
+    """Writes what differs, with bounded concurrency."""
+    to_do = [step for step in steps if step.action != "unchanged" and not step.error]
+    kind.progress.compared(len(to_do))
+    kind.aws.map(lambda step: apply(kind, step), to_do)
 
 
 def converge(
@@ -400,52 +441,35 @@ def converge(
     state: str,
     purge_tags: bool,
     owner_tags: dict[str, str] | None = None,
-    found: dict[str, Resource] | None = None,
 ) -> list[Step]:
-    """Reads everything at once, then writes what differs with bounded concurrency.
-
-    Args:
-        found: what `look` has given, where it has been read already.
-    """
-    owner_tags = owner_tags or {}
-    kind.owner_tags, kind.purge_tags = owner_tags, purge_tags
-    if found is None:
-        found = look(kind, items, owner_tags)
+    """Reads everything at once, then writes what differs."""
+    kind.owner_tags, kind.purge_tags = owner_tags or {}, purge_tags
     items = owned(items, owner_tags)
-    steps = []
-    for index, item in enumerate(items):
-        name = item[kind.key]
-        before = found.get(name)
-        if name in kind.unreadable:
-            steps.append(Step(name, "unchanged", before, None, item, error=kind.unreadable[name]))
-        elif not_ours(kind, name, before, owner_tags):
-            steps.append(Step(name, "unchanged", before, None, item, error=not_ours(kind, name, before, owner_tags)))
-        elif state == "absent":
-            steps.append(Step(name, "deleted" if before else "unchanged", before, None, item))
-        else:
-            step = plan_item(kind, options, kind.implied(item), before, purge_tags)
-            if step.action != "unchanged" and step.after is not None and not step.error:
-                wrong = [f"{plural}[{index}].{conflict}" for conflict in kind.conflicts(step)]
-                step.error = f"{kind.noun} {name}: {'; '.join(wrong)}" if wrong else None
-            steps.append(step)
-    to_do = [step for step in steps if step.action != "unchanged" and not step.error]
-    kind.progress.compared(len(to_do))
-    kind.aws.map(lambda step: apply(kind, step), to_do)
+    kind.progress.begin(len(items))
+    paths = [f"{plural}[{index}]" for index in range(len(items))]
+    steps = plan(kind, options, list(zip(paths, items)), state, kind.read(items))
+    carry_out(kind, steps)
     return steps
 
 
-def report(kind: Kind, plural: str, steps: list[Step]) -> dict[str, Any]:
-    """The module's result.
+def afterwards(kind: Kind, steps: list[Step]) -> list[Settings]:
+    """The settings of every item that exists after the run, fit to be fed back.
 
-    Shape: `<plural>` is the settings of every item that exists after the run, fit to be fed back; an item that failed
-    is in it as it was before, if it was. `resources` maps each key to its `action`, its facts and, where it failed,
-    its `error`; `api_calls` counts the calls by operation.
+    An item that failed is in it as it was before, if it was.
+    """
+    settings = [(step.before.settings if step.before else None) if step.error else step.after for step in steps]
+    return [kind.public(each) for each in settings if each is not None]
+
+
+def report(kind: Kind, steps: list[Step], diff: bool = True) -> dict[str, Any]:
+    """The module's result, but for the settings.
+
+    Shape: `resources` maps each key to its `action`, its facts and, where it failed, its `error`; `api_calls` counts
+    the calls by operation.
     """
     changed = [step for step in steps if step.action != "unchanged" and not step.error]
-    settings = [(step.before.settings if step.before else None) if step.error else step.after for step in steps]
     return {
         "changed": bool(changed),
-        plural: [kind.public(each) for each in settings if each is not None],
         "resources": {
             step.name: {
                 "action": "failed" if step.error else step.action,
@@ -455,7 +479,7 @@ def report(kind: Kind, plural: str, steps: list[Step]) -> dict[str, Any]:
             for step in steps
         },
         "api_calls": dict(sorted(kind.aws.calls.items())),
-        "diff": [difference(kind, step) for step in changed],
+        "diff": [difference(kind, step) for step in changed] if diff else [],
     }
 
 
@@ -515,7 +539,7 @@ def run(
     finish(module, kind, plural, steps)
 
 
-def conclude(kind: Kind, plural: str, steps: list[Step], params: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def conclude(kind: Kind, steps: list[Step], params: dict[str, Any], diff: bool = True) -> tuple[dict[str, Any], str]:
     """What came of the steps, after what is waited for: the result, and why it is a failure, '' where it is none."""
     late: list[str] = []
     if not kind.aws.check_mode:
@@ -523,7 +547,7 @@ def conclude(kind: Kind, plural: str, steps: list[Step], params: dict[str, Any])
             late = kind.settle([step for step in steps if not step.error], params)
         except (ClientError, BotoCoreError, Refused) as error:
             late = [explain(error, f"Waiting for {kind.plural()}")]
-    result = report(kind, plural, steps)
+    result = report(kind, steps, diff)
     errors = [step.error for step in steps if step.error]
     if not errors:
         return result, " | ".join(late[:ERRORS_SHOWN])
@@ -534,7 +558,8 @@ def conclude(kind: Kind, plural: str, steps: list[Step], params: dict[str, Any])
 
 def finish(module: Any, kind: Kind, plural: str, steps: list[Step]) -> None:
     """Ends a bulk module with its result; with a failure, where a step failed or what was waited for did not come."""
-    result, failure = conclude(kind, plural, steps, module.params)
+    result, failure = conclude(kind, steps, module.params)
+    result[plural] = afterwards(kind, steps)
     if failure:
         module.fail_json(msg=failure, **result)
     module.exit_json(**result)

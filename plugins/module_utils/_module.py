@@ -122,10 +122,10 @@ def nothing_changed(problems: list[str]) -> str:
     return f"Nothing was changed. {shown}{more}"
 
 
-def refuse(module: AnsibleAWSModule, problems: list[str]) -> None:
-    """Ends the module where there are problems with its input."""
+def refuse(module: AnsibleAWSModule, problems: list[str], **result: Any) -> None:
+    """Ends the module, with this result, where there are problems with its input."""
     if problems:
-        module.fail_json(msg=nothing_changed(problems))
+        module.fail_json(msg=nothing_changed(problems), **result)
 
 
 def input_problems(spec: dict[str, Any], given: dict[str, Any], path: str = "") -> list[str]:

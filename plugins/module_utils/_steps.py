@@ -11,9 +11,8 @@ Each step is what a bulk module does. They share the connections and what is kno
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import Any, Union
+from dataclasses import dataclass, field
+from typing import Any
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -22,18 +21,21 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.gitops.aws.plugins.module_utils import _engine
+from ansible_collections.gitops.aws.plugins.module_utils._arguments import filled_in
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     CONCURRENCY,
     Kind,
-    Resource,
     Settings,
+    Step,
     check_items,
+    chunks,
     common_options,
     conclude,
     connect,
-    converge,
-    look,
+    owned,
+    plan,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     chatbot_slack_channel,
@@ -61,6 +63,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._module import (
     refuse,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._progress import Progress
+from ansible_collections.gitops.aws.plugins.module_utils._texts import unpacked
 
 
 @dataclass(frozen=True)
@@ -119,40 +122,104 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Part:
-    """A step whose input is checked: the items with the options' types and defaults."""
+    """A step whose input is checked.
+
+    Attributes:
+        path: of the step, such as steps[2].
+        module: whose work it does.
+        kind: what reads and writes; parts that are read together have one.
+        items: with the options' types and defaults, and the tags of their owner.
+        ahead: whether it is read before anything is written. Otherwise an earlier one changes what it is about.
+        steps: what is to be done, once it has been read.
+    """
+
+    path: str
+    module: str
+    kind: Kind
+    items: list[Settings]
+    state: str
+    ahead: bool = True
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass
+class Look:
+    """Items of one kind that are read with the same calls, and compared.
+
+    Attributes:
+        items: each with the part that it is of, and its path.
+        steps: what is to be done, once they have been read.
+        failure: why they cannot be read, '' where they can.
+    """
 
     kind: Kind
-    plural: str
     options: dict[str, Any]
-    params: dict[str, Any]
+    state: str
+    items: list[tuple[Part, str, Settings]]
+    steps: list[Step] = field(default_factory=list)
+    failure: str = ""
 
-    @property
-    def items(self) -> list[Settings]:
-        """What it is about."""
-        items: list[Settings] = self.params[self.plural]
-        return items
+    def read(self) -> None:
+        """Reads and compares. Of what is as it should be, nothing else is kept: a thousand stacks have much of it."""
+        self.kind.progress.begin(len(self.items))
+        try:
+            found = self.kind.read([item for _part, _path, item in self.items])
+        except (ClientError, BotoCoreError, Refused) as error:
+            self.failure = explain(error, f"Reading {self.kind.plural()}")
+            return
+        items = [(path, item) for _part, path, item in self.items]
+        self.steps = plan(self.kind, self.options, items, self.state, found)
+        self.items = [(one, path, {}) for one, path, _item in self.items]
+        if type(self.kind).settle is not Kind.settle:
+            return  # that looks at all of them
+        for step in self.steps:
+            if step.action == "unchanged" and not step.error:
+                step.before, step.after, step.item = None, None, {}
+            elif step.action == "created":
+                step.item = {}
+
+    def tell(self) -> None:
+        """Gives the steps to the parts that they are of."""
+        for (one, _path, _item), step in zip(self.items, self.steps):
+            one.steps.append(step)
 
 
-def unpacked(steps: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+def with_lists(steps: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
     """The steps with their items as lists, and what is wrong with items that are none."""
     found, wrong = [], []
     for index, step in enumerate(steps):
-        items, why = step["items"], ""
-        if isinstance(items, str):
-            try:
-                items = json.loads(items)
-            except ValueError as error:
-                why = f" ({error})"
-        if isinstance(items, list):
+        items = step["items"]
+        try:
+            items = unpacked(items) if isinstance(items, str) else items
+            if not isinstance(items, list):
+                raise ValueError("it must be a list")
             found.append({**step, "items": items})
-        else:
-            wrong.append(f"steps[{index}].items: it must be a list, or a list as a JSON text{why}")
+        except ValueError as error:
+            wrong.append(f"steps[{index}].items: {error}")
     return found, wrong
 
 
-def part(aws: Aws, index: int, step: dict[str, Any], more: dict[str, Any]) -> tuple[Part, list[str]]:
+def validated(spec: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The arguments with the options' types and defaults, and what is wrong with them, with the path of each."""
+    params = filled_in(spec, given)
+    if params is not None:
+        return params, []
+    try:
+        checked = ArgumentSpecValidator(spec).validate(given)
+    except TypeError:
+        # Ansible's check breaks at a number or null in the place of a dictionary with sub-options.
+        wrong = input_problems(spec, given)
+        if not wrong:
+            raise
+        return given, wrong
+    if checked.error_messages:
+        return checked.validated_parameters, input_problems(spec, given) or list(checked.error_messages)
+    return checked.validated_parameters, null_problems(spec, given)
+
+
+def part(aws: Aws, index: int, step: dict[str, Any], more: dict[str, Any]) -> tuple[Part | None, list[str]]:
     """A step as what its module would be given, and what is wrong with it, with the path of each. Calls nothing.
 
     Args:
@@ -165,15 +232,16 @@ def part(aws: Aws, index: int, step: dict[str, Any], more: dict[str, Any]) -> tu
     spec = {name: option for name, option in common_options(bulk.plural, bulk.options).items() if name != "concurrency"}
     given = {bulk.plural: step["items"], "state": step["state"]}
     given |= {name: value for name, value in more.items() if name in spec and value is not None}
-    checked = ArgumentSpecValidator(spec).validate(given)
-    wrong = input_problems(spec, given) if checked.error_messages else null_problems(spec, checked.validated_parameters)
-    wrong = wrong or list(checked.error_messages)
-    made = Part(bulk.kind(aws), bulk.plural, bulk.options, checked.validated_parameters)
-    if not wrong:
-        wrong = check_items(made.kind, bulk.plural, made.items, step["state"])
-    made.kind.params = made.params
-    path = f"steps[{index}]."
-    return made, [path + each.replace(bulk.plural, "items", 1) for each in wrong]
+    params, wrong = validated(spec, given)
+    kind = bulk.kind(aws)
+    kind.params = {**params, bulk.plural: []}  # which holds none of the items
+    path = f"steps[{index}]"
+    if wrong:
+        return None, [f"{path}.{each.replace(bulk.plural, 'items', 1)}" for each in wrong]
+    items = params[bulk.plural]
+    kind.owner_tags, kind.purge_tags = params.get("owner_tags") or {}, params.get("purge_tags", True)
+    made = Part(path, step["module"], kind, owned(items, kind.owner_tags), step["state"])
+    return made, check_items(kind, f"{path}.items", items, step["state"])
 
 
 def run() -> None:
@@ -181,82 +249,93 @@ def run() -> None:
     module = aws_module(ARGUMENTS)
     aws = connect(module)
     more = {name: module.params[name] for name in ("owner_tags", "purge_tags")}
-    steps, wrong = unpacked(module.params["steps"])
-    refuse(module, wrong)
-    wanted = [(index, step) for index, step in enumerate(steps) if step["items"]]
-    checked = [part(aws, index, step, more) for index, step in wanted]
-    refuse(module, [problem for _made, problems in checked for problem in problems])
-    progress = Progress()
-    for made, _problems in checked:
-        made.kind.progress = progress
-    result: dict[str, Any] = {"changed": False, "resources": {}, "diff": []}
-    found, failure = look_ahead(aws, [made for made, _problems in checked])
+    steps, wrong = with_lists(module.params["steps"])
+    refuse(module, wrong, invocation=_shown(module.params, module.params["steps"]))
+    shown = _shown(module.params, steps)
+    parts: list[Part] = []
+    for index, step in enumerate(steps):
+        # There may be thousands, of which only what is made of them is held.
+        items, step["items"], module.params["steps"][index]["items"] = step["items"], [], []
+        made, problems = part(aws, index, {**step, "items": items}, more) if items else (None, [])
+        wrong += problems
+        parts += [made] if made else []
+    refuse(module, wrong, invocation=shown)
+    for one in parts:
+        for number, item in enumerate(one.items):
+            for warning in one.kind.warnings(item):
+                module.warn(f"{one.path}.items[{number}].{warning}")
+    result: dict[str, Any] = {"changed": False, "resources": {}, "diff": [], "api_calls": {}}
+    failure = look_ahead(aws, parts)
     if failure:
-        module.fail_json(msg=f"Nothing was changed. {failure}", invocation=_shown(module.params, steps))
-    for done, ((index, step), (made, _problems)) in enumerate(zip(wanted, checked), start=1):
-        for number, item in enumerate(made.items):
-            for warning in made.kind.warnings(item):
-                module.warn(f"steps[{index}].items[{number}].{warning}")
-        failure = carry_out(made, step["module"], found[done - 1], result)
+        result["api_calls"] = dict(sorted(aws.calls.items()))
+        module.fail_json(msg=f"Nothing was changed. {failure}", invocation=shown, **result)
+    while parts:
+        failure = carry_out(parts.pop(0), result, module._diff)
         result["api_calls"] = dict(sorted(aws.calls.items()))
         if failure:
-            left = [later["module"] for _index, later in wanted[done:]]
-            after = f" Not begun, for they come after it: {', '.join(left)}." if left else ""
-            module.fail_json(msg=failure + after, invocation=_shown(module.params, steps), **result)
-    module.exit_json(invocation=_shown(module.params, steps), **{"api_calls": {}, **result})
+            left = ", ".join(one.module for one in parts)
+            after = f" Not begun, for they come after it: {left}." if left else ""
+            module.fail_json(msg=failure + after, invocation=shown, **result)
+    module.exit_json(invocation=shown, **result)
 
 
-Found = Union[dict[str, Resource], None]
+def look_ahead(aws: Aws, parts: list[Part]) -> str:
+    """Reads together, before anything is written, what there is of the items, and plans what is to be done.
 
+    But for a step before which another one changes what it is about: that is read when it has been.
 
-def look_ahead(aws: Aws, parts: list[Part]) -> tuple[list[Found], str]:
-    """What there is of the steps' items, read together before anything is written; why it cannot be read, else ''.
-
-    None stands for a step before which another one changes what it is about: that is read when it has been.
+    Returns why something cannot be read, '' where all can.
     """
-    touched: set[tuple[type[Kind], str]] = set()
-    ahead = []
+    touched: set[tuple[str, str]] = set()
+    groups: dict[tuple[str, str], list[Part]] = {}
+    progress = Progress()
     for one in parts:
-        words = {(type(one.kind), one.kind.touches(item)) for item in one.items}
-        ahead.append(not words & touched)
+        words = {(one.module, one.kind.touches(item)) for item in one.items}
+        one.ahead = not words & touched
         touched |= words
-
-    def read(index: int) -> tuple[Found, str]:
-        if not ahead[index]:
-            return None, ""
-        kind = parts[index].kind
-        try:
-            return look(kind, parts[index].items, parts[index].params.get("owner_tags")), ""
-        except (ClientError, BotoCoreError, Refused) as error:
-            return None, explain(error, f"Reading {kind.plural()}")
-
-    answers = aws.map(read, range(len(parts)))
-    return [found for found, _failure in answers], " | ".join(failure for _found, failure in answers if failure)
+        if one.ahead:
+            groups.setdefault((one.module, one.state), []).append(one)
+            one.kind = groups[one.module, one.state][0].kind
+        one.kind.progress = progress
+    # What is read one by one takes longest, and mostly comes last: it begins first.
+    looks = [each for group in reversed(groups.values()) for each in looks_at(group)]
+    aws.map(Look.read, looks)
+    for each in looks:
+        each.tell()
+    return " | ".join(dict.fromkeys(each.failure for each in looks if each.failure))
 
 
-def carry_out(made: Part, module: str, found: Found, result: dict[str, Any]) -> str:
+def looks_at(parts: list[Part]) -> list[Look]:
+    """Of parts of one kind, what is read and compared together."""
+    kind, bulk = parts[0].kind, BULK[parts[0].module]
+    items = [(one, f"{one.path}.items[{number}]", item) for one in parts for number, item in enumerate(one.items)]
+    for one in parts:
+        one.items = []
+    size = kind.chunk or len(items)
+    return [Look(kind, bulk.options, parts[0].state, each) for each in chunks(items, size)]
+
+
+def carry_out(one: Part, result: dict[str, Any], diff: bool) -> str:
     """One step; adds what came of it to the result. Returns why it failed, '' where it did not."""
-    try:
-        steps = converge(
-            made.kind,
-            made.plural,
-            made.options,
-            made.items,
-            made.params["state"],
-            made.params.get("purge_tags", True),
-            made.params.get("owner_tags"),
-            found,
-        )
-    except (ClientError, BotoCoreError, Refused) as error:
-        return explain(error, f"Reading {made.kind.plural()}")
-    came, failure = conclude(made.kind, made.plural, steps, made.params)
+    if not one.ahead:
+        for each in looks_at([one]):
+            each.read()
+            each.tell()
+            if each.failure:
+                return each.failure
+    _engine.carry_out(one.kind, one.steps)
+    came, failure = conclude(one.kind, one.steps, one.kind.params, diff)
     result["changed"] = result["changed"] or came["changed"]
-    result["resources"].setdefault(module, {}).update(came["resources"])
+    result["resources"].setdefault(one.module, {}).update(came["resources"])
     result["diff"] += came["diff"]
     return failure
 
 
 def _shown(params: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """The arguments as the result shows them: how many items, for there may be thousands with long texts."""
-    counted = [{**step, "items": f"{len(step['items'])} items"} for step in steps]
+    """The arguments as the result shows them: how many items, for there may be thousands, and secrets in them."""
+
+    def count(items: Any) -> str:
+        return f"{len(items)} items" if isinstance(items, list) else "not read"
+
+    counted = [{**step, "items": count(step["items"])} for step in steps]
     return {"module_args": {**params, "steps": counted}}

@@ -19,7 +19,6 @@ import io
 import json
 import logging
 import os
-import secrets
 import sys
 import traceback
 from collections.abc import Iterator
@@ -33,6 +32,9 @@ from ansible.module_utils import basic
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+from ansible_collections.gitops.aws.plugins.module_utils._texts import Texts
+from ansible_collections.gitops.aws.plugins.plugin_utils._memory import in_few_arenas, uncollected
 
 PROFILES = hasattr(basic, "_ANSIBLE_PROFILE")  # ansible-core 2.19 and newer
 
@@ -81,8 +83,6 @@ OF_EACH_SERVICE = ("service-2", "endpoint-rule-set-1", "paginators-1")
 
 # What ansible.module_utils.basic keeps of the module that runs.
 KEPT = ("_ANSIBLE_ARGS", "_ANSIBLE_PROFILE", "_PARSED_MODULE_ARGS", "_load_params")
-
-LONG = 1000  # characters, from which a text of the arguments is handed over as it is
 
 
 # Warnings and deprecations that came when modules and what they need were loaded: they belong to every result.
@@ -170,39 +170,6 @@ def same_python(path: str) -> bool:
         os.path.realpath(path) == os.path.realpath(here)
         and os.path.realpath(os.path.dirname(path)) == os.path.realpath(os.path.dirname(here))
     )
-
-
-class Texts:
-    """Long texts of a module's arguments, each once: a thousand stacks say the same in three thousand buildspecs.
-
-    They do not go through JSON, and it holds what stands for each: a word that is nothing else in this run.
-    """
-
-    def __init__(self) -> None:
-        self._word = secrets.token_hex(16)
-        self._words: dict[str, str] = {}
-        self._texts: dict[str, str] = {}
-
-    def taken_out(self, value: Any) -> Any:
-        """The value with words in the place of its long texts."""
-        if isinstance(value, dict):
-            return {name: self.taken_out(element) for name, element in value.items()}
-        if isinstance(value, list):
-            return [self.taken_out(element) for element in value]
-        if not isinstance(value, str) or len(value) < LONG:
-            return value
-        text = str.__str__(value)  # without what Ansible knows of where it is from
-        word = self._words.setdefault(text, f"{self._word} {len(self._words)}")
-        self._texts[word] = text
-        return word
-
-    def put_back(self, value: Any) -> Any:
-        """The value with the texts again."""
-        if isinstance(value, dict):
-            return {name: self.put_back(element) for name, element in value.items()}
-        if isinstance(value, list):
-            return [self.put_back(element) for element in value]
-        return self._texts.get(value, value) if isinstance(value, str) else value
 
 
 class InProcess(ActionBase):
@@ -324,8 +291,9 @@ def as_a_process(environment: dict[str, str], directory: str) -> Iterator[None]:
     sessions: Any = sys.modules.get("botocore.session")  # a module that needs it has loaded it
     create_loader = getattr(sessions, "create_loader", None)
     place = os.open(".", os.O_RDONLY)
-    with noting(*AT_LOAD), ExitStack() as at_exit:
+    with noting(*AT_LOAD), uncollected(), ExitStack() as at_exit:
         try:
+            in_few_arenas()  # a worker ends with its task
             # Nothing of what botocore logs, which may be secret, is for the file of Ansible's own log.
             logging.root.handlers = []
             # A worker ends without what was registered for the end of a process, such as the removal of files.

@@ -16,13 +16,22 @@ from typing import Any
 
 try:
     from ansible._internal._datatag._tags import TrustedAsTemplate
-    from ansible._internal._templating._lazy_containers import _AnsibleLazyTemplateDict, _AnsibleLazyTemplateList, _LazyValue
+    from ansible._internal._templating._lazy_containers import (
+        _AnsibleLazyTemplateDict,
+        _AnsibleLazyTemplateList,
+        _LazyValue,
+    )
 
     LAZY: tuple[type, ...] = (_AnsibleLazyTemplateDict, _AnsibleLazyTemplateList)
 except ImportError:  # ansible-core 2.18 and older have rendered everything before, and later ones may do otherwise
     LAZY = ()
 
 SCALARS = (str, int, float, bool, type(None))
+
+# Of long lists, such as the stacks, what was made of the same elements before: a task asks for them again and again.
+# The elements are held, too, so that an identity stays that of one of them.
+LONG, KEPT = 20, 8
+_before: dict[tuple[int, ...], tuple[list[Any], list[Any]]] = {}
 
 
 class _ToBeRendered(Exception):
@@ -51,7 +60,26 @@ def _as_it_is(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _as_it_is(element) for name, element in dict.items(value)}
     if isinstance(value, list):
-        return [_as_it_is(element) for element in list.__iter__(value)]
-    if not isinstance(value, SCALARS) or (isinstance(value, str) and "{" in value and TrustedAsTemplate.is_tagged_on(value)):
+        return _list_as_it_is(list(list.__iter__(value)))
+    if not isinstance(value, SCALARS):
+        raise _ToBeRendered
+    # A text that begins like that is a template with delimiters of its own.
+    if (
+        isinstance(value, str)
+        and ("{" in value or value.startswith("#jinja2:"))
+        and TrustedAsTemplate.is_tagged_on(value)
+    ):
         raise _ToBeRendered
     return value
+
+
+def _list_as_it_is(elements: list[Any]) -> list[Any]:
+    elements = [element.value if isinstance(element, _LazyValue) else element for element in elements]
+    if len(elements) < LONG:
+        return [_as_it_is(element) for element in elements]
+    known = tuple(map(id, elements))
+    if known not in _before:
+        while len(_before) >= KEPT:
+            del _before[next(iter(_before))]
+        _before[known] = elements, [_as_it_is(element) for element in elements]
+    return list(_before[known][1])

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.gitops.aws.plugins.module_utils._arguments import filled_in
 from ansible_collections.gitops.aws.plugins.module_utils._estate.statements import Found
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -55,7 +56,10 @@ def typed(value: Any, options: dict[str, Any], path: str) -> tuple[dict[str, Any
             found.append(f"{path}.{key}: must be given, {TYPES[option['type']]}")
     if found:
         return {}, found
-    return ArgumentSpecValidator(options).validate(given).validated_parameters, []
+    filled = filled_in(options, given)
+    if filled is None:
+        filled = ArgumentSpecValidator(options).validate(given).validated_parameters
+    return filled, []
 
 
 def misfit(path: str, value: Any, option: dict[str, Any]) -> Found:
@@ -68,7 +72,10 @@ def misfit(path: str, value: Any, option: dict[str, Any]) -> Found:
     # Ansible would make a text of anything.
     texts = [value] if kind in ("str", "path") else value if elements == "str" and isinstance(value, list) else []
     wrong = any(isinstance(text, (dict, list)) for text in texts)
-    if wrong or ArgumentSpecValidator({"it": {**option, "required": False}}).validate({"it": value}).error_messages:
+    spec = {"it": {**option, "required": False}}
+    if not wrong and filled_in(spec, {"it": value}) is None:
+        wrong = bool(ArgumentSpecValidator(spec).validate({"it": value}).error_messages)
+    if wrong:
         return [f"{path}: {value!r} is not allowed; allowed is {allowed}"]
     return []
 

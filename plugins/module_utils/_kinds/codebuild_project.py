@@ -358,6 +358,9 @@ def _without_submodules_off(sources: Any) -> Any:
     return {name: value for name, value in sources.items() if name != "git_submodules_config" or value != off}
 
 
+BATCHES = 3  # calls at once: the answer for 100 projects has their buildspecs, 3 MB for those of this collection
+
+
 class CodebuildProject(Kind):
     noun = "build project"
     service = "codebuild"
@@ -436,22 +439,22 @@ class CodebuildProject(Kind):
         return self.aws.pages("codebuild", "list_projects", "projects")
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        self.secret_files = {item["name"]: (item["webhook"] or {}).get("secret_file") for item in items}
+        self.secret_files.update({item["name"]: (item["webhook"] or {}).get("secret_file") for item in items})
         # BatchGetProjects takes 100 names, and says which it does not find.
-        batches = self.aws.map(self._batch, chunks([item["name"] for item in items], 100))
-        found = {project["name"]: self._from_api(project) for batch in batches for project in batch}
+        batches = self.aws.map(self._batch, chunks([item["name"] for item in items], 100), BATCHES)
+        found = {name: project for batch in batches for name, project in batch.items()}
         named = [item["name"] for item in items if item["resource_policy"] is not None]
         self.add_policies([found[name] for name in named if name in found])
         return found
 
-    def _batch(self, names: list[str]) -> list[dict[str, Any]]:
+    def _batch(self, names: list[str]) -> dict[str, Resource]:
         answer = self.client.batch_get_projects(names=names)
         self.progress.read(len(names))
         for project in answer["projects"]:
             # Thousands of projects have the same few buildspecs: one of each is enough to hold.
             text = project["source"].get("buildspec", "")
             project["source"].update({"buildspec": self._texts.setdefault(text, text)} if text else {})
-        return answer["projects"]
+        return {project["name"]: self._from_api(project) for project in answer["projects"]}
 
     def add_policies(self, found: Iterable[Resource]) -> None:
         """Adds to projects' settings their resource policies, {} where there is none; a call for each."""

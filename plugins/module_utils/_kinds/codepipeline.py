@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from typing import Any
 
 try:
@@ -228,9 +229,12 @@ class Codepipeline(Kind):
     noun = "pipeline"
     service = "codepipeline"
     required = ("role_arn", "stages")
+    chunk = 500
 
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
+        self._listed: set[str] = set()
+        self._listing = threading.Lock()
         self.equal = {"stages": self._same_stages, "triggers": same_sets}
 
     def problems(self, item: Settings) -> list[str]:
@@ -303,7 +307,7 @@ class Codepipeline(Kind):
         if len(items) < (LIST_FROM_ABSENT if self.params.get("state") == "absent" else LIST_FROM):
             return items
         try:
-            names = set(self.names())
+            names = self._names_once()
         except ClientError as error:
             if error_code(error) != "AccessDeniedException":
                 raise
@@ -311,6 +315,12 @@ class Codepipeline(Kind):
         there = [item for item in items if item["name"] in names]
         self.progress.read(len(items) - len(there))
         return there
+
+    def _names_once(self) -> set[str]:
+        """The names of all pipelines, as they were when they were first asked for."""
+        with self._listing:
+            self._listed = self._listed or set(self.names())
+            return self._listed
 
     def _get(self, item: Settings) -> Resource | None:
         answer = read_or_none(self.client.get_pipeline, ("PipelineNotFoundException",), name=item["name"])

@@ -77,15 +77,20 @@ class DynamodbTable(Kind):
         }
         if item["billing_mode"] is not None:
             settings["billing_mode"] = table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
-        if item["point_in_time_recovery"] is not None:
+
+        def read_recovery() -> None:
             backups = self.client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
             recovery = backups.get("PointInTimeRecoveryDescription", {})
             settings["point_in_time_recovery"] = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
-        if item["policy"] is not None:
+
+        def read_policy() -> None:
             found = read_or_none(
                 self.client.get_resource_policy, ("PolicyNotFoundException",), ResourceArn=table["TableArn"]
             )
             settings["policy"] = json.loads(found["Policy"]) if found else {}
+
+        readers = {"point_in_time_recovery": read_recovery, "policy": read_policy}
+        self.aws.together(*(reader for option, reader in readers.items() if item[option] is not None))
         return Resource(settings, {"arn": table["TableArn"]})
 
     def _tags(self, table: Resource) -> dict[str, str]:

@@ -12,7 +12,7 @@ import json
 import os.path
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused, error_code
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     Kind,
     Resource,
@@ -81,6 +81,10 @@ class EventbridgeRule(Kind):
     service = "events"
     equal = {"targets": lambda before, after: _as_data(before) == _as_data(after)}
 
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws)
+        self._named: list[dict[str, Any]] = []
+
     def problems(self, item: Settings) -> list[str]:
         problem = pattern_problem(item["name"], NAME, 64, "a-z A-Z 0-9 _ . and -")
         found = [f"name: {problem}"] if problem else []
@@ -124,7 +128,8 @@ class EventbridgeRule(Kind):
         return result
 
     def names(self) -> list[str]:
-        return [rule["Name"] for rule in self._list("default", self.name_prefix)]
+        self._named = self._list("default", self.name_prefix)
+        return [rule["Name"] for rule in self._named]
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         if self.only_shown:  # an info module says names only; it shows targets, too
@@ -134,7 +139,8 @@ class EventbridgeRule(Kind):
             buses.setdefault(item["event_bus_name"], []).append(item["name"])
         rules = {}
         for bus, names in buses.items():
-            listed = self._list(bus, os.path.commonprefix(names))  # noqa: RUF071 (names are no paths)
+            # Who has asked for the names has what ListRules tells.
+            listed = self._named or self._list(bus, os.path.commonprefix(names))  # noqa: RUF071 (names are no paths)
             rules.update({rule["Name"]: rule for rule in listed if rule["Name"] in names})
         found = self.read_each(
             lambda item: self._resource(item, rules[item["name"]]), [item for item in items if item["name"] in rules]

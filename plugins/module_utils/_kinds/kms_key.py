@@ -64,12 +64,17 @@ class KmsKey(Kind):
             return None
         key = answer["KeyMetadata"]
         settings: Settings = {"alias": item["alias"], "description": key.get("Description", "")}
-        if item["policy"] is not None:
+
+        def read_policy() -> None:
             document = self.client.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"]
             settings["policy"] = json.loads(document)
-        if item["enable_key_rotation"] is not None:
+
+        def read_rotation() -> None:
             status = self.client.get_key_rotation_status(KeyId=key["KeyId"])
             settings["enable_key_rotation"] = status["KeyRotationEnabled"]
+
+        readers = {"policy": read_policy, "enable_key_rotation": read_rotation}
+        self.aws.together(*(reader for option, reader in readers.items() if item[option] is not None))
         return Resource(settings, {"arn": key["Arn"], "key_id": key["KeyId"], "key_state": key["KeyState"]})
 
     def _tags(self, key: Resource) -> dict[str, str]:

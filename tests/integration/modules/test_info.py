@@ -73,7 +73,7 @@ def test_rules_are_found_by_the_beginning_of_their_names(account: Account, world
     assert [bool(each["targets"]) for each in found["rules"]] == [True, True]
     assert [each["tags"] for each in found["rules"]] == [{"a": "1"}] * 2
     assert found["api_calls"] == {
-        "events:ListRules": 2,
+        "events:ListRules": 1,
         "events:ListTargetsByRule": 2,
         "resourcegroupstaggingapi:GetResources": 1,
     }

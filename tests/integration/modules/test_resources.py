@@ -5,11 +5,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import Any
 
 import pytest
 
-from tests.integration.modules.harness import ACCOUNT, REGION, Account, ModuleFailed, unique
+from ansible_collections.gitops.aws.plugins.module_utils._texts import packed
+from local_aws.cli import put_user
+from tests.integration.modules.cases import start
+from tests.integration.modules.harness import (
+    ACCOUNT,
+    POLICY,
+    REGION,
+    TRUST,
+    Account,
+    ModuleFailed,
+    World,
+    mutates,
+    unique,
+)
 
 
 def present(name: str, **rule: Any) -> list[dict[str, Any]]:
@@ -124,3 +139,250 @@ def test_the_result_does_not_repeat_thousands_of_items(account: Account) -> None
     result = account.run("resources", steps=present(unique("both")))
 
     assert [step["items"] for step in result["invocation"]["module_args"]["steps"]] == ["1 items", "1 items"]
+
+
+# Items as a text
+
+
+def as_text(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same steps, with their items in one piece."""
+    return [{**step, "items": packed(step["items"])} for step in steps]
+
+
+def refused(account: Account, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result of a task that must be refused without a call."""
+    before = len(account.log())
+    with pytest.raises(ModuleFailed) as failed:
+        account.run("resources", steps=steps)
+    assert account.all_calls_since(before) == []
+    return failed.value.result
+
+
+def test_items_may_be_a_text(account: Account) -> None:
+    def results(name: str, in_text: bool) -> Any:
+        rule = {"description": "{{ braces }}, and no template", "targets": None}
+        tasks = [(True, present(name)), (False, present(name, **rule)), (False, present(name)), (False, absent(name))]
+        found = [
+            account.run("resources", check=check, steps=as_text(steps) if in_text else steps) for check, steps in tasks
+        ]
+        return json.loads(json.dumps(found).replace(name, "NAME"))
+
+    listed, written = results(unique("both"), False), results(unique("both"), True)
+
+    assert written == listed
+    assert [each["changed"] for each in written] == [True, True, True, True]
+
+
+def test_long_texts_come_through(account: Account) -> None:
+    name, document = unique("role"), {**TRUST, "Id": "x" * 1500}
+    roles = [{"name": f"{name}-{number}", "assume_role_policy": document} for number in range(4)]
+    steps = [{"module": "iam_roles", "items": roles}]
+
+    account.run("resources", steps=as_text(steps))
+
+    for role in roles:
+        found = account.client("iam").get_role(RoleName=role["name"])["Role"]
+        assert found["AssumeRolePolicyDocument"] == document
+    assert not account.run("resources", steps=steps)["changed"]
+
+
+def test_a_text_of_no_items_does_nothing(account: Account) -> None:
+    result = account.run("resources", steps=as_text([{"module": "iam_roles", "items": []}]))
+
+    assert (result["changed"], result["resources"], result["api_calls"]) == (False, {}, {})
+
+
+NO_TEXT = "it is a text, but none that a filter with packed=true gives"
+
+
+@pytest.mark.parametrize(
+    ("items", "why"),
+    [
+        (packed([{"name": "a"}])[:-1], NO_TEXT),
+        ("", NO_TEXT),
+        ("topics", NO_TEXT),
+        ('[{"name": "a"}]', NO_TEXT),
+        ('{"name": "a"}', NO_TEXT),
+        ('{"items": [], "texts": 7}', NO_TEXT),
+        ("null", NO_TEXT),
+        ("7", NO_TEXT),
+        ('{"items": {"name": "a"}, "texts": {}}', "it is no list"),
+        (7, "it must be a list"),
+        (True, "it must be a list"),
+        ({"name": "a"}, "it must be a list"),
+    ],
+)
+def test_items_that_are_no_list_are_refused(account: Account, items: Any, why: str) -> None:
+    topic, rule = present(unique("both"))
+
+    result = refused(account, [topic, {**rule, "items": items}, {**topic, "items": 1}])
+
+    assert result["msg"] == f"Nothing was changed. steps[1].items: {why}; steps[2].items: it must be a list"
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ({"name": "a", "event_patern": {}}, ".event_patern: there is no such option. Did you mean event_pattern?"),
+        ({"name": "a", "targets": [{"id": "b"}]}, ".targets[0].arn: it is required and missing"),
+        ({"name": "a", "targets": [{"id": "b", "arn": None}]}, ".targets[0].arn: it is required and null"),
+        ({"name": "a", "targets": [5]}, ".targets[0]: 5 is not allowed, it must be a dictionary"),
+        ({"name": "a", "enabled": "perhaps"}, ".enabled: 'perhaps' is not allowed, it must be true or false"),
+        ({"name": None}, ".name: it is required and null"),
+        ({"description": "a"}, ".name: it is required and missing"),
+        ({"name": "a", "event_pattern": {"source": ["b"]}}, ".name: 'a' is also steps[2].items[0].name"),
+        (1, ": 1 is not allowed, it must be a dictionary"),
+        (None, ": null is not allowed, it must be a dictionary"),
+        ([], ": a list is not allowed, it must be a dictionary"),
+    ],
+)
+def test_what_is_wrong_in_a_text_is_refused_as_in_a_list(account: Account, item: Any, problem: str) -> None:
+    steps = [*present(unique("both")), {"module": "eventbridge_rules", "items": [{"name": "a"}, item]}]
+
+    in_list, in_text = refused(account, steps), refused(account, as_text(steps))
+
+    assert in_list["msg"].startswith(f"Nothing was changed. steps[2].items[1]{problem}")
+    assert in_text["msg"] == in_list["msg"]
+
+
+@pytest.mark.parametrize("number", [5, 0.5, True])
+def test_a_number_for_a_dictionary_is_refused(account: Account, number: Any) -> None:
+    steps = [{"module": "scheduler_schedules", "items": [{"name": "a", "target": number}]}]
+
+    result = refused(account, steps)
+
+    path = "steps[0].items[0].target"
+    assert result["msg"] == f"Nothing was changed. {path}: {number} is not allowed, it must be a dictionary"
+    assert refused(account, as_text(steps))["msg"] == result["msg"]
+
+
+def test_a_refusal_shows_no_secret(account: Account) -> None:
+    login = "https://me:Open-Sesame-4711@example.com"
+    topic = {"name": "a", "subscriptions": [{"protocol": "https", "endpoint": login}]}
+    steps = [{"module": "sns_topics", "items": [topic]}]
+
+    for given in (steps, as_text(steps), [{**steps[0], "items": json.dumps([topic])}]):
+        result = refused(account, given)
+        assert "Open-Sesame" not in json.dumps(result)
+        assert result["invocation"]["module_args"]["steps"][0]["module"] == "sns_topics"
+
+
+# What is read before anything is written
+
+
+def calls_of(account: Account, **arguments: Any) -> tuple[dict[str, Any], list[str]]:
+    """What the module answers, and its calls in their order."""
+    before = len(account.log())
+    result = account.run("resources", **arguments)
+    return result, [call["action"] for call in account.calls_since(before, sum(result["api_calls"].values()))]
+
+
+def reads_after_the_first_write(calls: list[str]) -> list[str]:
+    first = next(number for number, call in enumerate(calls) if mutates(call))
+    return [call for call in calls[first:] if not mutates(call)]
+
+
+def schedule(world: World, name: str, group: str) -> dict[str, Any]:
+    target = start(world)
+    return {"name": name, "group_name": group, "schedule_expression": "rate(365 days)", "target": target}
+
+
+def test_all_steps_are_read_before_the_first_write(account: Account, world: World) -> None:
+    name = unique("both")
+    steps = [
+        *present(name),
+        {"module": "sqs_queues", "items": [{"name": f"{name}-{number}"} for number in range(3)]},
+        {"module": "iam_roles", "items": [{"name": name, "assume_role_policy": TRUST, "description": "first"}]},
+        {"module": "log_groups", "items": [{"name": name}]},
+        {"module": "scheduler_schedules", "items": [schedule(world, name, name)]},
+    ]
+    changed = [
+        {"module": "sns_topics", "items": [{"name": name, "display_name": "second"}]},
+        {"module": "iam_roles", "items": [{"name": name, "description": "second"}]},
+        {"module": "log_groups", "items": [{"name": name, "retention_in_days": 7}]},
+    ]
+
+    # Making one, unlike these, reads what the others say of themselves when they are made.
+    account.run("log_groups", log_groups=[{"name": name}])
+    _made, making = calls_of(account, steps=steps)
+    _changed, changing = calls_of(account, steps=changed)
+
+    services = {call.partition(":")[0] for call in making if not mutates(call)}
+    assert {"sns", "events", "sqs", "iam", "logs", "scheduler"} <= services
+    assert reads_after_the_first_write(making) == []
+    assert {call.partition(":")[0] for call in changing if mutates(call)} == {"sns", "iam", "logs"}
+    assert reads_after_the_first_write(changing) == []
+
+
+def test_what_an_earlier_step_deletes_is_read_at_its_turn(account: Account) -> None:
+    name, other = unique("role"), unique("role")
+    role = {"name": name, "assume_role_policy": TRUST, "description": "first"}
+    account.run("resources", steps=[{"module": "iam_roles", "items": [role]}])
+    steps = [
+        {"module": "iam_roles", "state": "absent", "items": [{"name": name}]},
+        {"module": "sns_topics", "items": [{"name": name}]},
+        {"module": "iam_roles", "items": [{**role, "description": "second"}]},
+        {"module": "iam_roles", "items": [{**role, "name": other}]},
+    ]
+
+    result, calls = calls_of(account, steps=steps)
+
+    assert [each["after"].get("description") for each in result["diff"]] == [None, None, "second", "first"]
+    assert {name: each["action"] for name, each in result["resources"]["iam_roles"].items()} == {
+        name: "created",
+        other: "created",
+    }
+    assert account.client("iam").get_role(RoleName=name)["Role"]["Description"] == "second"
+    # Once before the first write, like the other role, and once again at its turn.
+    assert calls.count("iam:GetRole") == 3
+    assert reads_after_the_first_write(calls).count("iam:GetRole") == 1
+    assert calls[calls.index("iam:DeleteRole") :].count("iam:GetRole") == 1
+    assert not account.run("resources", steps=steps[1:])["changed"]
+
+
+def test_a_group_that_goes_with_its_last_schedule_is_made_again(account: Account, world: World) -> None:
+    group, owner = unique("group"), {"gitops:estate": "test"}
+    account.run("scheduler_schedules", schedules=[schedule(world, "old", group)], owner_tags=owner)
+    steps = [
+        {"module": "scheduler_schedules", "state": "absent", "items": [{"name": "old", "group_name": group}]},
+        {"module": "scheduler_schedules", "items": [schedule(world, "new", group)]},
+    ]
+
+    result, calls = calls_of(account, steps=steps, owner_tags=owner)
+    again = account.run("resources", steps=steps, owner_tags=owner)
+
+    found = account.client("scheduler").list_schedules(GroupName=group)["Schedules"]
+    assert [each["Name"] for each in found] == ["new"]
+    assert [call.partition(":")[2] for call in calls if mutates(call)] == [
+        "DeleteSchedule",
+        "DeleteScheduleGroup",
+        "CreateScheduleGroup",
+        "CreateSchedule",
+    ]
+    assert {name: each["action"] for name, each in result["resources"]["scheduler_schedules"].items()} == {
+        "old": "deleted",
+        "new": "created",
+    }
+    assert not again["changed"]
+
+
+def test_what_cannot_be_read_keeps_everything_from_being_changed(account: Account) -> None:
+    blind = {"Effect": "Deny", "Action": ["events:ListRules", "cloudwatch:DescribeAlarms"], "Resource": "*"}
+    policy = {**POLICY, "Statement": [*POLICY["Statement"], blind]}
+    somebody = dataclasses.replace(account, caller=put_user(account.endpoint_url, unique("blind"), policy))
+    name = unique("both")
+    topic, rule = present(name)
+
+    with pytest.raises(ModuleFailed) as failed:
+        somebody.run("resources", steps=[topic, rule, {"module": "cloudwatch_alarms", "items": [{"name": name}]}])
+
+    result = failed.value.result
+    assert result["msg"].startswith("Nothing was changed. Reading ")
+    assert "Reading EventBridge rules: ListRules failed with AccessDenied" in result["msg"]
+    assert "Reading CloudWatch alarms: DescribeAlarms failed with AccessDenied" in result["msg"]
+    assert "Fix: allow events:ListRules on this resource for arn:aws:iam::" in result["msg"]
+    assert (result["changed"], result["resources"], result["diff"], result["mutations"]) == (False, {}, [], [])
+    assert result["api_calls"]["events:ListRules"] == 1
+    topics = account.root("sns").list_topics()["Topics"]
+    assert not [each for each in topics if each["TopicArn"].endswith(name)]
+    assert [step["items"] for step in result["invocation"]["module_args"]["steps"]] == ["1 items"] * 3

@@ -23,6 +23,7 @@ from ansible.plugins.shell.sh import ShellModule
 from ansible.template import Templar
 
 from ansible_collections.gitops.aws.plugins.action.estate import ActionModule
+from ansible_collections.gitops.aws.plugins.module_utils._texts import Texts
 from ansible_collections.gitops.aws.plugins.plugin_utils import _in_process
 
 ROOT = Path(__file__).parents[4]
@@ -177,7 +178,7 @@ def test_what_modules_need_is_loaded_before_there_are_workers(wanted: str, loade
 def test_long_texts_are_handed_over_once_and_come_back_as_they_were() -> None:
     long = "ㄱ\n'\"{{ x }}" * 1000
     arguments = {"projects": [{"spec": long, "name": str(number)} for number in range(3)], "short": "a", "none": None}
-    texts = _in_process.Texts()
+    texts = Texts()
 
     given = texts.taken_out(arguments)
 
@@ -189,7 +190,7 @@ def test_long_texts_are_handed_over_once_and_come_back_as_they_were() -> None:
 
 def test_a_module_finds_its_long_texts_in_its_arguments() -> None:
     found: list[Any] = []
-    texts = _in_process.Texts()
+    texts = Texts()
     arguments = {"text": "x" * 5000}
 
     def module() -> None:

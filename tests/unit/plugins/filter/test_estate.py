@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.gitops.aws.plugins.filter import estate
+from ansible_collections.gitops.aws.plugins.module_utils._estate import names, spec
+from ansible_collections.gitops.aws.plugins.module_utils._texts import unpacked
 
 FOLDER = Path(estate.__file__).parent
 FILTERS = estate.FilterModule().filters()
@@ -34,11 +38,12 @@ def test_options_are_the_function_s(name: str) -> None:
     page = documentation(name)["DOCUMENTATION"]
     # A default other than None is for the filter's own tests.
     parameters = [p for p in inspect.signature(FILTERS[name]).parameters.values() if p.default in (p.empty, None)]
+    options = {option: text for option, text in page["options"].items() if option != "packed"}  # which is tested below
 
     assert page["name"] == name
-    assert list(page["options"]) == ["_input", *(parameter.name for parameter in parameters[1:])]
+    assert list(options) == ["_input", *(parameter.name for parameter in parameters[1:])]
     assert page.get("positional", "") == ", ".join(parameter.name for parameter in parameters[1:])
-    assert [option["required"] for option in page["options"].values()] == [p.default is p.empty for p in parameters]
+    assert [option["required"] for option in options.values()] == [p.default is p.empty for p in parameters]
     assert all("type" in option for option in page["options"].values())
 
 
@@ -108,3 +113,77 @@ def test_errors_are_ansible_s(tmp_path: Path) -> None:
         AnsibleFilterError, match=r"^'\w+' is missing\. Fix: give stacks as gitops\.aws\.estate returns"
     ):
         FILTERS["stack_roles"]([{}], {})
+
+
+# In one piece
+
+
+ACCOUNT = "111122223333"
+IN_ONE_PIECE = ("stack_roles", "stack_projects", "stack_pipelines")
+
+
+@pytest.fixture
+def arguments() -> dict[str, list[Any]]:
+    """What the filters take beside the stacks, by name; the stacks of several sorts as `_input`."""
+    given = [
+        {"name": "network", "repository": "acme/infrastructure"},
+        {"name": "shop", "repository": "acme/shop", "approval": False, "pull_requests": True},
+        {"name": "office", "repository": "acme/office", "variables": {"text": 'Grüße, {{ braces }} and "quotes"'}},
+    ]
+    unsealed = {"region": "eu-central-1", "connection": "github", "sealed": False}
+    settings, stacks, problems = spec.check(unsealed, given, ["eu-central-1"])
+    assert problems == []
+    shared = {
+        **names.foundation_of(settings, ACCOUNT, "aws"),
+        "kms_key_arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/x",
+        "connection_arn": f"arn:aws:codeconnections:eu-central-1:{ACCOUNT}:connection/x",
+        "permissions_boundary": "",
+        "authors": {},
+    }
+    folder = FOLDER.parents[1] / "buildspecs"
+    texts = {path.stem.removeprefix("buildspec_"): path.read_text(encoding="utf-8") for path in folder.glob("*.yml")}
+    texts |= {path.name: path.read_text(encoding="utf-8") for path in (folder / "parts").iterdir()}
+    return {"_input": stacks, "stack_roles": [shared], "stack_projects": [shared, texts], "stack_pipelines": [shared]}
+
+
+@pytest.mark.parametrize("name", IN_ONE_PIECE)
+def test_packed_is_the_same_in_one_text(name: str, arguments: dict[str, Any]) -> None:
+    stacks, more, before = arguments["_input"], arguments[name], copy.deepcopy(arguments)
+
+    as_list = FILTERS[name](stacks, *more)
+    as_text = FILTERS[name](stacks, *more, packed=True)
+
+    assert isinstance(as_text, str)
+    assert unpacked(as_text) == as_list
+    assert len(as_list) >= len(stacks)
+    assert FILTERS[name](stacks, *more, packed=False) == as_list
+    assert unpacked(FILTERS[name]([], *more, packed=True)) == []
+    assert arguments == before  # the next filter may get the same
+
+
+def test_packed_holds_long_texts_once(arguments: dict[str, Any]) -> None:
+    more = arguments["stack_projects"]
+    many = [{**arguments["_input"][0], "name": f"network-{number}"} for number in range(20)]
+
+    as_list = FILTERS["stack_projects"](many, *more)
+    as_text = FILTERS["stack_projects"](many, *more, packed=True)
+
+    assert unpacked(as_text) == as_list
+    assert len(as_text) < len(json.dumps(as_list)) / 5
+
+
+def test_errors_are_ansible_s_in_one_piece_too() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"is missing\. Fix: give stacks as"):
+        FILTERS["stack_roles"]([{}], {}, packed=True)
+
+
+def test_packed_is_an_option_of_those_that_have_it() -> None:
+    documented = [name for name in FILTERS if "packed" in documentation(name)["DOCUMENTATION"]["options"]]
+
+    assert sorted(documented) == sorted(IN_ONE_PIECE)
+    for name in documented:
+        option = documentation(name)["DOCUMENTATION"]["options"]["packed"]
+        assert (option["type"], option["default"], "required" in option) == ("bool", False, False)
+    for name in set(FILTERS) - set(documented):
+        with pytest.raises(TypeError, match="packed"):
+            FILTERS[name]([], packed=True)

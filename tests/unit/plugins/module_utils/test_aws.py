@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, explain, read_or_none
@@ -25,7 +29,7 @@ def aws(*, check_mode: bool = False, concurrency: int = 10) -> Aws:
 
 
 def call(connection: Aws, operation: str) -> None:
-    """What botocore does before it sends a request."""
+    """What botocore does before it makes a call."""
     model = SimpleNamespace(name=operation, service_model=SimpleNamespace(service_name="crates"))
     connection._before_call(model)
 
@@ -101,6 +105,174 @@ def test_map_finishes_the_others_before_it_raises() -> None:
     with pytest.raises(ValueError, match="0"):
         aws(concurrency=2).map(work, range(6))
     assert sorted(done) == [1, 2, 3, 4, 5]
+
+
+IDENTITY = (
+    "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111111111111</Account></GetCallerIdentityResult>"
+    "</GetCallerIdentityResponse>"
+)
+DENIED = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
+MOVED = "<Error><Code>PermanentRedirect</Code><Message>not here</Message></Error>"
+
+
+class Server(ThreadingHTTPServer):
+    """Answers as it is told, and counts how many requests it has at a time."""
+
+    daemon_threads = True
+    request_queue_size = 100
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answers)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.mode = "well"
+        self.running = self.most = self.seen = 0
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        with self.lock:
+            self.running += 1
+            self.seen += 1
+            self.most = max(self.most, self.running)
+        threading.Event().wait(0.02)  # not time.sleep, which tests take away
+        with self.lock:
+            self.running -= 1
+        yield
+
+
+class Answers(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: Server
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with self.server.busy():
+            mode = self.server.mode
+        if mode == "not at all":
+            self.close_connection = True
+            return
+        status, body = {"denied": (403, DENIED), "no XML": (200, "<"), "moved": (301, MOVED)}.get(mode, (200, IDENTITY))
+        if self.command == "HEAD":  # asked where the bucket is
+            status, body = 200, ""
+        self.send_response(status)
+        if self.command == "HEAD":
+            self.send_header("x-amz-bucket-region", "eu-west-1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    do_GET = do_HEAD = do_POST = answer  # noqa: N815 (the names are the server's)
+
+    def log_message(self, *_arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def connected(server: Server, *, check_mode: bool = False, concurrency: int = 3) -> Aws:
+    """A connection whose calls go to the server."""
+    names = ("access_key", "secret_key", "session_token", "profile", "region", "validate_certs", "aws_ca_bundle")
+    given = {**dict.fromkeys(names, "x"), "endpoint_url": server.url, "region": "eu-central-1", "session_token": None}
+    params = {**given, "profile": None, "validate_certs": True, "aws_ca_bundle": None, "aws_config": None}
+    return Aws(SimpleNamespace(check_mode=check_mode, params=params), concurrency)
+
+
+def in_time(function: Callable[[], Any]) -> Any:
+    """What the function gives; a call that waits for a slot that nobody gives back fails the test."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(function()), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    return found[0]
+
+
+def all_slots_are_free(connection: Aws, server: Server) -> bool:
+    """Whether as many calls as allowed are made at a time."""
+    server.mode, server.most = "well", 0
+    sts = connection.client("sts")
+    in_time(lambda: connection.map(lambda _number: sts.get_caller_identity(), range(4 * connection.concurrency)))
+    return server.most == connection.concurrency
+
+
+def test_no_more_calls_are_in_flight_however_maps_are_nested(server: Server) -> None:
+    connection = connected(server)
+    other = connection.in_region("eu-west-1")
+
+    def work(number: int) -> list[Any]:
+        sts = (connection, other)[number % 2].client("sts")
+        return connection.map(lambda _number: sts.get_caller_identity()["Account"], range(5))
+
+    def outside() -> Any:
+        # Threads that others have started, too.
+        with ThreadPoolExecutor(6) as pool:
+            return list(pool.map(work, range(6)))
+
+    assert in_time(outside) == [["1" * 12] * 5] * 6
+    assert server.most == 3
+    assert connection.calls == {"sts:GetCallerIdentity": 30}
+
+
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [("denied", "AccessDenied"), ("not at all", "Connection was closed"), ("no XML", "invalid XML received")],
+)
+def test_a_call_that_fails_gives_its_slot_back(
+    server: Server, monkeypatch: pytest.MonkeyPatch, mode: str, error: str
+) -> None:
+    connection = connected(server)
+    sts = connection.client("sts")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)  # between botocore's attempts
+    server.mode = mode
+
+    def fail(_number: int) -> str:
+        with pytest.raises((ClientError, BotoCoreError, ResponseParserError)) as failed:
+            sts.get_caller_identity()
+        return str(failed.value)
+
+    messages = in_time(lambda: [fail(number) for number in range(7)])
+
+    assert all(error in message for message in messages), messages
+    assert all_slots_are_free(connection, server)
+
+
+def test_what_check_mode_refuses_takes_no_slot(server: Server) -> None:
+    connection = connected(server, check_mode=True)
+    topics = connection.client("sns")
+
+    def refused() -> int:
+        for _ in range(7):
+            with pytest.raises(Refused, match="sns:CreateTopic would change something"):
+                topics.create_topic(Name="a")
+        return server.seen
+
+    assert in_time(refused) == 0
+    assert all_slots_are_free(connection, server)
+
+
+def test_a_call_within_a_call_needs_no_slot_of_its_own(server: Server) -> None:
+    """botocore asks where a bucket is that is not in this region, and the answer does not say, while it reads it."""
+    connection = connected(server, concurrency=1)
+    s3 = connection.client("s3")
+    server.mode = "moved"
+
+    def read() -> str:
+        with pytest.raises(ClientError) as failed:
+            s3.get_bucket_versioning(Bucket="elsewhere")
+        return error_code(failed.value)
+
+    assert in_time(read) == "PermanentRedirect"
+    assert connection.calls == {"s3:GetBucketVersioning": 1, "s3:HeadBucket": 1}
+    assert all_slots_are_free(connection, server)
 
 
 def test_read_or_none() -> None:

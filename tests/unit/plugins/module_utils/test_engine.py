@@ -22,6 +22,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     Kind,
     Resource,
     Settings,
+    afterwards,
     check_items,
     chunks,
     converge,
@@ -143,7 +144,8 @@ def item(name: str = "a", **options: Any) -> Settings:
 
 
 def run(kind: Crate, *items: Settings, state: str = "present", purge_tags: bool = True) -> dict[str, Any]:
-    return report(kind, "crates", converge(kind, "crates", OPTIONS, list(items), state, purge_tags))
+    steps = converge(kind, "crates", OPTIONS, list(items), state, purge_tags)
+    return {**report(kind, steps), "crates": afterwards(kind, steps)}
 
 
 def kind(**store: Settings) -> Crate:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Roles by the page, which local AWS never answers."""
+"""Roles by the page, which local AWS never answers, and when two policies are the same."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 from botocore.stub import Stubber
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
-from ansible_collections.gitops.aws.plugins.module_utils._kinds.iam_role import OPTIONS, IamRole
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import iam_role
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.iam_role import OPTIONS, IamRole, policies_equal
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
@@ -35,7 +38,7 @@ def page(stub: Stubber, operation: str, member: str, names: list[str], marker: i
     """Prepares a page; that another follows is said unless it is the last."""
     listed = [{**role(name), **({"CreateDate": 0} if member == "Roles" else {})} for name in names]
     answer = {member: listed, "IsTruncated": not last, **({} if last else {"Marker": str(marker + 1)})}
-    asked = {"MaxItems": 1000, **({"Filter": ["Role"]} if member == "RoleDetailList" else {})}
+    asked = {"MaxItems": 250, "Filter": ["Role"]} if member == "RoleDetailList" else {"MaxItems": 1000}
     stub.add_response(operation, answer, {**asked, **({"Marker": str(marker)} if marker else {})})
 
 
@@ -58,3 +61,53 @@ def test_a_role_that_is_missing_is_looked_for_on_every_page(aws: Callable[..., A
     page(stubs["iam"], "list_roles", "Roles", ["y"], 1, last=True)
 
     assert kind.read(items("a", "b", "c")) == {}
+
+
+def policy(*statements: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements), **more}
+
+
+READ = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
+WRITE = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::a/*"}
+TURNED = {"Resource": ["*"], "Action": ["s3:ListBucket", "s3:GetObject"], "Effect": "Allow"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        (policy(READ, WRITE), policy(READ, WRITE), True),
+        (policy(READ, WRITE), policy(WRITE, TURNED), True),
+        (policy(READ), {"Statement": [READ], "Version": "2012-10-17"}, True),
+        (policy(READ), {**policy(), "Statement": READ}, True),
+        (
+            policy({**READ, "Condition": {"Bool": {"a": True}}}),
+            policy({**READ, "Condition": {"Bool": {"a": "true"}}}),
+            True,
+        ),
+        (None, None, True),
+        (None, {}, True),
+        ({}, None, True),
+        ({}, {}, True),
+        (policy(READ), None, False),
+        (None, policy(READ), False),
+        (policy(READ), policy(WRITE), False),
+        (policy(READ), policy(READ, WRITE), False),
+        (policy(READ), policy({**READ, "Effect": "Deny"}), False),
+        (policy(READ), policy(READ, Version="2008-10-17"), False),
+    ],
+)
+def test_policies_that_say_the_same_are_equal(before: Any, after: Any, same: bool) -> None:
+    assert policies_equal(before, after) is same
+    assert policies_equal(json.loads(json.dumps(before)), after) is same
+    # The shortcut decides nothing that comparing would decide otherwise.
+    assert (not compare_policies(before or {}, after or {})) is same
+
+
+def test_policies_that_are_the_same_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+    monkeypatch.setattr(iam_role, "compare_policies", lambda *both: compared.append(both))
+
+    assert policies_equal(policy(READ, WRITE), policy(READ, WRITE))
+    assert compared == []
+    assert policies_equal(policy(READ, WRITE), policy(WRITE, READ))
+    assert len(compared) == 1
