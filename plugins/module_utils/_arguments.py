@@ -49,7 +49,7 @@ def _of_option(option: dict[str, Any], value: Any, is_given: bool) -> Any:
     if not option.keys() <= UNDERSTOOD:
         raise _Doubt
     kind = option.get("type", "str")
-    if kind == "list" and type(value) is list:
+    if kind == "list" and value.__class__ is list:
         if "elements" not in option:
             return value
         if "choices" in option and not all(element in option["choices"] for element in value):
@@ -62,6 +62,6 @@ def _of_option(option: dict[str, Any], value: Any, is_given: bool) -> Any:
 
 def _of_type(kind: str, options: dict[str, Any] | None, value: Any) -> Any:
     exactly: Any = AS_THEY_ARE.get(kind)
-    if type(value) is not exactly:  # a bool is an int, and Ansible's texts are more than texts
+    if value.__class__ is not exactly:  # a bool is an int, and Ansible's texts are more than texts
         raise _Doubt
     return value if options is None else _filled_in(options, value)

@@ -82,8 +82,9 @@ class Aws:
                 **parameters,
             )
             client.meta.events.register("before-call", self._before_call)
-            # Of each attempt, so that one that waits before it is repeated keeps nobody waiting.
-            client.meta.events.register_last("before-send", self._before_send)
+            # Of each attempt, so that one that waits to be repeated keeps nobody waiting; and before it is signed,
+            # for a signature gets old.
+            client.meta.events.register_first("request-created", self._request_created)
             for end in ("response-received", "after-call-error"):  # the latter alone for an answer that makes no sense
                 client.meta.events.register_first(end, self._response_received)
             self._clients[service] = client
@@ -113,12 +114,12 @@ class Aws:
         with self._calls_lock:
             self.calls[operation] += 1
 
-    def _before_send(self, **_kwargs: Any) -> None:
+    def _request_created(self, **_kwargs: Any) -> None:
         self._in_flight.acquire()
         self._thread.waits = True
 
     def _response_received(self, **_kwargs: Any) -> None:
-        # botocore says that, too, of a request that something else has kept from being sent.
+        # botocore says that more than once of a request that has failed.
         if getattr(self._thread, "waits", False):
             self._thread.waits = False
             self._in_flight.release()

@@ -6,7 +6,8 @@
 
 """Resources of several kinds one after another in one run: what a role would else need a task for each time.
 
-Each step is what a bulk module does. They share the connections and what is known of the caller.
+Each step is what a bulk module does. They share the connections and what is known of the caller, and what they are
+about is read together before the first of them writes.
 """
 
 from __future__ import annotations
@@ -247,15 +248,17 @@ def part(aws: Aws, index: int, step: dict[str, Any], more: dict[str, Any]) -> tu
 def run() -> None:
     """The whole of the module."""
     module = aws_module(ARGUMENTS)
+    given = module.params["steps"]
+    steps, wrong = with_lists(given)
+    shown = _shown(module.params, given if wrong else steps)
+    for step in given:
+        step["items"] = []  # of which some may be secret, and there may be thousands: only what is made of them is held
+    refuse(module, wrong, invocation=shown)
     aws = connect(module)
     more = {name: module.params[name] for name in ("owner_tags", "purge_tags")}
-    steps, wrong = with_lists(module.params["steps"])
-    refuse(module, wrong, invocation=_shown(module.params, module.params["steps"]))
-    shown = _shown(module.params, steps)
     parts: list[Part] = []
     for index, step in enumerate(steps):
-        # There may be thousands, of which only what is made of them is held.
-        items, step["items"], module.params["steps"][index]["items"] = step["items"], [], []
+        items, step["items"] = step["items"], []
         made, problems = part(aws, index, {**step, "items": items}, more) if items else (None, [])
         wrong += problems
         parts += [made] if made else []
@@ -286,11 +289,12 @@ def look_ahead(aws: Aws, parts: list[Part]) -> str:
 
     Returns why something cannot be read, '' where all can.
     """
-    touched: set[tuple[str, str]] = set()
+    touched: set[tuple[str, str, str]] = set()
     groups: dict[tuple[str, str], list[Part]] = {}
     progress = Progress()
     for one in parts:
-        words = {(one.module, one.kind.touches(item)) for item in one.items}
+        keys = {(one.module, "key", item[one.kind.key]) for item in one.items}
+        words = keys | {(one.module, "touches", one.kind.touches(item)) for item in one.items}
         one.ahead = not words & touched
         touched |= words
         if one.ahead:

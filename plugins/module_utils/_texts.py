@@ -14,6 +14,9 @@ from typing import Any
 
 LONG = 1000  # characters, from which a text is held apart
 
+# A text that is packed begins so. Before 2.19, ansible-core makes data of what a template gives and looks like it.
+PACKED = "packed "
+
 
 class Texts:
     """Long texts of a value, each once, with a word for each: one that is nothing else in this run."""
@@ -50,13 +53,14 @@ class Texts:
 def packed(items: list[Any]) -> str:
     """A list as one text, which Ansible does not look through element by element."""
     texts = Texts()
-    return json.dumps({"items": texts.taken_out(items), "texts": texts.by_word})
+    return PACKED + json.dumps({"items": texts.taken_out(items), "texts": texts.by_word})
 
 
 def unpacked(text: str) -> list[Any]:
     """What was packed. Raises ValueError where that is not it."""
     try:
-        content = json.loads(text)
+        start, _, rest = text.partition(" ")
+        content = json.loads(rest if start == PACKED.strip() else "")
         items, texts = content["items"], Texts()
         texts.by_word = dict(content["texts"])
     except (KeyError, TypeError, ValueError):

@@ -13,7 +13,10 @@ version_added: "0.1.0"
 description:
   - Does what several tasks with bulk modules of this collection do, one after another, in one run of one module. It is
     for roles that make many kinds of resources, a few of each, where the start of each task takes longer than its work.
-  - All input is checked before the first call. A step begins when the one before it has succeeded.
+  - All input is checked before the first call, and what there is of all items is read together before the first change.
+    Where a kind of resource cannot be read, nothing is changed. What an earlier step makes or deletes is read when that
+    has been done.
+  - A step begins when the one before it has succeeded.
 author:
   - Contributors to the gitops.aws project (@gitops-aws)
 options:

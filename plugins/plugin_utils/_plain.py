@@ -29,7 +29,8 @@ except ImportError:  # ansible-core 2.18 and older have rendered everything befo
 SCALARS = (str, int, float, bool, type(None))
 
 # Of long lists, such as the stacks, what was made of the same elements before: a task asks for them again and again.
-# The elements are held, too, so that an identity stays that of one of them.
+# The elements are held, too, so that an identity stays that of one of them. What is made is shared: no filter changes
+# what it is given.
 LONG, KEPT = 20, 8
 _before: dict[tuple[int, ...], tuple[list[Any], list[Any]]] = {}
 

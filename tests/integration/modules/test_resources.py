@@ -149,11 +149,11 @@ def as_text(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**step, "items": packed(step["items"])} for step in steps]
 
 
-def refused(account: Account, steps: list[dict[str, Any]]) -> dict[str, Any]:
+def refused(account: Account, steps: list[dict[str, Any]], **arguments: Any) -> dict[str, Any]:
     """The result of a task that must be refused without a call."""
     before = len(account.log())
     with pytest.raises(ModuleFailed) as failed:
-        account.run("resources", steps=steps)
+        account.run("resources", steps=steps, **arguments)
     assert account.all_calls_since(before) == []
     return failed.value.result
 
@@ -206,7 +206,7 @@ NO_TEXT = "it is a text, but none that a filter with packed=true gives"
         ('{"items": [], "texts": 7}', NO_TEXT),
         ("null", NO_TEXT),
         ("7", NO_TEXT),
-        ('{"items": {"name": "a"}, "texts": {}}', "it is no list"),
+        ('packed {"items": {"name": "a"}, "texts": {}}', "it is no list"),
         (7, "it must be a list"),
         (True, "it must be a list"),
         ({"name": "a"}, "it must be a list"),
@@ -265,6 +265,8 @@ def test_a_refusal_shows_no_secret(account: Account) -> None:
         result = refused(account, given)
         assert "Open-Sesame" not in json.dumps(result)
         assert result["invocation"]["module_args"]["steps"][0]["module"] == "sns_topics"
+    # Before the items are looked at, too.
+    assert "Open-Sesame" not in json.dumps(refused(account, steps, concurrency=0))
 
 
 # What is read before anything is written
@@ -338,6 +340,19 @@ def test_what_an_earlier_step_deletes_is_read_at_its_turn(account: Account) -> N
     assert reads_after_the_first_write(calls).count("iam:GetRole") == 1
     assert calls[calls.index("iam:DeleteRole") :].count("iam:GetRole") == 1
     assert not account.run("resources", steps=steps[1:])["changed"]
+
+
+def test_schedules_of_one_name_in_two_groups_are_two(account: Account, world: World) -> None:
+    name, groups = unique("nightly"), [unique("first"), unique("second")]
+    schedules = [schedule(world, name, group) for group in groups]
+    steps = [{"module": "scheduler_schedules", "items": [each]} for each in schedules]
+    account.run("scheduler_schedules", schedules=schedules[:1])
+
+    account.run("resources", steps=steps)
+
+    for group in groups:
+        assert account.client("scheduler").get_schedule(GroupName=group, Name=name)["GroupName"] == group
+    assert not account.run("resources", steps=steps)["changed"]
 
 
 def test_a_group_that_goes_with_its_last_schedule_is_made_again(account: Account, world: World) -> None:

@@ -154,6 +154,7 @@ def test_packed_is_the_same_in_one_text(name: str, arguments: dict[str, Any]) ->
     as_text = FILTERS[name](stacks, *more, packed=True)
 
     assert isinstance(as_text, str)
+    assert not as_text.startswith(("{", "["))  # or ansible-core 2.17 and 2.18 would make data of it
     assert unpacked(as_text) == as_list
     assert len(as_list) >= len(stacks)
     assert FILTERS[name](stacks, *more, packed=False) == as_list
