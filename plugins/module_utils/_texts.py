@@ -59,8 +59,7 @@ def packed(items: list[Any]) -> str:
 def unpacked(text: str) -> list[Any]:
     """What was packed. Raises ValueError where that is not it."""
     try:
-        start, _, rest = text.partition(" ")
-        content = json.loads(rest if start == PACKED.strip() else "")
+        content = json.loads(text[len(PACKED) :] if text.startswith(PACKED) else "")
         items, texts = content["items"], Texts()
         texts.by_word = dict(content["texts"])
     except (KeyError, TypeError, ValueError):
