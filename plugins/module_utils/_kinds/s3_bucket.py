@@ -170,7 +170,7 @@ class S3Bucket(Kind):
         work: list[Callable[[], None]] = [partial(read_one, *one) for one in wanted]
         if worth_it(self, buckets):
             work.insert(0, read_tags)
-        self.aws.map(lambda each: each(), work)
+        self.aws.together(*work)
         add_tags(self, found, untagged, lambda bucket: _value(readers["tags"], bucket.settings["name"]), known)
         return found
 
