@@ -41,7 +41,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.lockout import 
     seal_attachments,
     seal_checks,
 )
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of, owner_tags
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of, known_pipelines, owner_tags
 from ansible_collections.gitops.aws.plugins.module_utils._estate.observers import (
     doctor_policy,
     reporter_policy,
@@ -215,6 +215,7 @@ class FilterModule:
             "notices_not_wanted": notices_not_wanted,
             "notices_rules": notices_rules,
             "operator_policy": operator_policy,
+            "known_pipelines": known_pipelines,
             "owner_tags": owner_tags,
             "policies_to_attach": policies_to_attach,
             "recovery_policy": recovery_policy,

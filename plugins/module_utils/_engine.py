@@ -137,6 +137,9 @@ class Kind:
         found = zip(items, self.aws.map(read_noting, items))
         return {item[self.key]: resource for item, resource in found if resource}
 
+    def compared(self, steps: list[Step]) -> None:
+        """Told of what has been read and compared, before anything is written."""
+
     def unusable(self, before: Resource) -> str | None:
         """Why a resource that exists cannot be brought to any settings, with the fix; None where it can."""
         return None
@@ -448,6 +451,7 @@ def converge(
     kind.progress.begin(len(items))
     paths = [f"{plural}[{index}]" for index in range(len(items))]
     steps = plan(kind, options, list(zip(paths, items)), state, kind.read(items))
+    kind.compared(steps)
     carry_out(kind, steps)
     return steps
 

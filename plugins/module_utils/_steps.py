@@ -57,6 +57,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     sqs_queue,
     stepfunctions_state_machine,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._known_versions import PLACE, KnownVersions
 from ansible_collections.gitops.aws.plugins.module_utils._module import (
     aws_module,
     input_problems,
@@ -119,6 +120,7 @@ ARGUMENTS: dict[str, Any] = {
     },
     "owner_tags": {"type": "dict"},
     "purge_tags": {"type": "bool", "default": True},
+    "known_pipelines": PLACE,
     "concurrency": CONCURRENCY,
 }
 
@@ -172,6 +174,7 @@ class Look:
             return
         items = [(path, item) for _part, path, item in self.items]
         self.steps = plan(self.kind, self.options, items, self.state, found)
+        self.kind.compared(self.steps)
         self.items = [(one, path, {}) for one, path, _item in self.items]
         if type(self.kind).settle is not Kind.settle:
             return  # that looks at all of them
@@ -256,10 +259,14 @@ def run() -> None:
     refuse(module, wrong, invocation=shown)
     aws = connect(module)
     more = {name: module.params[name] for name in ("owner_tags", "purge_tags")}
+    place = module.params["known_pipelines"]
+    known = KnownVersions(aws, place) if place else None
     parts: list[Part] = []
     for index, step in enumerate(steps):
         items, step["items"] = step["items"], []
         made, problems = part(aws, index, {**step, "items": items}, more) if items else (None, [])
+        if made and isinstance(made.kind, codepipeline.Codepipeline):
+            made.kind.known = known
         wrong += problems
         parts += [made] if made else []
     refuse(module, wrong, invocation=shown)
@@ -272,14 +279,29 @@ def run() -> None:
     if failure:
         result["api_calls"] = dict(sorted(aws.calls.items()))
         module.fail_json(msg=f"Nothing was changed. {failure}", invocation=shown, **result)
-    while parts:
+    pipelines = [one.kind for one in parts if isinstance(one.kind, codepipeline.Codepipeline)]
+    while parts and not failure:
         failure = carry_out(parts.pop(0), result, module._diff)
-        result["api_calls"] = dict(sorted(aws.calls.items()))
-        if failure:
-            left = ", ".join(one.module for one in parts)
-            after = f" Not begun, for they come after it: {left}." if left else ""
-            module.fail_json(msg=failure + after, invocation=shown, **result)
+    if known and not aws.check_mode:
+        remember(known, pipelines)
+        if known.trouble:
+            module.warn(f"{known.trouble} Until it can be, each run reads every pipeline, which takes a call for each.")
+    result["api_calls"] = dict(sorted(aws.calls.items()))
+    if failure:
+        left = ", ".join(one.module for one in parts)
+        after = f" Not begun, for they come after it: {left}." if left else ""
+        module.fail_json(msg=failure + after, invocation=shown, **result)
     module.exit_json(invocation=shown, **result)
+
+
+def remember(known: KnownVersions, kinds: list[codepipeline.Codepipeline]) -> None:
+    """Writes down, when all is done, which versions of pipelines are as they should be."""
+    try:
+        for kind in dict.fromkeys(kinds):
+            kind.remember()
+        known.save()
+    except (ClientError, BotoCoreError) as error:
+        known.trouble = explain(error, "Listing pipelines")
 
 
 def look_ahead(aws: Aws, parts: list[Part]) -> str:

@@ -78,6 +78,32 @@ options:
       - With V(false), its C(tags) are added to those the resource has, and nothing is removed.
     type: bool
     default: true
+  known_pipelines:
+    description:
+      - An object in S3 that keeps which version of each pipeline was found, or made, to be as its item says. Such a
+        pipeline is not read again as long as it has that version and the item says the same. C(ListPipelines) tells the
+        versions of a thousand pipelines, and C(GetPipeline) reads one.
+      - It counts where ten pipelines or more are asked for. Tags are compared in any case.
+      - The object is written when something was learnt, and never in check mode. If it cannot be read or written, all
+        pipelines are read, and a warning says so. To lose it does no harm.
+      - Who can write it and change pipelines can hide a change. Let nobody write it but who runs this.
+    type: dict
+    suboptions:
+      bucket:
+        description: The bucket.
+        type: str
+        required: true
+      key:
+        description: The object's key.
+        type: str
+        required: true
+      kms_key_id:
+        description: The ARN of the KMS key that encrypts it. Without it, the bucket's default encryption does.
+        type: str
+      read_all:
+        description: Whether to read every pipeline all the same, and to note anew what is found.
+        type: bool
+        default: false
   concurrency:
     description:
       - How many calls to AWS are in flight at once, from 1 to 100.

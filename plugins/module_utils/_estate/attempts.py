@@ -25,6 +25,7 @@ Check = dict[str, Any]
 OWN_WORK = "do its own work: "
 ADMINISTRATOR, DEVELOPER = "administrator", "developer"
 PLAN, APPLY = "plan role", "apply role"
+HIDE = "hide that a pipeline was changed"  # where site.yml keeps what it knows of pipelines
 
 
 class Attempts:
@@ -35,6 +36,7 @@ class Attempts:
         self.state_arn = names.bucket_arn(foundation, foundation["state_bucket"])
         self.artifact_arn = names.bucket_arn(foundation, foundation["artifact_bucket"])
         self.state = f"{self.state_arn}/{stack['state_key']}"
+        self.known = f"{self.state_arn}/{names.known_pipelines(foundation)['key']}"
         self.plan = f"{self.artifact_arn}/{names.pipeline(foundation, stack)[: names.ARTIFACT_FOLDER]}/plan/saved-plan"
         self.table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
         self.key = foundation["kms_key_arn"]
@@ -112,6 +114,7 @@ class Attempts:
             ("delete the state", "s3:DeleteObject", self.state, state),
             ("delete a version of the state", "s3:DeleteObjectVersion", self.state, state),
             ("read the state", "s3:GetObject", self.state, state),
+            (HIDE, "s3:PutObject", self.known, written),
             ("take the lock file", "s3:PutObject", f"{self.state}.tflock", written),
             ("remove the lock file", "s3:DeleteObject", f"{self.state}.tflock", state),
             ("read the saved plan", "s3:GetObject", self.plan, {"policy_of": self.artifact_policy}),
@@ -251,6 +254,8 @@ class Attempts:
             context = {"kms:EncryptionContext:aws:s3:arn": f"{self.state_arn}/another-stack/terraform.tfstate"}
             what = "overwrite another stack's state"
             self.add(who, what, "kms:GenerateDataKey", self.key, context=context, policy_of=self.key_policy)
+        if self.bucket_policy not in self.theirs:
+            self.add(who, HIDE, "s3:PutObject", self.known, context=self.encrypted, policy_of=self.bucket_policy)
         source = self.plan.replace("/plan/", "/source/")
         self.add(who, "exchange the source", "s3:PutObject", source, policy_of=self.artifact_policy)
         if self.artifact_policy not in self.theirs:

@@ -22,6 +22,8 @@ PURPOSES = ("plan", "apply", "pipeline")  # of a stack's roles
 ALL_PURPOSES = (*PURPOSES, "review")  # where it plans pull requests
 DRIFT_PREFIX = "gitops-drift/"  # of the keys in the state bucket that are no states: ledger, reports and plans
 DRIFT_SOURCE = f"{DRIFT_PREFIX}source/source.zip"  # what the pipeline runs; only installers write it
+KNOWN_PREFIX = "gitops-known/"  # of the keys in the state bucket under which is what installers have seen
+NO_STATES = (DRIFT_PREFIX, KNOWN_PREFIX)
 
 
 def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> Foundation:
@@ -72,6 +74,21 @@ def principals(iam: str, given: list[str] | None) -> list[str]:
         given: the principals; `*` may stand in them.
     """
     return [one if one.startswith("arn:") else f"{iam}:{one}" for one in given or []]
+
+
+def known_pipelines(foundation: Foundation, read_all: bool | None = None) -> dict[str, Any]:
+    """Where it is kept which versions of pipelines are known, as gitops.aws.resources takes it.
+
+    Args:
+        foundation: the estate's.
+        read_all: whether to read every pipeline all the same.
+    """
+    return {
+        "bucket": foundation["state_bucket"],
+        "key": f"{KNOWN_PREFIX}{foundation['name']}-pipelines.json",
+        "kms_key_id": foundation["kms_key_arn"],
+        "read_all": bool(read_all),
+    }
 
 
 def owner_tags(foundation: Foundation) -> dict[str, str]:

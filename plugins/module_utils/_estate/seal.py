@@ -87,14 +87,22 @@ def state_bucket(foundation: Foundation, stacks: list[Stack]) -> list[Statement]
     reads = [*builders(foundation, stacks, "apply", "plan", "review"), *foundation["installers"]]
     reads += drifters(foundation, "scan", "act")
     lock_files, about_drift = f"{bucket}/*.tflock", f"{bucket}/{names.DRIFT_PREFIX}*"
+    known = f"{bucket}/{names.KNOWN_PREFIX}*"
     source = f"{bucket}/{names.DRIFT_SOURCE}"
     looking = bool(foundation.get("drift"))
-    # With drift, what is kept about it has writers of its own, and its source is no state.
-    states = {"NotResource": [bucket, about_drift]} if looking else {"Resource": f"{bucket}/*"}
-    no_states = [lock_files, about_drift] if looking else lock_files
+    # What is kept about drift, and what installers have seen, has writers of its own; the source is no state.
+    kept = [known, *([about_drift] if looking else [])]
     return [
-        deny("OnlyBuildsWrite", foundation, locks, NotAction=READING_S3, **states),
-        deny("PlansOnlyLock", foundation, applies, Action=["s3:PutObject*", "s3:RestoreObject"], NotResource=no_states),
+        deny("OnlyBuildsWrite", foundation, locks, NotAction=READING_S3, NotResource=[bucket, *kept]),
+        deny(
+            "PlansOnlyLock",
+            foundation,
+            applies,
+            Action=["s3:PutObject*", "s3:RestoreObject"],
+            NotResource=[lock_files, *kept],
+        ),
+        # Who wrote it could hide that a pipeline was changed.
+        deny("OnlyInstallersKnow", foundation, foundation["installers"], NotAction=READING_S3, Resource=known),
         deny("NothingIsLost", foundation, [], Action="s3:DeleteObject*", NotResource=lock_files),
         # Who holds a lock is no secret.
         deny(

@@ -20,7 +20,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.between import 
     path_of,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.drift_settings import DRIFT, check_drift
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import DRIFT_PREFIX
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import NO_STATES
 from ansible_collections.gitops.aws.plugins.module_utils._estate.options import (
     EMAIL,
     KEY_ARN,
@@ -359,8 +359,8 @@ def check_stack(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> F
         "an object's key such as network/terraform.tfstate, of a-z A-Z 0-9 and . _ - + = @, with single slashes inside"
     )
     found += must_match(f"{path}.state_key", stack["state_key"] or None, STATE_KEY, allowed)
-    if (stack["state_key"] or "").startswith(DRIFT_PREFIX):
-        found.append(f"{path}.state_key: {stack['state_key']!r} is among what is kept about drift, {DRIFT_PREFIX}")
+    if (stack["state_key"] or "").startswith(NO_STATES):
+        found.append(f"{path}.state_key: {stack['state_key']!r} is among what is no state: {', '.join(NO_STATES)}")
     if (stack["state_key"] or "").endswith((".tflock", ".errored")):
         found.append(f"{path}.state_key: {stack['state_key']!r} ends like a lock file, or a state that was saved aside")
     for key in ("plan_role_arn", "apply_role_arn", "pipeline_role_arn", "assume_role_arn", "plan_assume_role_arn"):

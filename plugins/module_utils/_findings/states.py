@@ -26,7 +26,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.gitops.aws.plugins.module_utils import _terraform_locks
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, explain
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import DRIFT_PREFIX
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import NO_STATES
 from ansible_collections.gitops.aws.plugins.module_utils._findings.entries import glob
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import address
 
@@ -355,7 +355,7 @@ def read(aws: Aws, bucket: str, table: str | None, ours: Collection[str], wanted
         aws: the connection.
         bucket: its name.
         table: of the locks.
-        ours: the keys of ledger and plan. With what is under DRIFT_PREFIX they are all that is known to be no state.
+        ours: the keys of ledger and plan. With what is under NO_STATES they are all that is known to be no state.
         wanted: see States.
     """
     states = States(wanted=wanted)
@@ -377,7 +377,7 @@ def read(aws: Aws, bucket: str, table: str | None, ours: Collection[str], wanted
         for entry in objects
         if (entry["Size"] or entry["Key"].endswith(STATE))
         and not entry["Key"].endswith((suffix, BACKUP))
-        and not entry["Key"].startswith(DRIFT_PREFIX)
+        and not entry["Key"].startswith(NO_STATES)
         and entry["Key"] not in ours
     ]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import Any
+from typing import Any, Tuple
 
 try:
     from botocore.exceptions import ClientError
@@ -28,6 +28,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
 )
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import _pipeline_parts, _pipeline_rules
 from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
+from ansible_collections.gitops.aws.plugins.module_utils._known_versions import KnownVersions, digest
 from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets, unordered
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -224,6 +225,10 @@ OPTIONS: dict[str, Any] = {
 LIST_FROM_ABSENT = 2
 LIST_FROM = 10
 
+# Which definition of a pipeline it is: its version, and when it was made (milliseconds since 1970), for who deletes a
+# pipeline and makes it again can bring it to any version.
+Mark = Tuple[int, int]
+
 
 class Codepipeline(Kind):
     noun = "pipeline"
@@ -233,7 +238,10 @@ class Codepipeline(Kind):
 
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
-        self._listed: set[str] = set()
+        self.known: KnownVersions | None = None
+        self._digests: dict[str, str] = {}  # of the items that may be known, by name
+        self._made: dict[str, int | None] = {}  # versions of those that were made
+        self._listed: dict[str, Mark] | None = None
         self._listing = threading.Lock()
         self.equal = {"stages": self._same_stages, "triggers": same_sets}
 
@@ -291,11 +299,16 @@ class Codepipeline(Kind):
         return bool(spelled[0] == spelled[1])
 
     def names(self) -> list[str]:
+        return list(self._list())
+
+    def _list(self) -> dict[str, Mark]:
+        """All pipelines, by name."""
         found = self.aws.pages("codepipeline", "list_pipelines", "pipelines")
-        return [pipeline["name"] for pipeline in found]
+        return {each["name"]: (each["version"], round(each["created"].timestamp() * 1000)) for each in found}
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        answers = self.read_each(self._get, self._there(items))
+        known, others = self._known(self._there(items))
+        answers = {**known, **self.read_each(self._get, others)}
         add_tags(self, answers, items, self._tags)
         return answers
 
@@ -307,20 +320,60 @@ class Codepipeline(Kind):
         if len(items) < (LIST_FROM_ABSENT if self.params.get("state") == "absent" else LIST_FROM):
             return items
         try:
-            names = self._names_once()
+            listed = self._listed_once()
         except ClientError as error:
             if error_code(error) != "AccessDeniedException":
                 raise
             return items
-        there = [item for item in items if item["name"] in names]
+        if self.known is not None and self.params.get("state") != "absent":
+            # Not of those with what AWS does not tell. And without the role nothing names the account.
+            able = [item for item in items if item["role_arn"] and not self.secrets(item)]
+            self._digests.update((item["name"], digest(self._arn(item), item)) for item in able)
+        there = [item for item in items if item["name"] in listed]
         self.progress.read(len(items) - len(there))
         return there
 
-    def _names_once(self) -> set[str]:
-        """The names of all pipelines, as they were when they were first asked for."""
+    def _listed_once(self) -> dict[str, Mark]:
+        """All pipelines, as they were when they were first asked for."""
         with self._listing:
-            self._listed = self._listed or set(self.names())
+            if self._listed is None:
+                self._listed = self._list()
             return self._listed
+
+    def _known(self, items: list[Settings]) -> tuple[dict[str, Resource], list[Settings]]:
+        """The pipelines that are known to be as their items say, for nobody has changed them since; and other items."""
+        found, others = {}, []
+        for item in items:
+            name = item["name"]
+            mark = (self._listed or {}).get(name)
+            if self.known and mark and name in self._digests and self.known.holds(name, mark, self._digests[name]):
+                said = {option: value for option, value in item.items() if value is not None and option != "tags"}
+                found[name] = Resource(said, {"arn": self._arn(item), "version": mark[0]})
+            else:
+                others.append(item)
+        self.progress.read(len(found))
+        return found, others
+
+    def compared(self, steps: list[Step]) -> None:
+        for step in steps:
+            if step.action in ("unchanged", "updated") and not step.changed - {"tags"} and not step.error:
+                self._learn(step.name, step.facts.get("version"))
+
+    def _learn(self, name: str, version: int | None) -> None:
+        """A pipeline that was there before is, at this version, as its item says."""
+        if self.known and self._listed and name in self._listed and name in self._digests and version:
+            self.known.learn(name, (version, self._listed[name][1]), self._digests[name])
+
+    def remember(self) -> None:
+        """When all is done: notes what was made. When that was, only the list tells."""
+        made = [name for name in self._made if name in self._digests]
+        if not self.known or self._listed is None:
+            return
+        listed = self._list() if made else self._listed
+        for name in made:
+            if name in listed and listed[name][0] == self._made[name]:
+                self.known.learn(name, listed[name], self._digests[name])
+        self.known.there.update(listed)
 
     def _get(self, item: Settings) -> Resource | None:
         answer = read_or_none(self.client.get_pipeline, ("PipelineNotFoundException",), name=item["name"])
@@ -348,15 +401,19 @@ class Codepipeline(Kind):
             arguments["tags"] = to_list(after["tags"], "key", "value")
         answer = self.client.create_pipeline(**arguments)["pipeline"]
         # CreatePipeline answers no ARN, and the account's number stands only in the role's.
-        account = after["role_arn"].split(":")[4]
+        self._made[after["name"]] = answer.get("version")
+        return {"arn": self._arn(after), "version": answer.get("version")}
+
+    def _arn(self, settings: Settings) -> str:
+        account = settings["role_arn"].split(":")[4]
         partition, region = self.client.meta.partition, self.client.meta.region_name
-        arn = f"arn:{partition}:codepipeline:{region}:{account}:{after['name']}"
-        return {"arn": arn, "version": answer.get("version")}
+        return f"arn:{partition}:codepipeline:{region}:{account}:{settings['name']}"
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> dict[str, Any]:
         facts = {}
         if changed - {"tags"}:
             facts["version"] = self.client.update_pipeline(pipeline=self._declaration(after))["pipeline"]["version"]
+            self._learn(after["name"], facts["version"])
         if "tags" in changed:
             put, remove = tag_changes(before.settings["tags"], after["tags"])
             if remove:

@@ -129,6 +129,9 @@ ATTACKS: dict[str, Attack] = {
         Bucket=STATE_BUCKET, Key=STATE_KEY, VersionId=ground.version
     ),
     "read the state": lambda client, _: client("s3").get_object(Bucket=STATE_BUCKET, Key=STATE_KEY),
+    "hide that a pipeline was changed": lambda client, ground: client("s3").put_object(
+        Bucket=STATE_BUCKET, Key=f"gitops-known/{ESTATE}-pipelines.json", Body=b"{}", **ground.encrypted
+    ),
     "take the lock file": lambda client, ground: client("s3").put_object(
         Bucket=STATE_BUCKET, Key=f"{STATE_KEY}.tflock", Body=b"{}", **ground.encrypted
     ),

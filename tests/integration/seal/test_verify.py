@@ -170,6 +170,7 @@ def every(who: list[str], *what: str) -> frozenset[str]:
 A, P, B = ["administrator"], ["plan role"], ["apply role"]
 BUILDS = [*P, *B]
 WRITE = every(A, "terraform apply from a laptop: write the state")
+KNOWN = every([*A, *BUILDS], "hide that a pipeline was changed")
 LOCK_FILE = every(A, "take the lock file", "remove the lock file")
 DELETE = ("delete the state", "delete a version of the state")
 SETTINGS_OF_STATES = every(
@@ -236,6 +237,7 @@ WEAKENINGS = [
     states(every(B, *DELETE), "NothingIsLost"),
     states(LOCK_FILE | every([*A, *B], *DELETE), "OnlyBuildsWrite", "NothingIsLost"),
     states(every(A, "read the state"), "OnlyKnownRead"),
+    states(KNOWN, "OnlyInstallersKnow"),
     states(SETTINGS_OF_STATES, "OnlyInstallersChange"),
     states(every(B, "write the state with another key"), "DenyOtherKeys"),
     states(

@@ -214,7 +214,8 @@ def test_a_stack_must_not_share_the_folder_of_the_artifacts_of_drift() -> None:
     assert found.startswith("stacks[0] (drift-data).name: 'drift-data' and 'drift' begin alike")
 
 
-def test_a_state_among_what_is_kept_about_drift() -> None:
-    (found,) = spec.check(SETTINGS, [{**STACK, "state_key": "gitops-drift/terraform.tfstate"}], REGIONS)[2]
+@pytest.mark.parametrize("key", ["gitops-drift/terraform.tfstate", "gitops-known/terraform.tfstate"])
+def test_a_state_among_what_is_none(key: str) -> None:
+    (found,) = spec.check(SETTINGS, [{**STACK, "state_key": key}], REGIONS)[2]
 
-    assert found.startswith("stacks[0] (network).state_key: 'gitops-drift/terraform.tfstate' is among what is kept")
+    assert found.startswith(f"stacks[0] (network).state_key: {key!r} is among what is no state: gitops-drift/, ")

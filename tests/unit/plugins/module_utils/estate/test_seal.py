@@ -64,7 +64,9 @@ def test_states_are_written_by_applies_and_locks_by_plans_too(foundation: Make) 
     builds = [f"{IAM}:role/gitops-*-apply", f"{IAM}:role/gitops-*-plan"]
     assert spared(by_sid["OnlyBuildsWrite"]) == [*builds, BREAK_GLASS]
     assert spared(by_sid["PlansOnlyLock"]) == [builds[0], BREAK_GLASS]
-    assert by_sid["PlansOnlyLock"]["NotResource"].endswith("/*.tflock")
+    bucket = names.bucket_arn(foundation(), foundation()["state_bucket"])
+    assert by_sid["OnlyBuildsWrite"]["NotResource"] == [bucket, f"{bucket}/gitops-known/*"]
+    assert by_sid["PlansOnlyLock"]["NotResource"] == [f"{bucket}/*.tflock", f"{bucket}/gitops-known/*"]
     assert spared(by_sid["NothingIsLost"]) == [BREAK_GLASS]
 
 
@@ -82,6 +84,20 @@ def test_who_reads_states_reads_them_and_does_no_more(foundation: Make) -> None:
 
     sparing = {s["Sid"] for statements in policies.values() for s in statements if reader in spared(s)}
     assert sparing == {"OnlyKnownRead", "OnlyKnownUse"}
+
+
+@pytest.mark.parametrize("drift", [None, {"removal": True}])
+def test_what_is_known_of_pipelines_is_written_by_installers(foundation: Make, drift: dict[str, Any] | None) -> None:
+    shared = foundation(drift=drift)
+    by_sid = {statement["Sid"]: statement for statement in seal.state_bucket(shared, [])}
+    known = names.known_pipelines(shared)
+
+    assert (known["bucket"], known["kms_key_id"]) == (shared["state_bucket"], shared["kms_key_arn"])
+    assert known["key"] == "gitops-known/gitops-pipelines.json"
+    kept = by_sid["OnlyInstallersKnow"]
+    assert kept["Resource"] == f"{names.bucket_arn(shared, shared['state_bucket'])}/gitops-known/*"
+    assert spared(kept) == [f"{IAM}:role/platform", BREAK_GLASS]
+    assert kept["NotAction"] == seal.READING_S3
 
 
 def test_what_was_found_of_drift_is_read_by_who_reads_states(foundation: Make) -> None:
@@ -114,12 +130,13 @@ def test_what_looks_for_drift_writes_what_is_kept_about_it_and_no_state(foundati
     by_sid = {statement["Sid"]: statement for statement in seal.state_bucket(shared, [])}
     bucket = names.bucket_arn(shared, shared["state_bucket"])
     kept, source = f"{bucket}/gitops-drift/*", f"{bucket}/gitops-drift/source/source.zip"
+    known = f"{bucket}/gitops-known/*"
 
     builds = [f"{IAM}:role/gitops-*-apply", f"{IAM}:role/gitops-*-plan"]
     # Its locks are taken by who acts; nobody but applies writes anything else.
-    assert by_sid["OnlyBuildsWrite"]["NotResource"] == [bucket, kept]
+    assert by_sid["OnlyBuildsWrite"]["NotResource"] == [bucket, known, kept]
     assert spared(by_sid["OnlyBuildsWrite"]) == [*builds, ACT, BREAK_GLASS]
-    assert by_sid["PlansOnlyLock"]["NotResource"] == [f"{bucket}/*.tflock", kept]
+    assert by_sid["PlansOnlyLock"]["NotResource"] == [f"{bucket}/*.tflock", known, kept]
     assert spared(by_sid["PlansOnlyLock"]) == [builds[0], BREAK_GLASS]
     assert spared(by_sid["OnlyKnownRead"])[-4:] == [f"{IAM}:role/platform", SCAN, ACT, BREAK_GLASS]
     assert by_sid["OnlyKnownRead"]["NotResource"] == [f"{bucket}/*.tflock", source]
