@@ -93,6 +93,7 @@ bench: setup ## Speed and memory, as ratios in one run, into docs/performance.md
 	@UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --python .work/venv/bin/python \
 		--requirements requirements/bench.txt
 	@$(if $(ONLY),,PYTHONPATH=.:.work/collections python tests/bench/scan.py)
+	@$(if $(ONLY),,PYTHONPATH=.:scripts:.work/collections python -m tests.bench.estate.same --stacks 2)
 	@PYTHONPATH=.:scripts python -m tests.bench.estate $(or $(ONLY),--write)
 
 format: setup ## Format Python and Terraform

@@ -28,6 +28,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_
 # Whatever changes what items mean, or what counts as equal, makes it another number: then all is read once more.
 FORMAT = 1
 
+READ_AGAIN = "So pipelines are read that need not be, which takes a call for each"
+
 PLACE: dict[str, Any] = {
     "type": "dict",
     "options": {
@@ -56,7 +58,7 @@ class KnownVersions:
 
     Args:
         aws: the connection.
-        place: bucket, key and kms_key_id of the object. With read_all, what is in it counts for nothing.
+        place: bucket, key and kms_key_id of the object. With read_all, nothing counts as known.
     """
 
     def __init__(self, aws: Aws, place: dict[str, Any]) -> None:
@@ -70,11 +72,11 @@ class KnownVersions:
 
     def holds(self, name: str, mark: tuple[int, ...], item: str) -> bool:
         """Whether the resource, with this mark of its version, is known to be as the item with this digest says."""
-        return bool(self._load().get(name) == [*mark, item])
+        return not self.place["read_all"] and self._load().get(name) == [*mark, item]
 
     def learn(self, name: str, mark: tuple[int, ...], item: str) -> None:
         """The resource, with this mark of its version, is as the item with this digest says."""
-        if not self.holds(name, mark, item):
+        if self._load().get(name) != [*mark, item]:
             with self._lock:
                 self._new[name] = [*mark, item]
 
@@ -89,7 +91,7 @@ class KnownVersions:
         try:
             self.aws.client("s3").put_object(**self._object(), Body=body, ContentType="application/json", **encryption)
         except (ClientError, BotoCoreError) as error:
-            self.trouble = explain(error, f"Writing {self._shown()}")
+            self.trouble = f"{explain(error, f'Writing {self._shown()}')} {READ_AGAIN}"
 
     def _object(self) -> dict[str, str]:
         return {"Bucket": self.place["bucket"], "Key": self.place["key"]}
@@ -100,7 +102,7 @@ class KnownVersions:
     def _load(self) -> dict[str, list[Any]]:
         with self._lock:
             if self._known is None:
-                self._known = {} if self.place["read_all"] else self._read()
+                self._known = self._read()
             return self._known
 
     def _read(self) -> dict[str, list[Any]]:
@@ -108,7 +110,7 @@ class KnownVersions:
             known = json.loads(self.aws.client("s3").get_object(**self._object())["Body"].read())
         except (ClientError, BotoCoreError) as error:
             if error_code(error) not in ("NoSuchKey", "NoSuchBucket"):
-                self.trouble = explain(error, f"Reading {self._shown()}")
+                self.trouble = f"{explain(error, f'Reading {self._shown()}')} {READ_AGAIN}"
             return {}
         except ValueError:
             return {}  # whatever it is, it is written anew

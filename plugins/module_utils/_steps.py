@@ -12,6 +12,7 @@ about is read together before the first of them writes.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -284,8 +285,8 @@ def run() -> None:
         failure = carry_out(parts.pop(0), result, module._diff)
     if known and not aws.check_mode:
         remember(known, pipelines)
-        if known.trouble:
-            module.warn(f"{known.trouble} Until it can be, each run reads every pipeline, which takes a call for each.")
+    if known and known.trouble:
+        module.warn(known.trouble)
     result["api_calls"] = dict(sorted(aws.calls.items()))
     if failure:
         left = ", ".join(one.module for one in parts)
@@ -296,12 +297,10 @@ def run() -> None:
 
 def remember(known: KnownVersions, kinds: list[codepipeline.Codepipeline]) -> None:
     """Writes down, when all is done, which versions of pipelines are as they should be."""
-    try:
-        for kind in dict.fromkeys(kinds):
+    for kind in dict.fromkeys(kinds):
+        with contextlib.suppress(ClientError, BotoCoreError):  # a list that fails: what was made is read next time
             kind.remember()
-        known.save()
-    except (ClientError, BotoCoreError) as error:
-        known.trouble = explain(error, "Listing pipelines")
+    known.save()
 
 
 def look_ahead(aws: Aws, parts: list[Part]) -> str:
@@ -337,7 +336,8 @@ def looks_at(parts: list[Part]) -> list[Look]:
     items = [(one, f"{one.path}.items[{number}]", item) for one in parts for number, item in enumerate(one.items)]
     for one in parts:
         one.items = []
-    size = kind.chunk or len(items)
+    # Evenly, for of a few left over some kinds cannot save as much.
+    size = -(-len(items) // -(-len(items) // kind.chunk)) if kind.chunk and items else len(items)
     return [Look(kind, bulk.options, parts[0].state, each) for each in chunks(items, size)]
 
 

@@ -83,9 +83,10 @@ options:
       - An object in S3 that keeps which version of each pipeline was found, or made, to be as its item says. Such a
         pipeline is not read again as long as it has that version and the item says the same. C(ListPipelines) tells the
         versions of a thousand pipelines, and C(GetPipeline) reads one.
-      - It counts where ten pipelines or more are asked for. Tags are compared in any case.
-      - The object is written when something was learnt, and never in check mode. If it cannot be read or written, all
-        pipelines are read, and a warning says so. To lose it does no harm.
+      - It counts where ten pipelines or more are asked for. Tags are compared in any case, and an item with something
+        secret is always read.
+      - The object is written when something was learnt, and never in check mode. If it cannot be read or written, a
+        warning says so, and pipelines are read that need not be. To lose it does no harm.
       - Who can write it and change pipelines can hide a change. Let nobody write it but who runs this.
     type: dict
     suboptions:

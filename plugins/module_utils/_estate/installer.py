@@ -93,17 +93,14 @@ def bucket_statements(made: list[str]) -> list[Statement]:
 
 
 def objects(foundation: Foundation, made: list[str]) -> list[Statement]:
-    """site.yml notes in the state bucket what it has seen. teardown.yml reads what the states still hold, and empties the
-    buckets that were made.
-    """
+    """What site.yml notes in the state bucket; and teardown.yml reads what the states hold, and empties our buckets."""
     statements = []
     if made:
         actions = ["s3:DeleteObjectVersion", "s3:GetObject"]
         statements.append(allow("Objects", actions, [f"{arn}/*" for arn in made]))
     state = names.bucket_arn(foundation, foundation["state_bucket"])
-    statements.append(
-        allow("KnownPipelines", ["s3:PutObject"], [f"{state}/{names.KNOWN_PREFIX}{foundation['name']}-*"])
-    )
+    known = f"{state}/{names.known_pipelines(foundation)['key']}"
+    statements.append(allow("KnownPipelines", ["s3:PutObject"], [known]))
     if foundation.get("drift"):
         statements.append(allow("DriftSource", ["s3:PutObject"], [f"{state}/{names.DRIFT_SOURCE}"]))
     if state not in made:

@@ -85,7 +85,7 @@ def known_pipelines(foundation: Foundation, read_all: bool | None = None) -> dic
     """
     return {
         "bucket": foundation["state_bucket"],
-        "key": f"{KNOWN_PREFIX}{foundation['name']}-pipelines.json",
+        "key": f"{KNOWN_PREFIX}{foundation['name']}-{foundation['account_id']}-{foundation['region']}-pipelines.json",
         "kms_key_id": foundation["kms_key_arn"],
         "read_all": bool(read_all),
     }

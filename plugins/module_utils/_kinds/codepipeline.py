@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import copy
 import threading
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Tuple
 
 try:
@@ -24,10 +26,11 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     Settings,
     Step,
     as_text,
+    wanted_tags,
     without_empty,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import _pipeline_parts, _pipeline_rules
-from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
+from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import Tags, add_tags, in_bulk
 from ansible_collections.gitops.aws.plugins.module_utils._known_versions import KnownVersions, digest
 from ansible_collections.gitops.aws.plugins.module_utils._same import same_sets, unordered
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import from_response, input_shape, to_request
@@ -240,7 +243,7 @@ class Codepipeline(Kind):
         super().__init__(aws)
         self.known: KnownVersions | None = None
         self._digests: dict[str, str] = {}  # of the items that may be known, by name
-        self._made: dict[str, int | None] = {}  # versions of those that were made
+        self._made: dict[str, Mark] = {}  # of those that were made, the version, and when AWS has answered that
         self._listed: dict[str, Mark] | None = None
         self._listing = threading.Lock()
         self.equal = {"stages": self._same_stages, "triggers": same_sets}
@@ -304,12 +307,16 @@ class Codepipeline(Kind):
     def _list(self) -> dict[str, Mark]:
         """All pipelines, by name."""
         found = self.aws.pages("codepipeline", "list_pipelines", "pipelines")
-        return {each["name"]: (each["version"], round(each["created"].timestamp() * 1000)) for each in found}
+        return {
+            each["name"]: (each.get("version", 0), _milliseconds(each["created"]) if "created" in each else 0)
+            for each in found
+        }
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
-        known, others = self._known(self._there(items))
+        there = self._there(items)
+        known, others, tags = self._known(there)
         answers = {**known, **self.read_each(self._get, others)}
-        add_tags(self, answers, items, self._tags)
+        add_tags(self, answers, items, self._tags, tags)
         return answers
 
     def _there(self, items: list[Settings]) -> list[Settings]:
@@ -326,9 +333,8 @@ class Codepipeline(Kind):
                 raise
             return items
         if self.known is not None and self.params.get("state") != "absent":
-            # Not of those with what AWS does not tell. And without the role nothing names the account.
-            able = [item for item in items if item["role_arn"] and not self.secrets(item)]
-            self._digests.update((item["name"], digest(self._arn(item), item)) for item in able)
+            digests = ((item["name"], self._digest(item)) for item in items)
+            self._digests.update((name, found) for name, found in digests if found)
         there = [item for item in items if item["name"] in listed]
         self.progress.read(len(items) - len(there))
         return there
@@ -340,19 +346,45 @@ class Codepipeline(Kind):
                 self._listed = self._list()
             return self._listed
 
-    def _known(self, items: list[Settings]) -> tuple[dict[str, Resource], list[Settings]]:
-        """The pipelines that are known to be as their items say, for nobody has changed them since; and other items."""
+    # What is known of versions
+
+    def _digest(self, item: Settings) -> str:
+        """What stands for an item; '' for one that must be read.
+
+        Such is one with what AWS does not tell, and one without a role, which alone names the account.
+        """
+        if not item["role_arn"] or self.secrets(item):
+            return ""
+        try:
+            return digest(self._arn(item), item)
+        except TypeError:  # keys of several types: botocore says it better
+            return ""
+
+    def _known(self, items: list[Settings]) -> tuple[dict[str, Resource], list[Settings], dict[str, Tags] | None]:
+        """The pipelines that are known to be as their items say, for nobody has changed them since; and other items.
+
+        With what the Tagging API says, if it was asked. What it does not confirm is among the others.
+        """
+        known = {item["name"]: item for item in items if self._is_known(item["name"])}
+        if not known:
+            return {}, items, None
+        arns = {item["name"]: self._arn(item) for item in items if item["role_arn"]}
+        tags = in_bulk(self, list(arns.values()))
         found, others = {}, []
         for item in items:
             name = item["name"]
-            mark = (self._listed or {}).get(name)
-            if self.known and mark and name in self._digests and self.known.holds(name, mark, self._digests[name]):
-                said = {option: value for option, value in item.items() if value is not None and option != "tags"}
-                found[name] = Resource(said, {"arn": self._arn(item), "version": mark[0]})
+            said = item["tags"]
+            if name in known and (said is None or tags.get(arns[name]) == wanted_tags({}, said, True)):
+                settings = {option: value for option, value in item.items() if value is not None and option != "tags"}
+                found[name] = Resource(settings, {"arn": arns[name], "version": (self._listed or {})[name][0]})
             else:
                 others.append(item)
         self.progress.read(len(found))
-        return found, others
+        return found, others, tags
+
+    def _is_known(self, name: str) -> bool:
+        mark = (self._listed or {}).get(name, (0, 0))
+        return bool(self.known and all(mark) and self.known.holds(name, mark, self._digests.get(name, "")))
 
     def compared(self, steps: list[Step]) -> None:
         for step in steps:
@@ -364,26 +396,43 @@ class Codepipeline(Kind):
         if self.known and self._listed and name in self._listed and name in self._digests and version:
             self.known.learn(name, (version, self._listed[name][1]), self._digests[name])
 
+    def _is_as_said(self, answer: dict[str, Any], after: Settings) -> bool:
+        """Whether AWS has kept what it was sent."""
+        kept = self.normalise(self._settings(answer))
+        return not any(
+            kept.get(option) != after.get(option)
+            and not (option in kept and option in after and self.equal.get(option, _never)(kept[option], after[option]))
+            for option in {*kept, *after} - {"tags", "version"}
+        )
+
     def remember(self) -> None:
-        """When all is done: notes what was made. When that was, only the list tells."""
-        made = [name for name in self._made if name in self._digests]
+        """When all is done: notes what was made, of which only the list tells when.
+
+        Something else may have been made in its place since. That is younger than the answer to who made it.
+        """
         if not self.known or self._listed is None:
             return
-        listed = self._list() if made else self._listed
-        for name in made:
-            if name in listed and listed[name][0] == self._made[name]:
-                self.known.learn(name, listed[name], self._digests[name])
-        self.known.there.update(listed)
+        made = {name: version for name, version in self._made.items() if name in self._digests}
+        self.known.there.update(self._listed, made)
+        listed = self._list() if made else {}
+        for name, (version, answered) in made.items():
+            mark = listed.get(name, (0, 0))
+            if mark[0] == version and 0 < mark[1] <= answered:
+                self.known.learn(name, mark, self._digests[name])
 
     def _get(self, item: Settings) -> Resource | None:
         answer = read_or_none(self.client.get_pipeline, ("PipelineNotFoundException",), name=item["name"])
         if answer is None:
             return None
-        settings = from_response(input_shape(self.client, "CreatePipeline").members["pipeline"], answer["pipeline"])
+        settings = self._settings(answer["pipeline"])
         metadata = answer["metadata"]
         facts = {"arn": metadata["pipelineArn"], "version": settings.pop("version", None)}
         details = {moment: metadata[moment].isoformat() for moment in ("created", "updated") if moment in metadata}
         return Resource(settings, facts, details)
+
+    def _settings(self, pipeline: dict[str, Any]) -> Settings:
+        settings: Settings = from_response(input_shape(self.client, "CreatePipeline").members["pipeline"], pipeline)
+        return settings
 
     def _tags(self, pipeline: Resource) -> dict[str, str]:
         tags = self.aws.pages("codepipeline", "list_tags_for_resource", "tags", resourceArn=pipeline.facts["arn"])
@@ -399,9 +448,11 @@ class Codepipeline(Kind):
         arguments: dict[str, Any] = {"pipeline": self._declaration(after)}
         if after.get("tags"):
             arguments["tags"] = to_list(after["tags"], "key", "value")
-        answer = self.client.create_pipeline(**arguments)["pipeline"]
+        answered = self.client.create_pipeline(**arguments)
+        answer = answered["pipeline"]
         # CreatePipeline answers no ARN, and the account's number stands only in the role's.
-        self._made[after["name"]] = answer.get("version")
+        if self.known and self._is_as_said(answer, after):
+            self._made[after["name"]] = (answer.get("version", 0), _answered(answered))
         return {"arn": self._arn(after), "version": answer.get("version")}
 
     def _arn(self, settings: Settings) -> str:
@@ -412,8 +463,10 @@ class Codepipeline(Kind):
     def update(self, before: Resource, after: Settings, changed: set[str]) -> dict[str, Any]:
         facts = {}
         if changed - {"tags"}:
-            facts["version"] = self.client.update_pipeline(pipeline=self._declaration(after))["pipeline"]["version"]
-            self._learn(after["name"], facts["version"])
+            answer = self.client.update_pipeline(pipeline=self._declaration(after))["pipeline"]
+            facts["version"] = answer["version"]
+            if self.known and self._is_as_said(answer, after):
+                self._learn(after["name"], facts["version"])
         if "tags" in changed:
             put, remove = tag_changes(before.settings["tags"], after["tags"])
             if remove:
@@ -433,6 +486,20 @@ class Codepipeline(Kind):
         for secret in _pipeline_parts.secrets(stages):
             secret.hide()
         return {**settings, "stages": stages} if stages != settings.get("stages", []) else settings
+
+
+def _never(_before: Any, _after: Any) -> bool:
+    return False
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _answered(answer: dict[str, Any]) -> int:
+    """When AWS answered by its own clock: milliseconds since 1970, to the end of that second; 0 where it says not."""
+    date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    return _milliseconds(parsedate_to_datetime(date)) + 999 if date else 0
 
 
 def _comes_by_itself(trigger: Settings, pipeline: Settings) -> bool:

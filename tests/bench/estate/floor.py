@@ -102,6 +102,21 @@ def deny(sid: str, action: str, resources: Any, condition: Document) -> Document
     }
 
 
+def described(role: str) -> str:
+    """The description of a role."""
+    shared = {
+        "gitops-notices": "Step Functions tells what happened in gitops",
+        "gitops-notices-events": "EventBridge passes the notices of gitops on",
+    }
+    does = {
+        "plan": "CodeBuild plans the Terraform stack",
+        "apply": "CodeBuild applies and destroys the Terraform stack",
+        "pipeline": "CodePipeline runs the pipelines of the Terraform stack",
+    }
+    stack, _, kind = role.removeprefix("gitops-").rpartition("-")
+    return shared.get(role) or f"{does[kind]} {stack}"
+
+
 def trust(service: str, *sources: str, like: bool = False) -> Document:
     """Who may assume a role: a service, for what the ARNs name."""
     return policy(
@@ -745,7 +760,9 @@ class Program:
 
     def _role(self, name: str, role: Document) -> None:
         trusted = json.dumps(role["trust"])
-        self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted, Tags=pairs(role["tags"]))
+        self.iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=trusted, Description=described(name), Tags=pairs(role["tags"])
+        )
         for policy_name, document in role["policies"].items():
             self.iam.put_role_policy(RoleName=name, PolicyName=policy_name, PolicyDocument=json.dumps(document))
 

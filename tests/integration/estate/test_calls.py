@@ -67,7 +67,7 @@ ANOTHER_BRANCH = Counter(
 )
 PIPELINE_GONE = Counter({"codepipeline:CreatePipeline": 1, "codepipeline:ListPipelines": 1, "s3:PutObject": 1})
 CHANGED, WHOSE = "stack-0020", re.compile(r"gitops-stack-0020(-(plan|apply|destroy))?")
-KNOWN = re.compile(r"s3:PutObject .*gitops-known/gitops-pipelines\.json")
+KNOWN = re.compile(r"s3:PutObject .*gitops-known/gitops-[0-9a-z-]+-pipelines\.json")
 
 TABLE = Path(__file__).with_name("calls.txt")
 

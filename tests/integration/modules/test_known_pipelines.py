@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.codepipeline import Codepipeline
 from tests.integration.modules.cases import CODEPIPELINE
 from tests.integration.modules.harness import Account, ModuleFailed, World, unique
 from tests.integration.modules.test_codepipelines import version
@@ -153,6 +155,38 @@ def test_a_pipeline_that_was_made_again_is_read_though_its_version_is_the_same(m
     assert changed(made.run()) == {name: "updated"}
 
 
+def test_what_was_made_in_the_place_of_what_was_made_is_read(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody exchanges a pipeline while the run that made it is not over."""
+    codepipeline, name = estate.account.client("codepipeline"), estate.items[2]["name"]
+    remember = Codepipeline.remember
+
+    def exchanged(kind: Codepipeline) -> None:
+        pipeline = codepipeline.get_pipeline(name=name)["pipeline"]
+        codepipeline.delete_pipeline(name=name)
+        time.sleep(1.1)  # a pipeline's age is told to the second
+        codepipeline.create_pipeline(
+            pipeline={**pipeline, "executionMode": "PARALLEL"}, tags=[{"key": "team", "value": "a"}]
+        )
+        remember(kind)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Codepipeline, "remember", exchanged)
+        estate.run()
+
+    assert set(estate.known()) == {item["name"] for item in estate.items} - {name}
+    assert changed(estate.run()) == {name: "updated"}
+
+
+def test_what_aws_keeps_otherwise_than_it_was_sent_is_read(made: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.items[0]["execution_mode"] = "QUEUED"
+    with monkeypatch.context() as patch:
+        patch.setattr(Codepipeline, "_is_as_said", lambda _kind, _answer, _after: False)
+        made.run()
+
+    assert made.run()["api_calls"][READ] == 1
+    assert READ not in made.run()["api_calls"]
+
+
 def test_tags_are_compared_all_the_same(made: Estate) -> None:
     name = made.items[1]["name"]
     arn = made.run()["resources"]["codepipelines"][name]["arn"]
@@ -162,7 +196,18 @@ def test_tags_are_compared_all_the_same(made: Estate) -> None:
 
     assert changed(result) == {name: "updated"}
     assert result["mutations"] == ["codepipeline:TagResource"]
-    assert READ not in result["api_calls"]
+    assert result["api_calls"][READ] == 1
+
+
+def test_an_item_that_leaves_much_to_aws_gets_its_tags(made: Estate) -> None:
+    for item in made.items:
+        del item["artifact_store"]
+    made.run()
+    assert READ not in made.run()["api_calls"]
+
+    made.items[0]["tags"] = {"team": "b"}
+
+    assert changed(made.run()) == {made.items[0]["name"]: "updated"}
 
 
 def test_what_is_gone_is_made_again_and_forgotten_with_its_item(made: Estate) -> None:
@@ -199,7 +244,7 @@ def test_a_bucket_that_is_not_there_costs_calls_and_a_warning(estate: Estate) ->
     assert again["api_calls"][READ] == 10
     for result in (first, again):
         assert f"Writing s3://{estate.place['bucket']}/{estate.place['key']}" in str(result["warnings"])
-        assert "each run reads every pipeline" in str(result["warnings"])
+        assert "pipelines are read that need not be" in str(result["warnings"])
 
 
 def test_few_pipelines_are_read_and_nothing_is_kept_of_them(made: Estate) -> None:

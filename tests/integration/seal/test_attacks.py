@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from local_estate import ACCOUNT, REGION, Person
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate.attempts import OWN_WORK, attempts
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import known_pipelines
 from tests.e2e.estate import allow, new_person
 from tests.integration.seal.conftest import (
     ARTIFACT_BUCKET,
@@ -130,7 +131,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "read the state": lambda client, _: client("s3").get_object(Bucket=STATE_BUCKET, Key=STATE_KEY),
     "hide that a pipeline was changed": lambda client, ground: client("s3").put_object(
-        Bucket=STATE_BUCKET, Key=f"gitops-known/{ESTATE}-pipelines.json", Body=b"{}", **ground.encrypted
+        Bucket=STATE_BUCKET, Key=known_pipelines(FOUNDATION)["key"], Body=b"{}", **ground.encrypted
     ),
     "take the lock file": lambda client, ground: client("s3").put_object(
         Bucket=STATE_BUCKET, Key=f"{STATE_KEY}.tflock", Body=b"{}", **ground.encrypted

@@ -86,14 +86,14 @@ def test_who_reads_states_reads_them_and_does_no_more(foundation: Make) -> None:
     assert sparing == {"OnlyKnownRead", "OnlyKnownUse"}
 
 
-@pytest.mark.parametrize("drift", [None, {"removal": True}])
+@pytest.mark.parametrize("drift", [None, {}])
 def test_what_is_known_of_pipelines_is_written_by_installers(foundation: Make, drift: dict[str, Any] | None) -> None:
     shared = foundation(drift=drift)
     by_sid = {statement["Sid"]: statement for statement in seal.state_bucket(shared, [])}
     known = names.known_pipelines(shared)
 
     assert (known["bucket"], known["kms_key_id"]) == (shared["state_bucket"], shared["kms_key_arn"])
-    assert known["key"] == "gitops-known/gitops-pipelines.json"
+    assert known["key"] == "gitops-known/gitops-111122223333-eu-central-1-pipelines.json"
     kept = by_sid["OnlyInstallersKnow"]
     assert kept["Resource"] == f"{names.bucket_arn(shared, shared['state_bucket'])}/gitops-known/*"
     assert spared(kept) == [f"{IAM}:role/platform", BREAK_GLASS]
