@@ -13,6 +13,7 @@ stacks:
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections import Counter
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_estate import LocalAws
+from local_estate import ROOT, LocalAws
 
 from tests.e2e.conftest import REPOSITORY
 from tests.e2e.estate import Estate, Run, root
@@ -192,6 +193,16 @@ def test_they_are_few(case: tuple[str, int]) -> None:
     found = read_table()[case_name(case)].total()
 
     assert (found > SHARED + PER_STACK * case[1]) == (case in ABOVE), found
+
+
+def test_the_documentation_says_from_how_many_stacks_on() -> None:
+    page = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
+    first = {
+        configuration: math.ceil((read_table()[f"{configuration}-{MANY}"].total() - SHARED) / PER_STACK)
+        for configuration in ("notices", "whole")
+    }
+
+    assert f"with notifications from {first['notices']}, and sealed from {first['whole']}." in page
 
 
 @pytest.mark.parametrize("case", LARGE, ids=case_name)
