@@ -151,6 +151,11 @@ class Aws:
         return [element for page in paginator.paginate(**arguments) for element in page.get(result_key, [])]
 
 
+def encryption(kms_key_id: str | None) -> dict[str, str]:
+    """How uploads to S3 say that they are encrypted; without a key nothing, so that the bucket's default counts."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
+
+
 def error_code(error: BaseException) -> str:
     """AWS's error code of a ClientError, else ''."""
     code: str = getattr(error, "response", {}).get("Error", {}).get("Code", "")

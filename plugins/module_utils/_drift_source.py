@@ -19,7 +19,7 @@ import os
 import zipfile
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, encryption, read_or_none
 
 # What is taken of a collection: files, and of folders all files of the kinds that a collection ships. A checkout may
 # hold more: settings of its user's beside our playbooks, which have no place in the bucket.
@@ -112,10 +112,7 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     before = hashlib.sha256(found["Body"].read()).hexdigest() if found else ""
     result = {"changed": before != after, "digest": after, **_diff(params, before, after)}
     if result["changed"] and not aws.check_mode:
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": params["kms_key_id"]}
-        client.put_object(
-            **place, Body=body, ContentType="application/zip", **(encryption if params["kms_key_id"] else {})
-        )
+        client.put_object(**place, Body=body, ContentType="application/zip", **encryption(params["kms_key_id"]))
     return result
 
 

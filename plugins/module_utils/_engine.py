@@ -284,6 +284,15 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
+def as_spelled(kind: Kind, current: Settings, after: Settings) -> Settings:
+    """The settings as they become, where a value that is only spelled otherwise is spelled as it is now."""
+
+    def same(option: str, value: Any) -> bool:
+        return option in kind.equal and option in current and bool(kind.equal[option](current[option], value))
+
+    return {option: current[option] if same(option, value) else value for option, value in after.items()}
+
+
 def plan_item(kind: Kind, options: dict[str, Any], item: Settings, before: Resource | None, purge_tags: bool) -> Step:
     """Compares one item with what exists. Pure: no calls."""
     name = item[kind.key]
@@ -297,9 +306,7 @@ def plan_item(kind: Kind, options: dict[str, Any], item: Settings, before: Resou
     after = kind.normalise(after)
     if before is None:
         return Step(name, "created", None, after, item)
-    for option, equal in kind.equal.items():
-        if option in current and option in after and equal(current[option], after[option]):
-            after[option] = current[option]
+    after = as_spelled(kind, current, after)
     changed = {option for option in {**current, **after} if after.get(option) != current.get(option)}
     before = Resource(current, before.facts)
     step = Step(name, "updated" if changed else "unchanged", before, after, item, changed, dict(before.facts))

@@ -23,7 +23,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, error_code, explain
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, encryption, explain, read_or_none
 
 # Whatever changes what items mean, or what counts as equal, makes it another number: then all is read once more.
 FORMAT = 1
@@ -86,10 +86,9 @@ class KnownVersions:
             return
         known = {name: entry for name, entry in self._load().items() if name in self.there}
         body = json.dumps({**known, **self._new}, sort_keys=True, separators=(",", ":")).encode()
-        key = self.place["kms_key_id"]
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+        more = {"ContentType": "application/json", **encryption(self.place["kms_key_id"])}
         try:
-            self.aws.client("s3").put_object(**self._object(), Body=body, ContentType="application/json", **encryption)
+            self.aws.client("s3").put_object(**self._object(), Body=body, **more)
         except (ClientError, BotoCoreError) as error:
             self.trouble = f"{explain(error, f'Writing {self._shown()}')} {READ_AGAIN}"
 
@@ -107,10 +106,10 @@ class KnownVersions:
 
     def _read(self) -> dict[str, list[Any]]:
         try:
-            known = json.loads(self.aws.client("s3").get_object(**self._object())["Body"].read())
+            found = read_or_none(self.aws.client("s3").get_object, ("NoSuchKey", "NoSuchBucket"), **self._object())
+            known = json.loads(found["Body"].read()) if found else {}
         except (ClientError, BotoCoreError) as error:
-            if error_code(error) not in ("NoSuchKey", "NoSuchBucket"):
-                self.trouble = f"{explain(error, f'Reading {self._shown()}')} {READ_AGAIN}"
+            self.trouble = f"{explain(error, f'Reading {self._shown()}')} {READ_AGAIN}"
             return {}
         except ValueError:
             return {}  # whatever it is, it is written anew

@@ -11,7 +11,7 @@ import hashlib
 import os
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, encryption, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
 
 ARGUMENTS: dict[str, Any] = {
@@ -44,7 +44,7 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     contents = {params["prefix"] + os.path.basename(path): _read(path) for path in params["files"]}
     _refuse_public(client, place)
     key = params["kms_key_id"]
-    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {"ServerSideEncryption": "AES256"}
+    encrypted = encryption(key) or {"ServerSideEncryption": "AES256"}
     diff, changed = [], []
     for name, body in contents.items():
         after = hashlib.sha256(body).hexdigest()
@@ -59,7 +59,7 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
         if not aws.check_mode:
             kind = TYPES.get(os.path.splitext(name)[1], "application/octet-stream")
             metadata = {DIGEST: after}
-            client.put_object(**place, Key=name, Body=body, ContentType=kind, Metadata=metadata, **encryption)
+            client.put_object(**place, Key=name, Body=body, ContentType=kind, Metadata=metadata, **encrypted)
     return {"changed": bool(changed), "keys": list(contents), "written": changed, "diff": diff}
 
 

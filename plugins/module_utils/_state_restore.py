@@ -21,7 +21,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, explain
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, encryption, error_code, explain
 from ansible_collections.gitops.aws.plugins.module_utils._names import empty_problems
 from ansible_collections.gitops.aws.plugins.module_utils._shapes import input_shape
 from ansible_collections.gitops.aws.plugins.module_utils._state_versions import ERRORED, RESCUED
@@ -208,7 +208,7 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
         return result(params, change)
     done: list[str] = []
     try:
-        with taken(aws, bucket, table, key, params["locking"], encryption(params)):
+        with taken(aws, bucket, table, key, params["locking"], encryption(params["kms_key_id"])):
             # What was read before the lock was taken may have changed.
             change = _compare(aws, params)
             version_id = _carry_out(aws, params, change, done) if change else ""
@@ -266,12 +266,6 @@ def _digest(aws: Aws, params: dict[str, Any]) -> str | None:
     return answer.get("Item", {}).get("Digest", {}).get("S")
 
 
-def encryption(params: dict[str, Any]) -> dict[str, str]:
-    """How uploads say that they are encrypted; without a key nothing, so that the bucket's default counts."""
-    key = params["kms_key_id"]
-    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
-
-
 def _carry_out(aws: Aws, params: dict[str, Any], change: Change, done: list[str]) -> str:
     """Does what there is to do, and notes in `done` what is done; the version of the state afterwards."""
     version_id = change.present.version_id
@@ -317,7 +311,7 @@ def _write(aws: Aws, params: dict[str, Any], change: Change) -> str:
             Body=change.body,
             ContentType="application/json",
             **only,
-            **encryption(params),
+            **encryption(params["kms_key_id"]),
         )
     except ClientError as error:
         if error_code(error) not in (*CHANGED, *ABSENT):

@@ -21,7 +21,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, encryption, explain, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import DRIFT_PREFIX
 from ansible_collections.gitops.aws.plugins.module_utils._findings import (
     catalogue,
@@ -36,7 +36,6 @@ from ansible_collections.gitops.aws.plugins.module_utils._findings.interrupts im
 from ansible_collections.gitops.aws.plugins.module_utils._findings.inventory import Inventory, whoami
 from ansible_collections.gitops.aws.plugins.module_utils._findings.model import COMPLETE, MANAGED
 from ansible_collections.gitops.aws.plugins.module_utils._findings.plan import QUARANTINE, REMOVE, RESTORE
-from ansible_collections.gitops.aws.plugins.module_utils._state_restore import encryption
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_locks import ABSENT, DYNAMODB, LOCKFILE
 
 PLANNED, APPLIED, RESTORED = "planned", "applied", "restored"
@@ -132,7 +131,7 @@ def planned(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     """Scans, remembers what was seen, and saves a plan; no plan without a scope. Raises Refused."""
     scanned = scan.scan(aws, _scan_params(params))
     result, book = scanned.result, scanned.ledger
-    book.encryption = encryption(params)
+    book.encryption = encryption(params["kms_key_id"])
     if not aws.check_mode:
         book.write(remembered(book.content, scanned))
     shown = {**result, "resources": [each for each in result["resources"] if each["verdict"] != MANAGED]}
@@ -192,7 +191,7 @@ def _save(aws: Aws, params: dict[str, Any], plan: dict[str, Any]) -> None:
             Key=params["plan_key"],
             Body=body.encode(),
             ContentType="application/json",
-            **encryption(params),
+            **encryption(params["kms_key_id"]),
         )
         return
     path = os.path.abspath(params["plan_file"])
@@ -263,7 +262,9 @@ def applied(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     msg = ""
     with Interrupts() as interrupts:
         try:
-            with removal.all_locked(aws, bucket, used_table, keys, params["locking"], encryption(params)) as ids:
+            with removal.all_locked(
+                aws, bucket, used_table, keys, params["locking"], encryption(params["kms_key_id"])
+            ) as ids:
 
                 def alone() -> None:
                     removal.refuse_other_locks(aws, bucket, table, ids)
@@ -299,7 +300,7 @@ def _acting(
     """A new scan, and all that carrying out needs. Raises Refused where the scan is no ground for it."""
     deadline = time.monotonic() + params["timeout"]
     scanned = scan.scan(aws, _scan_params(params), locks_held=locks_held)
-    scanned.ledger.encryption = encryption(params)
+    scanned.ledger.encryption = encryption(params["kms_key_id"])
     scanned.inventory.stamp = re.sub(r"\D", "", plan["created"])
     if plan["digest"] in scanned.ledger.content["used_plans"]:
         raise Refused(
@@ -361,7 +362,7 @@ def restored(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     for meant in (params["confirm_account_id"], params["expected_account_id"]):
         if meant and meant != caller.account:
             raise Refused(f"the credentials are of account {caller.account}, and {meant} is meant. Nothing was changed")
-    book = ledger.read(aws, params["state_bucket"], params["ledger_key"], encryption(params))
+    book = ledger.read(aws, params["state_bucket"], params["ledger_key"], encryption(params["kms_key_id"]))
     wanted = sorted(book.quarantined) if params["arns"] is None else list(dict.fromkeys(params["arns"]))
     unknown = [arn for arn in wanted if arn not in book.quarantined]
     if unknown:

@@ -25,6 +25,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     Resource,
     Settings,
     Step,
+    as_spelled,
     as_text,
     wanted_tags,
     without_empty,
@@ -365,7 +366,7 @@ class Codepipeline(Kind):
 
         With what the Tagging API says, if it was asked. What it does not confirm is among the others.
         """
-        known = {item["name"]: item for item in items if self._is_known(item["name"])}
+        known = {item["name"] for item in items if self._is_known(item["name"])}
         if not known:
             return {}, items, None
         arns = {item["name"]: self._arn(item) for item in items if item["role_arn"]}
@@ -399,11 +400,8 @@ class Codepipeline(Kind):
     def _is_as_said(self, answer: dict[str, Any], after: Settings) -> bool:
         """Whether AWS has kept what it was sent."""
         kept = self.normalise(self._settings(answer))
-        return not any(
-            kept.get(option) != after.get(option)
-            and not (option in kept and option in after and self.equal.get(option, _never)(kept[option], after[option]))
-            for option in {*kept, *after} - {"tags", "version"}
-        )
+        sent = as_spelled(self, kept, after)
+        return all(kept.get(option) == sent.get(option) for option in {*kept, *sent} - {"tags", "version"})
 
     def remember(self) -> None:
         """When all is done: notes what was made, of which only the list tells when.
@@ -486,10 +484,6 @@ class Codepipeline(Kind):
         for secret in _pipeline_parts.secrets(stages):
             secret.hide()
         return {**settings, "stages": stages} if stages != settings.get("stages", []) else settings
-
-
-def _never(_before: Any, _after: Any) -> bool:
-    return False
 
 
 def _milliseconds(moment: datetime) -> int:

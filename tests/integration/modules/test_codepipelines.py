@@ -23,6 +23,16 @@ def version(account: Account, name: str) -> int:
     return number
 
 
+def build(variables: list[dict[str, str]], **configuration: Any) -> dict[str, Any]:
+    """An action that builds with these variables."""
+    return {
+        "name": "Build",
+        "action_type_id": {"category": "Build", "provider": "CodeBuild"},
+        "configuration": {"ProjectName": "some_project", "EnvironmentVariables": variables, **configuration},
+        "input_artifacts": [{"name": "source"}],
+    }
+
+
 def test_version_goes_up_with_a_change_only(account: Account, world: World) -> None:
     one = CODEPIPELINE.new(world, unique("version"))
     account.run("codepipelines", pipelines=[one])
@@ -37,15 +47,8 @@ def test_version_goes_up_with_a_change_only(account: Account, world: World) -> N
 
 
 def test_keys_of_a_configuration_are_left_as_they_are(account: Account, world: World) -> None:
-    variables = [{"name": "a", "value": "1"}]
-    build = {
-        "name": "Build",
-        "action_type_id": {"category": "Build", "provider": "CodeBuild"},
-        "configuration": {"ProjectName": "some_project", "BatchEnabled": False, "EnvironmentVariables": variables},
-        "input_artifacts": [{"name": "source"}],
-    }
     one = CODEPIPELINE.new(world, unique("keys"))
-    one["stages"][1]["actions"] = [build]
+    one["stages"][1]["actions"] = [build([{"name": "a", "value": "1"}], BatchEnabled=False)]
 
     created = account.run("codepipelines", pipelines=[one])
 
@@ -241,17 +244,8 @@ def test_nothing_is_deleted_by_the_word_of_the_tagging_api(
 
 
 def test_secrets_are_nowhere_in_the_result(account: Account, world: World) -> None:
-    build = {
-        "name": "Build",
-        "action_type_id": {"category": "Build", "provider": "CodeBuild"},
-        "configuration": {
-            "ProjectName": "some_project",
-            "EnvironmentVariables": [{"name": "DB_PASSWORD", "value": "canary-1"}],
-        },
-        "input_artifacts": [{"name": "source"}],
-    }
     one = CODEPIPELINE.new(world, unique("secrets"))
-    one["stages"].append({"name": "Build", "actions": [build]})
+    one["stages"].append({"name": "Build", "actions": [build([{"name": "DB_PASSWORD", "value": "canary-1"}])]})
 
     created = account.run("codepipelines", pipelines=[one])
     again = account.run("codepipelines", pipelines=[one])

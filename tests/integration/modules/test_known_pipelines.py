@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.gitops.aws.plugins.module_utils._kinds.codepipeline import Codepipeline
 from tests.integration.modules.cases import CODEPIPELINE
 from tests.integration.modules.harness import Account, ModuleFailed, World, unique
-from tests.integration.modules.test_codepipelines import version
+from tests.integration.modules.test_codepipelines import build, version
 
 READ, LIST, TAGS = "codepipeline:GetPipeline", "codepipeline:ListPipelines", "resourcegroupstaggingapi:GetResources"
 LOOK, NOTE = "s3:GetObject", "s3:PutObject"
@@ -256,16 +256,9 @@ def test_few_pipelines_are_read_and_nothing_is_kept_of_them(made: Estate) -> Non
 
 
 def test_an_item_with_a_secret_is_read_each_time(estate: Estate) -> None:
-    build = {
-        "name": "Build",
-        "action_type_id": {"category": "Build", "provider": "CodeBuild"},
-        "configuration": {
-            "ProjectName": "some_project",
-            "EnvironmentVariables": [{"name": "DB_PASSWORD", "value": "canary-1"}],
-        },
-        "input_artifacts": [{"name": "source"}],
-    }
-    estate.items[0]["stages"].append({"name": "Build", "actions": [build]})
+    estate.items[0]["stages"].append(
+        {"name": "Build", "actions": [build([{"name": "DB_PASSWORD", "value": "canary-1"}])]}
+    )
 
     estate.run()
     again = estate.run()

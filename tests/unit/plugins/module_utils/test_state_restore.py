@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.gitops.aws.plugins.module_utils import _state_restore as restore
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused, encryption
 from ansible_collections.gitops.aws.plugins.module_utils._state_restore import Object
 
 PARAMS: dict[str, Any] = {
@@ -104,11 +104,11 @@ def test_values_are_in_no_message_and_no_diff() -> None:
 
 
 def test_encryption_is_said_where_a_key_is_given() -> None:
-    assert restore.encryption({**PARAMS, "kms_key_id": "arn"}) == {
+    assert encryption("arn") == {
         "ServerSideEncryption": "aws:kms",
         "SSEKMSKeyId": "arn",
     }
-    assert restore.encryption(PARAMS) == {}
+    assert encryption(PARAMS["kms_key_id"]) == {}
 
 
 # A rescued state that is not there any more
