@@ -160,7 +160,11 @@ def lock_table_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) 
 
 
 def policies_to_attach(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The policies of what exists and is named: nobody but its owner attaches them."""
+    """The policies of what exists and is named: nobody but its owner attaches them.
+
+    That of the bucket names the key, and is left out where the key is not known: with another it would refuse every
+    upload.
+    """
     if not foundation["sealed"]:
         return {}
     policies: dict[str, Callable[[], dict[str, Any]]] = {
@@ -170,7 +174,7 @@ def policies_to_attach(foundation: dict[str, Any], stacks: list[dict[str, Any]])
         "key": lambda: key_policy(foundation, stacks),
     }
     theirs = [*foundation["existing"], *(["key"] if foundation["named_key_arn"] else [])]
-    return {part: policies[part]() for part in theirs}
+    return {part: policies[part]() for part in theirs if part != "state_bucket" or foundation["kms_key_arn"]}
 
 
 def key_policy(foundation: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, Any]:

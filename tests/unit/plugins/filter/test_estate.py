@@ -188,3 +188,11 @@ def test_packed_is_an_option_of_those_that_have_it() -> None:
     for name in set(FILTERS) - set(documented):
         with pytest.raises(TypeError, match="packed"):
             FILTERS[name]([], packed=True)
+
+
+def test_a_bucket_s_policy_is_only_written_with_the_key(arguments: dict[str, Any]) -> None:
+    """DenyOtherKeys with an empty key would refuse every upload."""
+    theirs = {**arguments["stack_roles"][0], "sealed": True, "existing": ["state_bucket", "lock_table"]}
+    theirs["installers"] = [f"arn:aws:iam::{ACCOUNT}:role/platform"]
+    assert set(estate.policies_to_attach(theirs, arguments["_input"])) == {"state_bucket", "lock_table"}
+    assert set(estate.policies_to_attach({**theirs, "kms_key_arn": ""}, arguments["_input"])) == {"lock_table"}
