@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws import server
+from local_aws import cli, server
 from tests.unit.local_aws.support import ACCOUNT, ENVIRONMENT, Demo, LocalAws, command, unique
 
 
@@ -71,3 +71,24 @@ def test_an_image_is_mapped(local_aws: LocalAws, demo: Demo, tmp_path: Path) -> 
     assert "linted\n" in demo.log(build)
     done = command("map-image", name, str(tmp_path / "nothing"), "--data", str(local_aws.data))
     assert (done.returncode, "is not a directory" in done.stderr) == (1, True)
+
+
+def test_calls_are_read_on_from_where_they_were_read(tmp_path: Path) -> None:
+    log = tmp_path / "calls.jsonl"
+    log.write_text('{"action": "a"}\n{"action": "b"}\n{"act', encoding="utf-8")
+    first = cli.calls(tmp_path)
+    with log.open("a", encoding="utf-8") as file:
+        file.write('ion": "c"}\n')
+    assert first == [{"action": "a"}, {"action": "b"}]
+    assert cli.calls(tmp_path) == [*first, {"action": "c"}] == cli.calls(tmp_path)
+
+
+def test_calls_of_a_new_log_are_read_from_its_beginning(tmp_path: Path) -> None:
+    log, other = tmp_path / "calls.jsonl", tmp_path / "other"
+    log.write_text('{"action": "a"}\n', encoding="utf-8")
+    assert cli.calls(tmp_path) == [{"action": "a"}]
+    other.write_text('{"action": "b"}\n{"action": "c"}\n', encoding="utf-8")
+    other.rename(log)
+    assert cli.calls(tmp_path) == [{"action": "b"}, {"action": "c"}]
+    log.write_text("", encoding="utf-8")
+    assert cli.calls(tmp_path) == []
