@@ -67,6 +67,13 @@ def address(resource: dict[str, Any], instance: dict[str, Any]) -> str:
     return address + (" (deposed)" if instance.get("deposed") else "")
 
 
+def outputs(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The outputs by name: those that anybody may see, and the sensitive ones. Raises Unreadable, as parse()."""
+    shown = parse(content)["outputs"]
+    everything = json.loads(content).get("outputs") or {}
+    return shown, {name: output.get("value") for name, output in everything.items() if name not in shown}
+
+
 def instance_ids(content: bytes) -> dict[str, set[str]]:
     """The ids of what a state manages, by address; '' stands for one without an id. Raises Unreadable, as parse()."""
     parse(content)

@@ -46,7 +46,7 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
         "account_id": account_id,
         "tags": settings.get("tags") or {},
         "locking": settings["locking"],
-        "state_bucket": settings.get("state_bucket") or f"{name}-{account_id}-{region}-state",
+        "state_bucket": state_bucket(settings, account_id),
         "artifact_bucket": settings.get("artifact_bucket") or f"{name}-{account_id}-{region}-artifacts",
         "lock_table": settings.get("lock_table") or f"{name}-lock",
         "kms_key_arn": settings.get("kms_key_arn") or "",
@@ -64,6 +64,16 @@ def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> 
         "drift": settings.get("drift") or None,
         "notifications": settings.get("notifications") or None,
     }
+
+
+def state_bucket(settings: dict[str, Any], account_id: str) -> str:
+    """The bucket with the states: the one that the user named, or ours, by the settings' name and region."""
+    return settings.get("state_bucket") or f"{settings['name']}-{account_id}-{settings['region']}-state"
+
+
+def state_key(stack: dict[str, Any]) -> str:
+    """Where a stack's state is in the bucket: at the key that the user gave, or at ours."""
+    return stack.get("state_key") or f"{stack['name']}/terraform.tfstate"
 
 
 def principals(iam: str, given: list[str] | None) -> list[str]:

@@ -20,7 +20,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.between import 
     path_of,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.drift_settings import DRIFT, check_drift
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import NO_STATES
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import NO_STATES, state_key
 from ansible_collections.gitops.aws.plugins.module_utils._estate.options import (
     EMAIL,
     KEY_ARN,
@@ -425,7 +425,7 @@ def check_parameters(stack: dict[str, Any], path: str) -> Found:
 def fill_in(stack: dict[str, Any], prefix: str) -> None:
     """Defaults that depend on other values."""
     stack["path"] = posixpath.normpath(stack["path"] or ".")
-    stack["state_key"] = stack["state_key"] or f"{stack['name']}/terraform.tfstate"
+    stack["state_key"] = state_key(stack)
     stack["policy_path"] = posixpath.normpath(stack["policy_path"] or ".")
     engine = ENGINES[stack["engine"]]
     stack["terraform_version"] = stack["terraform_version"] or engine["version"]

@@ -36,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "connection": ESTATE,
     "authors": {"ada@example.com": "user/ada"},
     "installers": ["user/seal-installer"],
+    "state_readers": ["user/seal-reader"],
     "break_glass_principals": ["user/seal-breaker"],
 }
 STACKS: list[dict[str, Any]] = [
@@ -75,6 +76,7 @@ class Sealed:
     root: Person
     verifier: Person
     breaker: Person
+    reader: Person  # one of state_readers, whom no policy of IAM allows anything
     key_arn: str
     _asking: Asking | None = None
     _clients: dict[str, Any] = field(default_factory=dict)
@@ -242,11 +244,13 @@ def sealed(local_aws: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
     estate.operator = new_person(administrator, "seal-operator", policies["operator"])
     # Whoever the settings name must be there.
     breaker = new_person(administrator, "seal-breaker", allow(["sts:AssumeRole"], [f"{IAM}:role/*"]))
+    reader = new_person(administrator, "seal-reader", allow(["sts:GetCallerIdentity"], ["*"]))
     estate.site()
     return Sealed(
         estate,
         Person("root", aws.endpoint_url, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY),
         new_person(administrator, "seal-verifier", policies["verifier"]),
         breaker,
+        reader,
         estate.key_arn,
     )

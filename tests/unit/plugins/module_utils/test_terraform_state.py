@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.gitops.aws.plugins.module_utils._terraform_state import (
     Unreadable,
     instance_ids,
+    outputs,
     parse,
     same_but_serial,
     with_serial,
@@ -114,6 +115,16 @@ def test_sensitive_outputs_and_attributes_stay_in_the_state() -> None:
 
     assert found["outputs"] == {"vpc_id": "vpc-1", "zones": ["a"]}
     assert SECRET not in json.dumps(found)
+
+
+def test_sensitive_outputs_apart() -> None:
+    found = {
+        "vpc_id": {"value": "vpc-1", "type": "string", "sensitive": False},
+        "password": {"value": SECRET, "type": "string", "sensitive": True},
+    }
+
+    assert outputs(json.dumps(state(outputs=found)).encode()) == ({"vpc_id": "vpc-1"}, {"password": SECRET})
+    assert outputs(json.dumps(state(outputs=None)).encode()) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -228,6 +239,15 @@ def test_ids_whatever_lies_in_the_bucket(content: bytes) -> None:
         assert {address.removesuffix(" (deposed)") for address in parse(content)["resources"]} == set(
             instance_ids(content)
         )
+
+
+@given(st.binary() | (JSON | STATE).map(lambda content: json.dumps(content).encode()))
+def test_outputs_whatever_lies_in_the_bucket(content: bytes) -> None:
+    with contextlib.suppress(Unreadable):  # and nothing else
+        shown, hidden = outputs(content)
+        assert shown.keys() == parse(content)["outputs"].keys()
+        assert shown.keys() | hidden.keys() == (json.loads(content).get("outputs") or {}).keys()
+        assert not shown.keys() & hidden.keys()
 
 
 # Another serial
