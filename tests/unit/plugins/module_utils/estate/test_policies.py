@@ -235,6 +235,7 @@ def test_who_installs_passes_only_own_roles_to_the_three_services(foundation: Ma
 def test_who_installs_passes_the_roles_and_writes_the_parameters_that_stacks_name(foundation: Make) -> None:
     role = "arn:aws:iam::111122223333:role/platform-plans"
     stack = {
+        "source": "connection",
         "plan_role_arn": role,
         "apply_role_arn": None,
         "access_keys_csv": "keys.csv",
