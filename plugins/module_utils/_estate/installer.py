@@ -300,7 +300,7 @@ def state_part(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
 def pipelines_part(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
     """Roles and the seal, the connection, build projects and pipelines.
 
-    The rules that start pipelines whose code is in AWS itself are called like those of the alarm: AlarmRule is for both.
+    The rules that start pipelines whose code is in AWS itself are called like that of the alarm: AlarmRule is for both.
     """
     name, named_roles = foundation["name"], names.named_roles(stacks)
     own_roles = [names.arn(foundation, "iam", f"role/{name}-*", "")]

@@ -321,9 +321,9 @@ def connection_problems(settings: dict[str, Any], stacks: list[Any]) -> Found:
     of_aws = [stack for stack in stacks if isinstance(stack, dict) and stack.get("source") in (CODECOMMIT, S3)]
     if settings["connection"] or settings["connection_arn"] or (stacks and len(of_aws) == len(stacks)):
         return []
+    wanted = "a name for the connection to the Git host (or connection_arn, if there is one already)"
     return [
-        "settings.connection: must be given: a name for the connection to the Git host "
-        f"(or connection_arn, if there is one already), but where the source of every stack is {CODECOMMIT} or {S3}"
+        f"settings.connection: must be given, but where the source of every stack is {CODECOMMIT} or {S3}: {wanted}"
     ]
 
 
@@ -348,8 +348,6 @@ def source_problems(stack: dict[str, Any], path: str, settings: dict[str, Any]) 
             CONNECTION: (REPOSITORY, "owner/name, as in acme/infrastructure"),
             CODECOMMIT: (CODECOMMIT_REPOSITORY, "the name of a repository in CodeCommit, without owner and .git"),
         }[source]
-        if stack["repository"] is None:
-            found.append(f"{path}.repository: must be given, {allowed}")
         return found + must_match(f"{path}.repository", stack["repository"], pattern, allowed)
     for key, allowed in (("source_bucket", "a bucket with versions"), ("source_key", "the key of a zip in it")):
         if not stack[key]:
@@ -529,6 +527,8 @@ def check(settings: Any, stacks: Any, regions: list[str]) -> tuple[dict[str, Any
     for index, given in enumerate(stacks):
         path = path_of(index, given)
         stack, wrong = typed(given, STACK, path)
+        if not wrong and stack["source"] != S3 and stack["repository"] is None:
+            stack, wrong = {}, [f"{path}.repository: must be given, a text"]
         if not wrong:
             wrong = check_stack(stack, path, complete)
             if stack["aws_region"]:

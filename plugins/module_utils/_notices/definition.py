@@ -454,7 +454,8 @@ def _drift() -> dict[str, State]:
             'acted': $told.execution_id in $actions[ActionName = 'Act'].PipelineExecutionId,
             'known': $exists($own),
             'counts': $counts($now), 'effects': $scan ? '' : {_some("$now.PLAN_EFFECTS")},
-            'commit': $exists($commit.CommitId) ? $commit.CommitId : {_some("$commit.VersionId")}, 'commit_message': {_some("$commit.CommitMessage")},
+            'commit': $exists($commit.CommitId) ? $commit.CommitId : {_some("$commit.VersionId")},
+            'commit_message': {_some("$commit.CommitMessage")},
             'build': {_some("$own.Output.ExecutionResult.ExternalExecutionId")}
         }}])
     )"""
