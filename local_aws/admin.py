@@ -81,8 +81,7 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
         raise AwsError("BadRequest", "The request is not a JSON object")
     if (method, path) == ("POST", "/_local/repositories"):
         full_name, where = _text(request, "full_name"), Path(_text(request, "path"))
-        service = codecommit if full_name.startswith("arn:") else codeconnections
-        service.map_repository(full_name, where)
+        (codecommit if full_name.startswith("arn:") else codeconnections).map_repository(full_name, where)
         return {"full_name": full_name, "path": str(where)}
     if (method, path) == ("POST", "/_local/pull-requests"):
         return _pull_request(request)

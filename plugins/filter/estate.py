@@ -231,7 +231,7 @@ class FilterModule:
             "seal_checks": seal_checks,
             "service_control_policies": service_control_policies,
             "source_rules": source_rules,
-            "sources_not_wanted": sources_not_wanted,
+            "sources_not_wanted": in_one_piece(sources_not_wanted),
             "stack_expectations": stack_expectations,
             "stack_parameters": stack_parameters,
             "stack_pipelines": in_one_piece(stack_pipelines),

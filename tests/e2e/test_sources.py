@@ -62,6 +62,7 @@ class Told:
     broken: dict[str, Execution]
     not_started: int
     doctor: Run
+    verified: Run
     reused: Execution
     changed: Run
     after_change: dict[str, set[str]]
@@ -152,6 +153,9 @@ def story(aws: LocalAws, estate: Estate, repository: Repository) -> Told:
     commit = repository.push("Begin")
     version = s3.put_object(Bucket=BUCKET, Key=KEY, Body=packed(repository))["VersionId"]
     started = {name: newest(estate, name, before[name]) for name in before if name != "no-start"}
+    # In the time that the builds take.
+    verified = estate.playbook("verify.yml", administrator, stack="packed")
+    doctor = estate.playbook("doctor.yml", administrator, stack="no-object")
     waiting = {name: estate.wait(f"{NAME}-{name}", started[name], for_approval=True) for name in ("pushed", "packed")}
     triggers = {
         name: administrator.client("codepipeline").get_pipeline_execution(
@@ -170,17 +174,15 @@ def story(aws: LocalAws, estate: Estate, repository: Repository) -> Told:
     }
     broken = {name: estate.wait(f"{NAME}-{name}", started[name]) for name in TAKEN}
     not_started = len(estate.executions(f"{NAME}-no-start")) - len(before["no-start"])
-    doctor = estate.playbook("doctor.yml", administrator, stack="no-object")
     # The same version once more: nothing is to be done, and the run ends by itself.
     reused = estate.run(f"{NAME}-packed")
 
-    ended = destroyed(estate, "packed")
+    ended = destroyed(estate, "packed", "pushed")
     estate.settings["connection"] = "github"
     estate.stacks[:] = [stack for stack in estate.stacks if stack["name"] in ("pushed", "packed")]
     estate.stacks[1] = {"name": "packed", "repository": REPOSITORY, "path": "code"}
     changed = estate.site()
     after_change = inventory(administrator)
-    ended |= destroyed(estate, "pushed")
     estate.stacks[1:] = [*([dict(stack) for stack in STACKS][1:])]
     removed = estate.playbook("teardown.yml", estate.installer, confirm=NAME)
     return Told(
@@ -196,6 +198,7 @@ def story(aws: LocalAws, estate: Estate, repository: Repository) -> Told:
         broken,
         not_started,
         doctor,
+        verified,
         reused,
         changed,
         after_change,
@@ -257,6 +260,10 @@ def test_the_doctor_says_which_statement_the_source_lacks(told: Told) -> None:
     assert told.doctor.failed
     assert "s3:GetObject" in told.doctor.text, told.doctor.output
     assert f"{BUCKET}/{KEY}" in told.doctor.text
+
+
+def test_nobody_gets_past_the_pipeline(told: Told) -> None:
+    assert not told.verified.failed, told.verified.output
 
 
 def test_another_source_leaves_nothing_of_the_first(told: Told) -> None:
