@@ -104,6 +104,15 @@ def take(estate: Estate, stack: str, purpose: str, sid: str) -> None:
     raise AssertionError(f"{role} has no statement {sid} beside others")
 
 
+def content(estate: Estate, stack: str) -> str:
+    """The content of the one resource in a stack's state."""
+    state = estate.state(stack)
+    assert state, stack
+    (resource,) = state["resources"]
+    value: str = resource["instances"][0]["attributes"]["input"]["value"]
+    return value
+
+
 def destroyed(estate: Estate, *stacks: str) -> dict[str, Execution]:
     """What stacks built is destroyed, by their pipelines."""
     started = {stack: estate.start(f"{NAME}-{stack}-destroy", confirm=stack) for stack in stacks}
@@ -166,12 +175,7 @@ def story(aws: LocalAws, estate: Estate, repository: Repository) -> Told:
     for name in waiting:
         estate.approve(f"{NAME}-{name}")
     applied = {name: estate.wait(f"{NAME}-{name}", started[name]) for name in waiting}
-    contents = {
-        name: (estate.state(name) or {"resources": [{"instances": [{"attributes": {}}]}]})["resources"][0]["instances"][
-            0
-        ]["attributes"].get("input", {"value": ""})["value"]
-        for name in waiting
-    }
+    contents = {name: content(estate, name) for name in waiting}
     broken = {name: estate.wait(f"{NAME}-{name}", started[name]) for name in TAKEN}
     not_started = len(estate.executions(f"{NAME}-no-start")) - len(before["no-start"])
     # The same version once more: nothing is to be done, and the run ends by itself.
@@ -183,7 +187,7 @@ def story(aws: LocalAws, estate: Estate, repository: Repository) -> Told:
     estate.stacks[1] = {"name": "packed", "repository": REPOSITORY, "path": "code"}
     changed = estate.site()
     after_change = inventory(administrator)
-    estate.stacks[1:] = [*([dict(stack) for stack in STACKS][1:])]
+    estate.stacks[1:] = [dict(stack) for stack in STACKS[1:]]
     removed = estate.playbook("teardown.yml", estate.installer, confirm=NAME)
     return Told(
         found,
