@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from local_aws import chatbot, codeconnections, latency, process, pull_requests, service_owned
+from local_aws import chatbot, codecommit, codeconnections, latency, process, pull_requests, service_owned
 from local_aws.aws_json import AwsError
 from local_aws.codebuild import image
 
@@ -71,7 +71,8 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
     if (method, path) == ("GET", "/_local/health"):
         return {"status": "ready", "pid": os.getpid(), "data": str(process.data_dir())}
     if (method, path) == ("GET", "/_local/repositories"):
-        return {"repositories": {name: str(where) for name, where in codeconnections.repositories().items()}}
+        mapped = {**codeconnections.repositories(), **codecommit.repositories()}
+        return {"repositories": {name: str(where) for name, where in mapped.items()}}
     try:
         request = json.loads(body or b"{}")
     except ValueError:
@@ -80,7 +81,7 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
         raise AwsError("BadRequest", "The request is not a JSON object")
     if (method, path) == ("POST", "/_local/repositories"):
         full_name, where = _text(request, "full_name"), Path(_text(request, "path"))
-        codeconnections.map_repository(full_name, where)
+        (codecommit if full_name.startswith("arn:") else codeconnections).map_repository(full_name, where)
         return {"full_name": full_name, "path": str(where)}
     if (method, path) == ("POST", "/_local/pull-requests"):
         return _pull_request(request)

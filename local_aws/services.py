@@ -11,7 +11,7 @@ from __future__ import annotations
 from ministack import app
 from ministack.core import iam_actions, router
 
-from local_aws import chatbot, codeconnections, notification_rules, resource_explorer
+from local_aws import chatbot, codecommit, codeconnections, notification_rules, resource_explorer
 from local_aws.aws_json import JsonService
 from local_aws.codebuild.service import SERVICE as CODEBUILD
 from local_aws.codepipeline.service import SERVICE as CODEPIPELINE
@@ -19,6 +19,7 @@ from local_aws.codepipeline.service import SERVICE as CODEPIPELINE
 SERVICES: dict[str, JsonService] = {
     "chatbot": chatbot.SERVICE,
     "codebuild": CODEBUILD,
+    "codecommit": codecommit.SERVICE,
     "codeconnections": codeconnections.SERVICE,
     "codestar-connections": codeconnections.OLD_SERVICE,
     "codestar-notifications": notification_rules.SERVICE,
@@ -30,6 +31,7 @@ _TARGET_PREFIXES: dict[str, list[str]] = {
     # Without any, a service is known by its name in the signature.
     "chatbot": [],
     "codebuild": ["CodeBuild_20161006."],
+    "codecommit": codecommit.TARGET_PREFIXES,
     **codeconnections.TARGET_PREFIXES,
     "codestar-notifications": [],
     "codepipeline": ["CodePipeline_20150709."],

@@ -43,6 +43,7 @@ authors() {
 # Whether who approved is no author of what is applied. IAM cannot ask that: it knows no commits.
 approved_by_another() {
   [ -n "$STACK_AUTHORS" ] || return 0
+  [ -z "$STACK_OBJECT" ] || nothing_applied "nobody can tell who is the author of $STACK_OBJECT" || return 1
   # In the answer that same_manifest was given; the newest first there, too.
   approver=$(evaluate "$WORK/execution" 'try([
     for each in jsondecode(file("answer.json")).actionExecutionDetails : each.updatedBy
@@ -86,7 +87,8 @@ same_as_planned() {
 
 meaning() {
   case $1 in
-    commit) echo 'the commit' ;;
+    commit) [ -n "$STACK_OBJECT" ] && echo 'the version of the source' || echo 'the commit' ;;
+    source_sha256) echo 'the files of the source (SHA-256)' ;;
     execution) echo 'the execution of the pipeline' ;;
     provider_lock_sha256) echo 'the provider lock file (SHA-256 of .terraform.lock.hcl)' ;;
     modules_sha256) echo 'the files of the modules (SHA-256)' ;;

@@ -11,10 +11,14 @@ applied_commit() {
   done < "$WORK/after/list"
 }
 
-# Goes to that commit, for what is merged and not applied yet is no drift; else stays at the head of the branch.
+# Goes to that commit, for what is merged and not applied yet is no drift; else stays at the head of the branch. Of an
+# object in S3 no other version is at hand.
 as_applied() {
   APPLIED=false
-  if commit=$(applied_commit) && [ -n "$commit" ] && source_git checkout --quiet --detach "$commit"; then
+  if [ -n "$STACK_OBJECT" ]; then
+    [ "$(applied_commit)" != "$SOURCE_VERSION" ] || APPLIED=true
+    echo "Compares AWS with version $SOURCE_VERSION of $STACK_OBJECT. It is the last that was applied: $APPLIED."
+  elif commit=$(applied_commit) && [ -n "$commit" ] && source_git checkout --quiet --detach "$commit"; then
     APPLIED=true
     echo "Compares AWS with commit $commit, the last that was applied."
   else
@@ -59,7 +63,7 @@ find_drift() {
 #include drift_facts.tf
 END
   printf '{"version":1,"stack":"%s","state_key":"%s","commit":"%s","applied":%s,"time":"%s"}' \
-    "$STACK_NAME" "$STATE_KEY" "$(source_git rev-parse HEAD)" "$APPLIED" "$time" > "$WORK/drift/about.json"
+    "$STACK_NAME" "$STATE_KEY" "$(revision)" "$APPLIED" "$time" > "$WORK/drift/about.json"
   # The plan as JSON holds every value in clear text: it stays nowhere, nor does what an error would show of it.
   {
     evaluate "$WORK/drift" local.report > "$SAVED/drift.json" && [ -s "$SAVED/drift.json" ] &&

@@ -84,9 +84,29 @@ stop_pipeline() {
 # git in the repository that is built, whoever owns its files.
 source_git() { git -c "safe.directory=$CODEBUILD_SRC_DIR" -C "$CODEBUILD_SRC_DIR" "$@"; }
 
+# What is built: the commit, or the version of an object in S3.
+revision() { if [ -n "$STACK_OBJECT" ]; then printf %s "$SOURCE_VERSION"; else source_git rev-parse HEAD; fi; }
+revision_in_words() {
+  if [ -n "$STACK_OBJECT" ]; then printf 'version %s' "$SOURCE_VERSION"; else
+    printf 'commit %s' "$(source_git rev-parse --short HEAD)"
+  fi
+}
+
+# The SHA-256 of the files of the source as they came. A commit's id says as much, a version's does not.
+source_digest() (
+  cd "$CODEBUILD_SRC_DIR" && find . -path ./.plan -prune -o -type f -exec sha256sum {} + | sort | sha256
+)
+
 # Whether the commit is, or was, the head of the stack's branch. What a merge has brought in was not: it may have been
-# reverted before anybody has looked.
+# reverted before anybody has looked. An object in S3 is on no branch: who may write it deploys.
 on_branch() {
+  if [ -n "$STACK_OBJECT" ]; then
+    case $SOURCE_VERSION in
+      '' | null) refuse "$STACK_OBJECT has no version. Fix: turn on the versions of its bucket, and write it again." ;;
+      *) SOURCE_SHA256=$(source_digest) ;;
+    esac
+    return
+  fi
   head=$(source_git rev-parse HEAD) || return 1
   branch=refs/remotes/origin/$STACK_BRANCH
   source_git rev-parse --quiet --verify "$branch" > /dev/null ||
@@ -152,7 +172,8 @@ state_facts() {
 
 # What else a plan depends on.
 other_facts() {
-  printf 'commit=%s\n' "$(source_git rev-parse HEAD)"
+  printf 'commit=%s\n' "$(revision)"
+  [ -z "$STACK_OBJECT" ] || printf 'source_sha256=%s\n' "$SOURCE_SHA256"
   printf 'execution=%s\n' "$EXECUTION_ID"
   printf 'provider_lock_sha256=%s\n' "$([ ! -f .terraform.lock.hcl ] || sha256 < .terraform.lock.hcl)"
   # The plan holds the code of modules, but not the files that it names: they are fetched once more for the apply.

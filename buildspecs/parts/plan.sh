@@ -167,7 +167,7 @@ END
   rm "$WORK/facts/plan.json"
   [ "$CHANGES" = yes ] || PLAN_SUMMARY='no changes'
   # The approval's message holds 1,000 characters, and this is not all that is in it.
-  room=$((850 - ${#STACK_NAME} - ${#STACK_BRANCH} - ${#PLAN_SUMMARY}))
+  room=$((850 - ${#STACK_NAME} - ${#STACK_BRANCH} - ${#STACK_OBJECT} - ${#PLAN_SUMMARY}))
   [ "${#PLAN_EFFECTS}" -le "$room" ] || PLAN_EFFECTS=$(printf "%.${room}s" "$PLAN_EFFECTS")'... The log says all.'
 }
 
@@ -186,10 +186,9 @@ write_manifest() {
 # A plan without changes ends the execution where somebody would be asked.
 end_without_changes() {
   [ "$CHANGES" = no ] && [ "$APPROVAL" = true ] || return 0
-  commit=$(source_git rev-parse --short HEAD)
   echo 'Nothing is to be done, and nobody is asked: the execution ends here.'
   [ "$PLAN_MODE" = destroy ] || start_dependents
-  stop_pipeline "No changes: what is there is what commit $commit says." ||
+  stop_pipeline "No changes: what is there is what $(revision_in_words) says." ||
     echo 'The execution could not be ended (codepipeline:StopPipelineExecution), and so waits for approval.'
 }
 

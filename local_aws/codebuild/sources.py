@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from local_aws import codeconnections, git
-from local_aws.aws_json import AwsError, Caller
+from local_aws import codecommit, codeconnections, git
+from local_aws.aws_json import AwsError, Caller, authorize
 
 GIT_TYPES = ("GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET")
 
@@ -29,7 +29,10 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Reference:
-    """What a source action stores instead of the code for CODEBUILD_CLONE_REF."""
+    """What a source action stores instead of the code for CODEBUILD_CLONE_REF.
+
+    A repository in CodeCommit has no connection, and its ARN as name.
+    """
 
     connection_arn: str
     full_name: str
@@ -38,9 +41,10 @@ class Reference:
 
     def text(self) -> str:
         """The artifact's content. AWS documents none; its members are those known of CodeCommit's."""
+        connection = {"ConnectionArn": self.connection_arn} if self.connection_arn else {}
         return json.dumps(
             {
-                "ConnectionArn": self.connection_arn,
+                **connection,
                 "FullRepositoryName": self.full_name,
                 "CommitId": self.commit,
                 "BranchName": self.branch,
@@ -52,10 +56,9 @@ class Reference:
         """The reference that an artifact is; None, and the file at its beginning, for anything else, such as a zip."""
         try:
             found = json.loads(file.read(_REFERENCE_BYTES))
-            return cls(
-                *[str(found[name]) for name in ("ConnectionArn", "FullRepositoryName", "CommitId", "BranchName")]
-            )
-        except (ValueError, TypeError, KeyError):
+            connection = str(found.get("ConnectionArn", ""))
+            return cls(connection, *[str(found[name]) for name in ("FullRepositoryName", "CommitId", "BranchName")])
+        except (AttributeError, ValueError, TypeError, KeyError):
             file.seek(0)
             return None
 
@@ -113,7 +116,9 @@ def of_project(source: dict[str, Any], caller: Caller) -> Repository:
 
 
 def of_reference(reference: Reference, caller: Caller) -> Repository:
-    """The repository of a reference, for a role that may use the connection. Raises SourceError."""
+    """The repository of a reference, for a role that may use the connection, or pull. Raises SourceError."""
+    if not reference.connection_arn:
+        return _of_codecommit(reference.full_name, caller)
     try:
         codeconnections.authorize_connection(
             caller, "UseConnection", reference.connection_arn, {"FullRepositoryId": reference.full_name}
@@ -124,6 +129,17 @@ def of_reference(reference: Reference, caller: Caller) -> Repository:
     if connection is None:
         raise SourceError("authorization failed")
     return _mapped(connection, reference.full_name)
+
+
+def _of_codecommit(arn: str, caller: Caller) -> Repository:
+    try:
+        authorize(caller, "codecommit:GitPull", arn)
+    except AwsError as error:
+        raise SourceError("authorization failed") from error
+    path = codecommit.repositories().get(arn)
+    if path is None:
+        raise SourceError("repository not found")
+    return Repository(arn, path, codecommit.url(arn))
 
 
 def version(repository: Repository, name: str | None) -> Version:

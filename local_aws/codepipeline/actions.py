@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from local_aws import codeconnections, git, process
+from local_aws import codecommit, codeconnections, git, process
 from local_aws.aws_json import AwsError, authorize
 from local_aws.codebuild.sources import Reference
 from local_aws.codepipeline import artifacts, definition, variables
@@ -255,6 +255,66 @@ class ConnectionSource(Action):
             ) from error
 
 
+class CodeCommitSource(Action):
+    """CodeCommit: a commit of a repository of this account and region, stored like that of a connection."""
+
+    def run(self, job: Job) -> None:
+        name = job.configuration["RepositoryName"]
+        override = job.execution.overrides.get(job.run.name)
+        branch = job.configuration["BranchName"]
+        api = job.role.client("codecommit")
+        cloned = job.configuration.get("OutputArtifactFormat") == "CODEBUILD_CLONE_REF"
+        arn = codecommit.arn_of(name, job.pipeline.account_id, job.pipeline.region)
+        try:
+            found = override.value if override else ""
+            found = found or api.get_branch(repositoryName=name, branchName=branch)["branch"]["commitId"]
+            commit = api.get_commit(repositoryName=name, commitId=found)["commit"]
+            if cloned:
+                api.get_repository(repositoryName=name)
+            else:
+                for permission in ("UploadArchive", "GetUploadArchiveStatus"):  # which no client calls
+                    authorize(job.role.caller(), f"codecommit:{permission}", arn)
+        except (AwsError, ClientError) as error:
+            raise _repository_failure(name, error) from error
+        job.run.revision = {
+            "revisionId": commit["commitId"],
+            "revisionSummary": commit["message"][:1500],
+            "created": now(),
+        }
+        job.run.external_id = commit["commitId"]
+        job.run.revision_url = (
+            f"https://{job.pipeline.region}.console.aws.amazon.com/codesuite/codecommit/repositories/{name}/commit/"
+            f"{commit['commitId']}?region={job.pipeline.region}"
+        )
+        with tempfile.TemporaryDirectory(prefix="local-aws-source-") as directory:
+            content = Path(directory) / "source"
+            if cloned:
+                content.write_text(Reference("", arn, commit["commitId"], branch).text(), encoding="utf-8")
+            else:
+                git.archive(codecommit.repositories()[arn], commit["commitId"], content)
+            job.upload(content, commit["commitId"])
+        job.run.variables = {
+            "AuthorDate": commit["author"]["date"],
+            "BranchName": branch,
+            "CommitId": commit["commitId"],
+            "CommitMessage": commit["message"],
+            "CommitterDate": commit["committer"]["date"],
+            "RepositoryName": name,
+        }
+
+
+def _repository_failure(name: str, error: AwsError | ClientError) -> ActionFailedError:
+    """An error of CodeCommit, in CodePipeline's words."""
+    failed = worded(error)
+    if failed.code != "PermissionError":
+        return ActionFailedError("ConfigurationError", f"CodeCommit repository {name}: {failed.message}")
+    return ActionFailedError(
+        "PermissionError",
+        "The service role or action role doesn't have the permissions required to access the AWS CodeCommit repository "
+        f"named {name}. Update the IAM role permissions, and then try again. Error: {failed.message}",
+    )
+
+
 class S3Source(Action):
     """S3: the newest version of an object, which must be a zip."""
 
@@ -454,6 +514,7 @@ class Unsupported(Action):
 
 ACTIONS: dict[tuple[str, str], Action] = {
     ("Source", "CodeStarSourceConnection"): ConnectionSource(),
+    ("Source", "CodeCommit"): CodeCommitSource(),
     ("Source", "S3"): S3Source(),
     ("Build", "CodeBuild"): Build(),
     ("Test", "CodeBuild"): Build(),

@@ -44,7 +44,12 @@ PROVIDERS: dict[tuple[str, str], Provider] = {
         (0, 0),
         (1, 1),
     ),
-    ("Source", "CodeCommit"): Provider(inputs=(0, 0), outputs=(1, 1)),
+    ("Source", "CodeCommit"): Provider(
+        ("RepositoryName", "BranchName"),
+        ("RepositoryName", "BranchName", "PollForSourceChanges", "OutputArtifactFormat"),
+        (0, 0),
+        (1, 1),
+    ),
     ("Source", "ECR"): Provider(inputs=(0, 0), outputs=(1, 1)),
     **{
         (category, "CodeBuild"): Provider(

@@ -1,7 +1,10 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts executions and builds when a source changes: pushes to mapped repositories, new versions of S3 objects."""
+"""Starts executions and builds when a source changes: pushes to mapped repositories, new versions of S3 objects.
+
+Of pushes to CodeCommit EventBridge hears; only pipelines that poll are started here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws import codeconnections, git, process
+from local_aws import codecommit, codeconnections, events, git, process
 from local_aws.aws_json import AwsError
 from local_aws.codebuild import webhooks
 from local_aws.codebuild.service import SERVICE as CODEBUILD
@@ -46,6 +49,8 @@ def _watch(stopped: threading.Event) -> None:
         try:
             for full_name, path in codeconnections.repositories().items():
                 _repository(full_name, path, known)
+            for arn, path in codecommit.repositories().items():
+                _of_codecommit(arn, path, known)
             if time.monotonic() >= next_objects:
                 next_objects = time.monotonic() + OBJECT_SECONDS
                 for pipeline in SERVICE.pipelines():
@@ -67,6 +72,50 @@ def _repository(full_name: str, path: Path, known: dict[str, dict[str, str]]) ->
         if before.get(ref) != commit:
             pushed(full_name, path, ref, before.get(ref), commit)
             _build(full_name, path, ref, before.get(ref), commit)
+
+
+def _of_codecommit(arn: str, path: Path, known: dict[str, dict[str, str]]) -> None:
+    """The same of a repository in CodeCommit."""
+    try:
+        current = git.refs(path)
+    except git.GitError as error:
+        logger.warning("repository %s: %s", arn, error)
+        return
+    before = known.get(arn, codecommit.refs_when_mapped(arn))
+    known[arn] = current
+    region, account_id, name = codecommit.parts(arn)
+    for ref in sorted({*before, *current}):
+        old, new = before.get(ref), current.get(ref)
+        if old == new:
+            continue
+        branch = ref.startswith("refs/heads/")
+        detail = {
+            "event": f"reference{'Created' if old is None else 'Deleted' if new is None else 'Updated'}",
+            "repositoryName": name,
+            "repositoryId": codecommit.repository_id(arn),
+            "referenceType": "branch" if branch else "tag",
+            "referenceName": ref.split("/", 2)[2],
+            "referenceFullName": ref,
+            **({"commitId": new} if new else {}),
+            **({"oldCommitId": old} if old else {}),
+        }
+        events.publish("aws.codecommit", "CodeCommit Repository State Change", detail, [arn], account_id, region)
+        for pipeline in _polling(arn, ref) if new else []:
+            engine.start(pipeline, Trigger("PollForSourceChanges"))
+
+
+def _polling(arn: str, ref: str) -> Iterator[Pipeline]:
+    """The pipelines that look themselves whether the branch of a repository in CodeCommit has changed."""
+    for pipeline in SERVICE.pipelines():
+        for action in pipeline.declaration["stages"][0]["actions"]:
+            configuration = action["configuration"]
+            if (
+                action["actionTypeId"]["provider"] == "CodeCommit"
+                and configuration.get("PollForSourceChanges", "true").lower() != "false"
+                and ref == f"refs/heads/{configuration['BranchName']}"
+                and arn == codecommit.arn_of(configuration["RepositoryName"], pipeline.account_id, pipeline.region)
+            ):
+                yield pipeline
 
 
 def pushed(full_name: str, path: Path, ref: str, old: str | None, new: str) -> None:

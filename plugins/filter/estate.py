@@ -60,6 +60,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.people import (
 from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import (
     drift_pipelines_not_wanted,
     reviews_not_wanted,
+    source_rules,
+    sources_not_wanted,
     stack_pipelines,
     stack_projects,
 )
@@ -232,6 +234,8 @@ class FilterModule:
             "seal_attachments": seal_attachments,
             "seal_checks": seal_checks,
             "service_control_policies": service_control_policies,
+            "source_rules": source_rules,
+            "sources_not_wanted": in_one_piece(sources_not_wanted),
             "stack_expectations": stack_expectations,
             "stack_parameters": stack_parameters,
             "stack_pipelines": in_one_piece(stack_pipelines),

@@ -47,7 +47,7 @@ class Reader:
         names = [name for stack in self.stacks for name in stack["pipelines"]]
         facts.pipelines = self._each("pipeline", names, self._pipeline)
         arns = {arn for pipeline in facts.pipelines.values() if pipeline for arn in connections_of(pipeline)}
-        if NOT_YET not in self.foundation["connection_arn"]:
+        if self.foundation["connection_arn"] and NOT_YET not in self.foundation["connection_arn"]:
             arns.add(self.foundation["connection_arn"])
         facts.connections = self._each("connection", sorted(arns), self._connection)
         buckets = sorted({self.foundation["artifact_bucket"], self.foundation["state_bucket"]})

@@ -117,6 +117,7 @@ ARGUMENTS: dict[str, Any] = {
             "module": {"type": "str", "required": True, "choices": sorted(BULK)},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "items": {"type": "raw", "required": True},
+            "with_deleted": {"type": "str", "choices": sorted(BULK)},
         },
     },
     "owner_tags": {"type": "dict"},
@@ -135,6 +136,7 @@ class Part:
         module: whose work it does.
         kind: what reads and writes; parts that are read together have one.
         items: with the options' types and defaults, and the tags of their owner.
+        with_deleted: a module; only items are looked at of whose name it deletes something in another step.
         ahead: whether it is read before anything is written. Otherwise an earlier one changes what it is about.
         steps: what is to be done, once it has been read.
     """
@@ -144,6 +146,7 @@ class Part:
     kind: Kind
     items: list[Settings]
     state: str
+    with_deleted: str = ""
     ahead: bool = True
     steps: list[Step] = field(default_factory=list)
 
@@ -245,7 +248,7 @@ def part(aws: Aws, index: int, step: dict[str, Any], more: dict[str, Any]) -> tu
         return None, [f"{path}.{each.replace(bulk.plural, 'items', 1)}" for each in wrong]
     items = params[bulk.plural]
     kind.owner_tags, kind.purge_tags = params.get("owner_tags") or {}, params.get("purge_tags", True)
-    made = Part(path, step["module"], kind, owned(items, kind.owner_tags), step["state"])
+    made = Part(path, step["module"], kind, owned(items, kind.owner_tags), step["state"], step["with_deleted"] or "")
     return made, check_items(kind, f"{path}.items", items, step["state"])
 
 
@@ -322,12 +325,35 @@ def look_ahead(aws: Aws, parts: list[Part]) -> str:
             groups.setdefault((one.module, one.state), []).append(one)
             one.kind = groups[one.module, one.state][0].kind
         one.kind.progress = progress
-    # What is read one by one takes longest, and mostly comes last: it begins first.
-    looks = [each for group in reversed(groups.values()) for each in looks_at(group)]
-    aws.map(Look.read, looks)
-    for each in looks:
-        each.tell()
-    return " | ".join(dict.fromkeys(each.failure for each in looks if each.failure))
+    # What depends on what others delete is read when that is known.
+    for depends in (False, True):
+        looks: list[Look] = []
+        # What is read one by one takes longest, and mostly comes last: it begins first.
+        for group in reversed(groups.values()):
+            some = [one for one in group if bool(one.with_deleted) == depends]
+            for one in some if depends else []:
+                one.items = with_deleted(one, parts)
+            some = [one for one in some if one.items]
+            looks += looks_at(some) if some else []
+        aws.map(Look.read, looks)
+        for each in looks:
+            each.tell()
+        failures = [each.failure for each in looks if each.failure]
+        if failures:
+            return " | ".join(dict.fromkeys(failures))
+    return ""
+
+
+def with_deleted(one: Part, parts: list[Part]) -> list[Settings]:
+    """The items of a step of whose name another step deletes something of the other kind."""
+    gone = {
+        step.name
+        for each in parts
+        if each.module == one.with_deleted
+        for step in each.steps
+        if step.action == "deleted"
+    }
+    return [item for item in one.items if item[one.kind.key] in gone]
 
 
 def looks_at(parts: list[Part]) -> list[Look]:

@@ -67,6 +67,31 @@ options:
             Ansible looks at every element of a list.
         type: raw
         required: true
+      with_deleted:
+        description:
+          - Another module. Of the items only those are looked at of whose name a step of that module deletes something
+            in the same task; the others take no call.
+          - It is for what comes and goes with a resource that is read in any case, such as a rule and the role that it
+            assumes.
+        type: str
+        choices:
+          - chatbot_slack_channels
+          - cloudwatch_alarms
+          - codebuild_projects
+          - codepipelines
+          - codestar_notification_rules
+          - dynamodb_tables
+          - eventbridge_api_destinations
+          - eventbridge_rules
+          - iam_policies
+          - iam_roles
+          - kms_keys
+          - log_groups
+          - s3_buckets
+          - scheduler_schedules
+          - sns_topics
+          - sqs_queues
+          - stepfunctions_state_machines
   owner_tags:
     description:
       - Tags that mark a resource as made here. They are added to the tags of every item that can have tags.

@@ -79,7 +79,7 @@ def check_order(stacks: list[dict[str, Any]]) -> Found:
                 found.append(
                     f"{path}: there is no stack {name!r}. Allowed are: {', '.join(sorted(filter(None, known)))}"
                 )
-            elif any(stack.get(key) != other.get(key) for key in ("repository", "branch")):
+            elif any(stack.get(key) != other.get(key) for key in ("source", "repository", "branch")):
                 found.append(
                     f"{path}: {name!r} is of another repository or branch, so that no commit says which of the two "
                     "comes first; allowed are stacks of the same"

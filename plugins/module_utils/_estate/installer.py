@@ -240,7 +240,7 @@ def installer_policies(foundation: Foundation, stacks: list[Stack]) -> dict[str,
     """
     policies = {
         "installer_state": document(state_part(foundation, stacks)),
-        "installer_pipelines": document(pipelines_part(foundation, names.named_roles(stacks))),
+        "installer_pipelines": document(pipelines_part(foundation, stacks)),
     }
     if foundation.get("notifications"):
         policies["installer_notifications"] = document(notifications_part(foundation))
@@ -297,11 +297,16 @@ def state_part(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
     ]
 
 
-def pipelines_part(foundation: Foundation, named_roles: list[str]) -> list[Statement]:
-    """Roles and the seal, the connection, build projects and pipelines."""
-    name = foundation["name"]
+def pipelines_part(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
+    """Roles and the seal, the connection, build projects and pipelines.
+
+    The rules that start pipelines whose code is in AWS itself are called like that of the alarm: AlarmRule is for both.
+    """
+    name, named_roles = foundation["name"], names.named_roles(stacks)
     own_roles = [names.arn(foundation, "iam", f"role/{name}-*", "")]
     services = ["codebuild.amazonaws.com", "codepipeline.amazonaws.com", "scheduler.amazonaws.com"]
+    if any(names.has_rule(stack) for stack in stacks):
+        services.insert(2, "events.amazonaws.com")
     return [
         allow(
             "ReadLists",

@@ -24,6 +24,8 @@ DRIFT_PREFIX = "gitops-drift/"  # of the keys in the state bucket that are no st
 DRIFT_SOURCE = f"{DRIFT_PREFIX}source/source.zip"  # what the pipeline runs; only installers write it
 KNOWN_PREFIX = "gitops-known/"  # of the keys in the state bucket under which is what installers have seen
 NO_STATES = (DRIFT_PREFIX, KNOWN_PREFIX)
+CONNECTION, CODECOMMIT, S3 = "connection", "codecommit", "s3"  # where the code of a stack comes from
+SOURCES = (CONNECTION, CODECOMMIT, S3)
 
 
 def foundation_of(settings: dict[str, Any], account_id: str, partition: str) -> Foundation:
@@ -156,8 +158,28 @@ def predecessors(stack: Stack, stacks: list[Stack]) -> list[Stack]:
 
 
 def trigger_paths(stack: Stack) -> list[str]:
-    """The paths whose change deploys the stack, as patterns; empty where every change does."""
-    return [] if stack["path"] == "." else [f"{stack['path']}/**", *stack["trigger_paths"]]
+    """The paths whose change deploys the stack, as patterns; empty where every change does.
+
+    EventBridge, which tells of what is in AWS itself, knows no paths.
+    """
+    if stack["path"] == "." or stack["source"] != CONNECTION:
+        return []
+    return [f"{stack['path']}/**", *stack["trigger_paths"]]
+
+
+def source(foundation: Foundation, stack: Stack) -> str:
+    """The EventBridge rule that hears of new code in AWS itself, and the role with which it starts the pipeline."""
+    return f"{foundation['name']}-{stack['name']}-source"
+
+
+def has_rule(stack: Stack) -> bool:
+    """Whether a rule starts the stack's pipeline. Of a connection, CodePipeline itself hears of pushes."""
+    return stack["source"] != CONNECTION and bool(stack["trigger"])
+
+
+def source_of(stack: Stack) -> str:
+    """Where the stack's code is, for people."""
+    return f"s3://{stack['source_bucket']}/{stack['source_key']}" if stack["source"] == S3 else str(stack["repository"])
 
 
 def role(foundation: Foundation, stack: Stack, purpose: str) -> str:

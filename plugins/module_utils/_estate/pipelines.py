@@ -118,13 +118,14 @@ def environment_variables(foundation: Foundation, stack: Stack, step: str, stack
         "TERRAFORM": "tofu" if stack["engine"] == "opentofu" else "terraform",
         "STACK_NAME": stack["name"],
         "STACK_PATH": stack["path"],
-        "STACK_BRANCH": stack["branch"],
         "STATE_BUCKET": foundation["state_bucket"],
         "STATE_KEY": stack["state_key"],
         "TF_IN_AUTOMATION": "1",
         "TF_CLI_ARGS_init": backend_arguments(foundation, stack),
     }
     optional = {
+        "STACK_BRANCH": stack["branch"],
+        "STACK_OBJECT": names.source_of(stack) if stack["source"] == names.S3 else "",
         "STACK_AWS_CONFIG": aws_config(stack, step),
         "AWS_REGION": stack["aws_region"] or "",
         "AWS_DEFAULT_REGION": stack["aws_region"] or "",
@@ -281,22 +282,40 @@ def drift_pipelines_not_wanted(stacks: list[Stack], foundation: Foundation) -> l
 
 
 def source_stage(foundation: Foundation, stack: Stack, detect_changes: bool) -> dict[str, Any]:
-    """The commit of the stack's branch."""
+    """The commit of the stack's branch, or the newest version of its object.
+
+    A rule of EventBridge starts the pipeline of what is in AWS itself: polling would be slower, and AWS advises
+    against it.
+    """
+    configuration: dict[str, Any]
+    if stack["source"] == names.S3:
+        provider = "S3"
+        configuration = {"S3Bucket": stack["source_bucket"], "S3ObjectKey": stack["source_key"]}
+    elif stack["source"] == names.CODECOMMIT:
+        provider = "CodeCommit"
+        configuration = {"RepositoryName": stack["repository"], "BranchName": stack["branch"]}
+    else:
+        provider = "CodeStarSourceConnection"
+        configuration = {
+            "ConnectionArn": foundation["connection_arn"],
+            "FullRepositoryId": stack["repository"],
+            "BranchName": stack["branch"],
+        }
+    if stack["source"] == names.CONNECTION:
+        configuration["DetectChanges"] = detect_changes
+    else:
+        configuration["PollForSourceChanges"] = False
+    if stack["source"] != names.S3:
+        # With its history, to see that the commit is on the branch; the builds clone it.
+        configuration["OutputArtifactFormat"] = "CODEBUILD_CLONE_REF"
     return {
         "name": "Source",
         "actions": [
             {
                 "name": "Source",
-                "action_type_id": {"category": "Source", "provider": "CodeStarSourceConnection"},
+                "action_type_id": {"category": "Source", "provider": provider},
                 "namespace": "Source",
-                "configuration": {
-                    "ConnectionArn": foundation["connection_arn"],
-                    "FullRepositoryId": stack["repository"],
-                    "BranchName": stack["branch"],
-                    "DetectChanges": detect_changes,
-                    # With its history, to see that the commit is on the branch; the builds clone it.
-                    "OutputArtifactFormat": "CODEBUILD_CLONE_REF",
-                },
+                "configuration": configuration,
                 "output_artifacts": [{"name": "source"}],
             }
         ],
@@ -314,6 +333,8 @@ def build_action(
     name = step.capitalize()
     # No variable that a person or a build sets: CodePipeline would put its quotes into this JSON as they are.
     given = {**variables, "EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"}
+    if stack["source"] == names.S3:
+        given["SOURCE_VERSION"] = "#{Source.VersionId}"  # S3 has made it
     action: dict[str, Any] = {
         "name": name,
         "action_type_id": {"category": "Build", "provider": "CodeBuild"},
@@ -338,7 +359,11 @@ def approve_action(foundation: Foundation, stack: Stack, verb: str) -> dict[str,
     """A person reads what the plan would do, with the log a click away, and says yes or no."""
     message = (
         f"{verb} stack {stack['name']}: #{{Plan.PLAN_SUMMARY}}. #{{Plan.PLAN_EFFECTS}} Plan #{{Plan.PLAN_ID}}, "
-        "commit #{Source.CommitId} on #{Source.BranchName}."
+        + (
+            f"version #{{Source.VersionId}} of {names.source_of(stack)}."
+            if stack["source"] == names.S3
+            else "commit #{Source.CommitId} on #{Source.BranchName}."
+        )
     )
     console = CONSOLES.get(foundation["partition"], CONSOLES["aws"])
     region, project = foundation["region"], names.project(foundation, stack, "plan")
@@ -398,7 +423,7 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
                     source_stage(foundation, stack, detect_changes=stack["trigger"]),
                     terraform_stage(foundation, stack, "apply", "Apply", stack["approval"]),
                 ],
-                "triggers": [push_trigger(stack)] if stack["trigger"] else [],
+                "triggers": [push_trigger(stack)] if stack["trigger"] and not names.has_rule(stack) else [],
                 "variables": [imports],
                 **common,
             }
@@ -431,6 +456,56 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
                 }
             )
     return result
+
+
+def source_rules(stacks: list[Stack], foundation: Foundation) -> list[dict[str, Any]]:
+    """The EventBridge rules that start pipelines whose code is in AWS itself, as eventbridge_rules takes them.
+
+    They start it with the newest code, and not with the one that they hear of: events may come twice, and out of order.
+    """
+    return [
+        {
+            "name": names.source(foundation, stack),
+            "description": f"New code of the Terraform stack {stack['name']}",
+            "enabled": True,
+            "event_pattern": source_event(foundation, stack),
+            "targets": [
+                {
+                    "id": "pipeline",
+                    "arn": names.arn(foundation, "codepipeline", names.pipeline(foundation, stack)),
+                    "role_arn": names.arn(foundation, "iam", f"role/{names.source(foundation, stack)}", ""),
+                }
+            ],
+            "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
+        }
+        for stack in stacks
+        if names.has_rule(stack)
+    ]
+
+
+def source_event(foundation: Foundation, stack: Stack) -> dict[str, Any]:
+    """The pattern of the events that tell of new code of a stack."""
+    if stack["source"] == names.S3:
+        return {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [stack["source_bucket"]]}, "object": {"key": [stack["source_key"]]}},
+        }
+    return {
+        "source": ["aws.codecommit"],
+        "detail-type": ["CodeCommit Repository State Change"],
+        "resources": [names.arn(foundation, "codecommit", stack["repository"])],
+        "detail": {
+            "event": ["referenceCreated", "referenceUpdated"],
+            "referenceType": ["branch"],
+            "referenceName": [stack["branch"]],
+        },
+    }
+
+
+def sources_not_wanted(stacks: list[Stack], foundation: Foundation) -> list[dict[str, str]]:
+    """The rules, and their roles, of stacks that have none, by name: a stack may have had another source."""
+    return [{"name": names.source(foundation, stack)} for stack in stacks if not names.has_rule(stack)]
 
 
 def push_trigger(stack: Stack) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def artifacts(foundation: Foundation, stack: Stack, read: list[str], write: list
 
 
 def upload_source(foundation: Foundation, stack: Stack) -> Statement:
-    """What the source action asks for beyond PutObject: it uploads with an ACL, and may tag."""
+    """What the source action of a connection asks for beyond PutObject: it uploads with an ACL, and may tag."""
     folders = [f"{folder}/source/*" for folder in artifact_folders(foundation, names.pipelines(foundation, stack))]
     actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectTagging"]
     return allow("UploadSource", actions, folders)
@@ -236,10 +236,44 @@ def credentials(foundation: Foundation, stack: Stack, step: str) -> list[Stateme
     return []
 
 
-def clone(foundation: Foundation) -> Statement:
-    """The builds fetch the source themselves, with its history. The older action name is that of older connections."""
+def clone(foundation: Foundation, stack: Stack) -> list[Statement]:
+    """The builds fetch the source themselves, with its history, but for an object in S3, which is in the artifact.
+
+    The older action name is that of older connections.
+    """
+    if stack["source"] == names.S3:
+        return []
+    if stack["source"] == names.CODECOMMIT:
+        return [allow("Repository", ["codecommit:GitPull"], [repository(foundation, stack)])]
     actions = [f"{service}:UseConnection" for service in names.CONNECTION_SERVICES]
-    return allow("Connection", actions, [foundation["connection_arn"]])
+    return [allow("Connection", actions, [foundation["connection_arn"]])]
+
+
+def repository(foundation: Foundation, stack: Stack) -> str:
+    """The ARN of the stack's repository in CodeCommit."""
+    return names.arn(foundation, "codecommit", stack["repository"])
+
+
+def fetch(foundation: Foundation, stack: Stack) -> list[Statement]:
+    """What the source action asks for, of that repository or object alone."""
+    if stack["source"] == names.S3:
+        bucket = names.bucket_arn(foundation, stack["source_bucket"])
+        reading = ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"]
+        return [
+            allow("SourceBucket", reading, [bucket]),
+            allow("SourceObject", ["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{stack['source_key']}"]),
+        ]
+    if stack["source"] == names.CODECOMMIT:
+        actions = [
+            "codecommit:CancelUploadArchive",
+            "codecommit:GetBranch",
+            "codecommit:GetCommit",
+            "codecommit:GetRepository",  # of a full clone
+            "codecommit:GetUploadArchiveStatus",
+            "codecommit:UploadArchive",
+        ]
+        return [allow("Repository", actions, [repository(foundation, stack)])]
+    return [*clone(foundation, stack), upload_source(foundation, stack)]
 
 
 def kept_aside(foundation: Foundation, stack: Stack) -> Statement:
@@ -328,7 +362,7 @@ def build_role(foundation: Foundation, stack: Stack, purpose: str, stacks: list[
     permissions = stack["plan_permissions"] + (stack["apply_permissions"] if apply else [])
     build = [
         *moved,
-        clone(foundation),
+        *clone(foundation, stack),
         logs(foundation, projects),
         use_key(foundation),
         *order(foundation, stack, stacks, plan=not apply),
@@ -357,9 +391,8 @@ def pipeline_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
     pipelines = names.pipelines(foundation, stack)
     projects = [names.project(foundation, stack, step) for step in ("plan", "apply", "destroy")]
     statements = [
-        clone(foundation),
+        *fetch(foundation, stack),
         *artifacts(foundation, stack, ["*"], ["*"]),
-        upload_source(foundation, stack),
         use_key(foundation),
         allow(
             "Builds",
@@ -374,6 +407,21 @@ def pipeline_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
             foundation, "codepipeline", [names.arn(foundation, "codepipeline", name) for name in pipelines]
         ),
         "inline_policies": {"pipeline": document(statements)},
+        "managed_policies": [],
+    }
+
+
+def source_role(foundation: Foundation, stack: Stack) -> dict[str, Any]:
+    """The role of the rule that hears of new code: it starts the stack's pipeline, and no other."""
+    name = names.source(foundation, stack)
+    pipeline = names.arn(foundation, "codepipeline", names.pipeline(foundation, stack))
+    return {
+        "name": name,
+        "description": f"EventBridge starts the pipeline of the Terraform stack {stack['name']}",
+        "assume_role_policy": trust(foundation, "events", [names.arn(foundation, "events", f"rule/{name}")]),
+        "inline_policies": {
+            "source": document([allow("Start", ["codepipeline:StartPipelineExecution"], [pipeline])]),
+        },
         "managed_policies": [],
     }
 
@@ -393,4 +441,6 @@ def stack_roles(stacks: list[Stack], foundation: Foundation) -> list[dict[str, A
             result.append({**pipeline_role(foundation, stack), **common})
         if stack["pull_requests"]:
             result.append({**review_role(foundation, stack), **common})
+        if names.has_rule(stack):
+            result.append({**source_role(foundation, stack), **common})
     return result

@@ -20,7 +20,14 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.between import 
     path_of,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._estate.drift_settings import DRIFT, check_drift
-from ansible_collections.gitops.aws.plugins.module_utils._estate.names import NO_STATES, state_key
+from ansible_collections.gitops.aws.plugins.module_utils._estate.names import (
+    CODECOMMIT,
+    CONNECTION,
+    NO_STATES,
+    S3,
+    SOURCES,
+    state_key,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._estate.options import (
     EMAIL,
     KEY_ARN,
@@ -89,8 +96,11 @@ SETTINGS: dict[str, Any] = {
 
 STACK: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "repository": {"type": "str", "required": True},
-    "branch": {"type": "str", "default": "main"},
+    "source": {"type": "str", "choices": list(SOURCES), "default": CONNECTION},
+    "repository": {"type": "str"},  # needed, but for a source in S3
+    "branch": {"type": "str"},
+    "source_bucket": {"type": "str"},
+    "source_key": {"type": "str"},
     "path": {"type": "str", "default": "."},
     "approval": {"type": "bool", "default": True},
     "approval_timeout_in_minutes": {"type": "int", "default": 10080},
@@ -142,7 +152,12 @@ TIMEOUTS = {  # minutes: CodeBuild's bounds, and for an approval those of CodePi
     "timeout_in_minutes": (5, 2160),
     "approval_timeout_in_minutes": (5, 10080),
 }
+BRANCH_DEFAULT = "main"
 REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
+CODECOMMIT_REPOSITORY = re.compile(r"(?!.*\.git$)[\w.-]{1,100}", re.ASCII)
+# What stands in the text of an approval, which has 1,000 characters, and in IAM, where * ? and $ mean something else.
+SOURCE_KEY = re.compile(r"[\w.+=@-]+(/[\w.+=@-]+)*", re.ASCII)
+SOURCE_KEY_LIMIT = 250
 BRANCH = re.compile(r"(?![/-])(?!.*(//|\.\.|@\{|\\|/\.|\.lock(/|$)))[^\s~^:?*\[\x00-\x1f\x7f]{1,255}(?<![/.])")
 PATH = re.compile(r"(?!/)(?!(.*/)?\.\.(/|$))[^*?\[\]{}\\|\x00-\x1f\x7f]{0,250}")
 PATTERN = re.compile(r"(?![/:])(?!(.*/)?\.\.(/|$))[^\[\]{}\\|\x00-\x1f\x7f]{1,250}")
@@ -243,11 +258,6 @@ def check_settings(settings: dict[str, Any], regions: list[str]) -> Found:
         ("permissions_boundary", POLICY_ARN, "a managed policy's ARN, arn:aws:iam::<account>:policy/<name>"),
     ):
         found += must_match(f"{path}.{key}", settings[key] or None, pattern, allowed)
-    if not settings["connection"] and not settings["connection_arn"]:
-        found.append(
-            f"{path}.connection: must be given: a name for the connection to the Git host "
-            "(or connection_arn, if there is one already)"
-        )
     if settings["kms_key_arn"] and KEY_ARN.fullmatch(settings["kms_key_arn"]):
         where = settings["kms_key_arn"].split(":")[3]
         if where != settings["region"]:
@@ -307,6 +317,64 @@ def seal_problems(path: str, settings: dict[str, Any]) -> Found:
     return found
 
 
+def connection_problems(settings: dict[str, Any], stacks: list[Any]) -> Found:
+    """Whether a connection is needed that is not given: stacks, as they were given, whose code is in AWS need none."""
+    of_aws = [stack for stack in stacks if isinstance(stack, dict) and stack.get("source") in (CODECOMMIT, S3)]
+    if settings["connection"] or settings["connection_arn"] or (stacks and len(of_aws) == len(stacks)):
+        return []
+    wanted = "a name for the connection to the Git host (or connection_arn, if there is one already)"
+    return [
+        f"settings.connection: must be given, but where the source of every stack is {CODECOMMIT} or {S3}: {wanted}"
+    ]
+
+
+def source_problems(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> Found:
+    """What is wrong with where the code comes from, and what that source cannot give."""
+    source, found = stack["source"], []
+    not_of = {
+        S3: ("repository", "branch", "trigger_paths", "after", "pull_requests"),
+        CODECOMMIT: ("source_bucket", "source_key", "trigger_paths", "pull_requests"),
+        CONNECTION: ("source_bucket", "source_key"),
+    }
+    why = {
+        "after": "no version of an object says which stack comes first",
+        "pull_requests": "CodeBuild listens to pull requests at Git hosts only",
+        "trigger_paths": "EventBridge knows no paths, and every change starts the pipeline",
+    }
+    for key in not_of[source]:
+        if stack[key]:
+            found.append(f"{path}.{key}: is of no use with source {source}" + (f": {why[key]}" if key in why else ""))
+    if source != S3:
+        pattern, allowed = {
+            CONNECTION: (REPOSITORY, "owner/name, as in acme/infrastructure"),
+            CODECOMMIT: (CODECOMMIT_REPOSITORY, "the name of a repository in CodeCommit, without owner and .git"),
+        }[source]
+        return found + must_match(f"{path}.repository", stack["repository"], pattern, allowed)
+    for key, allowed in (("source_bucket", "a bucket with versions"), ("source_key", "the key of a zip in it")):
+        if not stack[key]:
+            found.append(f"{path}.{key}: must be given, {allowed}")
+    problem = bucket_name_problem(stack["source_bucket"]) if stack["source_bucket"] else None
+    if problem:
+        found.append(f"{path}.source_bucket: {problem}")
+    if stack["source_bucket"] and stack["source_bucket"] in (
+        settings.get("state_bucket"),
+        settings.get("artifact_bucket"),
+    ):
+        found.append(f"{path}.source_bucket: {stack['source_bucket']!r} is a bucket of the estate; they must differ")
+    allowed = "a key such as network/source.zip, of a-z A-Z 0-9 and . _ - + = @, with single slashes inside"
+    found += must_match(f"{path}.source_key", stack["source_key"] or None, SOURCE_KEY, allowed)
+    if len(stack["source_key"] or "") > SOURCE_KEY_LIMIT:
+        found.append(
+            f"{path}.source_key: has {len(stack['source_key'])} characters; at most {SOURCE_KEY_LIMIT} are allowed"
+        )
+    if settings.get("authors"):
+        found.append(
+            f"{path}.source: {S3!r} is not allowed where settings.authors are: nobody can tell who wrote an object, so "
+            f"that its author could approve it; allowed are {CONNECTION} and {CODECOMMIT}"
+        )
+    return found
+
+
 def pull_request_problems(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> Found:
     """Where pull requests cannot be planned, or their code, which nobody has looked at, would get too much."""
     found = []
@@ -343,7 +411,7 @@ def check_stack(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> F
             f"{path}.name: {stack['name']!r} has {len(stack['name'])} characters; "
             f"with the name {prefix!r} before it at most {room} are allowed"
         )
-    found += must_match(f"{path}.repository", stack["repository"], REPOSITORY, "owner/name, as in acme/infrastructure")
+    found += source_problems(stack, path, settings)
     found += must_match(f"{path}.branch", stack["branch"], BRANCH, "a branch name as Git takes it")
     allowed = "a folder inside the repository, relative to its root, without * ? [ ] { } | \\"
     for key in ("path", "policy_path"):
@@ -374,7 +442,7 @@ def check_stack(stack: dict[str, Any], path: str, settings: dict[str, Any]) -> F
     ):
         if stack[key] and stack["credentials"] != mode:
             found.append(f"{path}.{key}: is of no use, because credentials is {stack['credentials']}, not {mode}")
-    if stack["pull_requests"]:
+    if stack["pull_requests"] and stack["source"] == CONNECTION:
         found += pull_request_problems(stack, path, settings)
     if stack["notifications"] is not None:
         notifications, wrong = typed(stack["notifications"], STACK_NOTIFICATIONS, f"{path}.notifications")
@@ -425,6 +493,8 @@ def check_parameters(stack: dict[str, Any], path: str) -> Found:
 def fill_in(stack: dict[str, Any], prefix: str) -> None:
     """Defaults that depend on other values."""
     stack["path"] = posixpath.normpath(stack["path"] or ".")
+    stack["repository"] = stack["repository"] or ""
+    stack["branch"] = stack["branch"] or ("" if stack["source"] == S3 else BRANCH_DEFAULT)
     stack["state_key"] = state_key(stack)
     stack["policy_path"] = posixpath.normpath(stack["policy_path"] or ".")
     engine = ENGINES[stack["engine"]]
@@ -458,6 +528,8 @@ def check(settings: Any, stacks: Any, regions: list[str]) -> tuple[dict[str, Any
     for index, given in enumerate(stacks):
         path = path_of(index, given)
         stack, wrong = typed(given, STACK, path)
+        if not wrong and stack["source"] != S3 and stack["repository"] is None:
+            stack, wrong = {}, [f"{path}.repository: must be given, a text"]
         if not wrong:
             wrong = check_stack(stack, path, complete)
             if stack["aws_region"]:
@@ -466,6 +538,8 @@ def check(settings: Any, stacks: Any, regions: list[str]) -> tuple[dict[str, Any
             wrong += check_parameters(stack, path) if complete else []
         found += wrong
         result.append(stack)
+    if complete:
+        found += connection_problems(complete, stacks)
     found += check_shared(result) or check_folders(result, complete.get("name", ""))
     found = found or check_between(complete, result)
     return complete, result, list(dict.fromkeys(found + check_order(result)))

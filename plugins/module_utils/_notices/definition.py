@@ -305,7 +305,7 @@ def _of_actions() -> str:
         $merge([$facts, {{
             'counts': {_some("$plan.PLAN_SUMMARY")}, 'effects': {_some("$plan.PLAN_EFFECTS")},
             'plan': {_some("$plan.PLAN_ID")},
-            'commit': $named($commit.CommitId, $facts.commit),
+            'commit': $named($commit.CommitId, $named($commit.VersionId, $facts.commit)),
             'commit_message': $named($commit.CommitMessage, $facts.commit_message),
             'author': $named($commit.AuthorDisplayName, $named($commit.AuthorEmail, $commit.AuthorId)),
             'failed_action': {_some("$failed.ActionName")},
@@ -454,7 +454,8 @@ def _drift() -> dict[str, State]:
             'acted': $told.execution_id in $actions[ActionName = 'Act'].PipelineExecutionId,
             'known': $exists($own),
             'counts': $counts($now), 'effects': $scan ? '' : {_some("$now.PLAN_EFFECTS")},
-            'commit': {_some("$commit.CommitId")}, 'commit_message': {_some("$commit.CommitMessage")},
+            'commit': $exists($commit.CommitId) ? $commit.CommitId : {_some("$commit.VersionId")},
+            'commit_message': {_some("$commit.CommitMessage")},
             'build': {_some("$own.Output.ExecutionResult.ExternalExecutionId")}
         }}])
     )"""

@@ -39,7 +39,7 @@ def status_settings(foundation: Foundation, stacks: list[Stack]) -> dict[str, An
                 "name": stack["name"],
                 "pipeline": names.pipeline(foundation, stack),
                 "state_key": stack["state_key"],
-                "repository": stack["repository"],
+                "repository": names.source_of(stack),
                 "branch": stack["branch"],
                 **({"drift_pipeline": names.drift_pipeline(foundation, stack)} if drift else {}),
             }

@@ -401,3 +401,30 @@ def test_what_cannot_be_read_keeps_everything_from_being_changed(account: Accoun
     topics = account.root("sns").list_topics()["Topics"]
     assert not [each for each in topics if each["TopicArn"].endswith(name)]
     assert [step["items"] for step in result["invocation"]["module_args"]["steps"]] == ["1 items"] * 3
+
+
+def rule_and_role(name: str) -> list[dict[str, Any]]:
+    """A rule that is removed with the role of its name."""
+    item = {"state": "absent", "items": [{"name": name}]}
+    return [
+        {"module": "eventbridge_rules", **item, "with_deleted": "iam_roles"},
+        {"module": "iam_roles", **item},
+    ]
+
+
+def test_what_goes_with_another_is_looked_at_only_where_that_goes(account: Account, world: World) -> None:
+    name = unique("pair")
+    account.run("resources", steps=[{"module": "iam_roles", "items": [{"name": name, "assume_role_policy": TRUST}]}])
+    account.run("resources", steps=present(name))
+
+    checked = account.run("resources", check=True, steps=rule_and_role(name))
+    gone = account.run("resources", steps=rule_and_role(name))
+    # Without the role there is no call about the rule, though there should be one.
+    account.run("resources", steps=present(name))
+    left = account.run("resources", steps=rule_and_role(name))
+
+    assert checked["resources"]["eventbridge_rules"][name]["action"] == "deleted"
+    assert [each.partition(":")[2] for each in gone["mutations"]] == ["RemoveTargets", "DeleteRule", "DeleteRole"]
+    assert not left["changed"]
+    assert [call for call in left["api_calls"] if call.startswith("events:")] == []
+    account.run("resources", steps=absent(name))

@@ -22,6 +22,7 @@ Commit = Callable[..., str]
 
 FACTS = {
     "commit": "a" * 40,
+    "source_sha256": "e" * 64,
     "execution": "execution-1",
     "provider_lock_sha256": "b" * 64,
     "modules_sha256": "d" * 64,
@@ -33,6 +34,7 @@ FACTS = {
 }
 WORDS = {
     "commit": "the commit",
+    "source_sha256": "the files of the source",
     "execution": "the execution of the pipeline",
     "provider_lock_sha256": "the provider lock file",
     "modules_sha256": "the files of the modules",
@@ -486,3 +488,18 @@ def test_a_plan_without_changes_is_not_applied(shell: Shell, tmp_path: Path) -> 
     done = shell("TERRAFORM=false\napply_plan")
 
     assert (done.returncode, done.stdout) == (0, "The plan has no changes: nothing is to be done.\n")
+
+
+def test_of_an_object_it_is_the_version_that_has_changed(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "saved" / "manifest").write_text("commit=version-1\n")
+
+    done = shell(NOW, NOW="commit=version-2", STACK_OBJECT="s3://acme-code/network.zip")
+
+    assert "Nothing is applied: the version of the source has changed since the plan was made" in done.stdout
+
+
+def test_where_authors_count_an_object_is_not_applied(shell: Shell) -> None:
+    done = shell("approved_by_another", STACK_OBJECT="s3://acme-code/network.zip", STACK_AUTHORS="a@acme.com user/a")
+
+    assert done.returncode == 1
+    assert "Nothing is applied: nobody can tell who is the author of s3://acme-code/network.zip" in done.stdout

@@ -315,3 +315,16 @@ def test_the_commit_is_the_one_that_was_applied_last(
     assert ("<true>" in done.stdout) is bool(applied)
     assert git("rev-parse", "HEAD") == commits[applied or "NEW"]
     assert commits[applied or "NEW"] in done.stdout
+
+
+@pytest.mark.parametrize(("applied", "same"), [("version-2", "true"), ("version-1", "false"), ("", "false")])
+def test_of_an_object_only_the_newest_version_is_at_hand(shell: Shell, applied: str, same: str) -> None:
+    done = shell(
+        'applied_commit() { printf %s "$LAST"; } && as_applied && echo "applied: $APPLIED"',
+        LAST=applied,
+        STACK_OBJECT="s3://acme-code/network.zip",
+        SOURCE_VERSION="version-2",
+    )
+
+    assert done.stdout.splitlines()[-1] == f"applied: {same}"
+    assert "Compares AWS with version version-2 of s3://acme-code/network.zip" in done.stdout

@@ -208,3 +208,38 @@ def test_what_is_on_no_branch_is_of_a_fork(
     git(tmp_path / "source", "checkout", "--quiet", "--detach", commits[name])
 
     assert (shell("not_a_fork").returncode == 0) is right
+
+
+# A source in S3
+
+OBJECT = {"STACK_OBJECT": "s3://acme-code/network.zip", "SOURCE_VERSION": "version-1"}
+
+
+def test_an_object_is_on_no_branch_and_its_version_is_what_is_built(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "source" / "main.tf").write_text("first")
+
+    done = shell('on_branch && other_facts | grep -E "^(commit|source)"', **OBJECT)
+
+    listed = f"{hashlib.sha256(b'first').hexdigest()}  ./main.tf\n"
+    assert done.stdout == f"commit=version-1\nsource_sha256={hashlib.sha256(listed.encode()).hexdigest()}\n"
+
+
+@pytest.mark.parametrize("change", ["echo more >> main.tf", "mv main.tf other.tf", "mkdir sub && cp main.tf sub"])
+def test_every_file_of_an_object_counts(shell: Shell, tmp_path: Path, change: str) -> None:
+    (tmp_path / "source" / "main.tf").write_text("first")
+
+    first, again, then = shell(
+        f"source_digest && mkdir .plan && echo made > .plan/tfplan && source_digest && {change} && source_digest",
+        **OBJECT,
+    ).stdout.split()
+
+    assert first == again
+    assert then != first
+
+
+@pytest.mark.parametrize("version", ["", "null"])
+def test_an_object_without_a_version_is_refused(shell: Shell, version: str) -> None:
+    done = shell("on_branch", **{**OBJECT, "SOURCE_VERSION": version})
+
+    assert done.returncode == 1
+    assert "s3://acme-code/network.zip has no version. Fix: turn on the versions of its bucket" in done.stdout

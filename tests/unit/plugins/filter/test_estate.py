@@ -119,7 +119,7 @@ def test_errors_are_ansible_s(tmp_path: Path) -> None:
 
 
 ACCOUNT = "111122223333"
-IN_ONE_PIECE = ("stack_roles", "stack_projects", "stack_pipelines")
+IN_ONE_PIECE = ("sources_not_wanted", "stack_roles", "stack_projects", "stack_pipelines")
 
 
 @pytest.fixture
@@ -143,7 +143,8 @@ def arguments() -> dict[str, list[Any]]:
     folder = FOLDER.parents[1] / "buildspecs"
     texts = {path.stem.removeprefix("buildspec_"): path.read_text(encoding="utf-8") for path in folder.glob("*.yml")}
     texts |= {path.name: path.read_text(encoding="utf-8") for path in (folder / "parts").iterdir()}
-    return {"_input": stacks, "stack_roles": [shared], "stack_projects": [shared, texts], "stack_pipelines": [shared]}
+    of_foundation = {name: [shared] for name in IN_ONE_PIECE}
+    return {"_input": stacks, **of_foundation, "stack_projects": [shared, texts]}
 
 
 @pytest.mark.parametrize("name", IN_ONE_PIECE)

@@ -155,8 +155,10 @@ def stacks_of(stack: Make) -> list[dict[str, Any]]:
         stack(name="role", pull_requests=True),
         stack(name="other", pull_requests=True, **OTHER_ROLE),
         stack(name="keys", credentials="parameter_store"),
+        stack(name="pushed", source="codecommit", repository="infrastructure"),
     ]
-    return [*made, {**stack(name="later"), "after": [one["name"] for one in made]}]
+    packed = stack(name="packed", source="s3", repository=None, source_bucket="acme-code", source_key="source.zip")
+    return [*made, packed, {**stack(name="later"), "after": [one["name"] for one in made]}]
 
 
 def all_roles(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> list[dict[str, Any]]:

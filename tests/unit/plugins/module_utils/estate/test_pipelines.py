@@ -611,3 +611,109 @@ def test_no_build_needs_what_the_image_has_not_or_shows_what_is_secret(projects:
                 words = set(re.findall(r"[\w.-]+|\[\[", "\n".join(lines)))
                 assert not {"bash", "jq", "curl", "python", "python3", "printenv"} & words
                 assert not re.search(r"set -[a-z]*x|(^|[;|&({]\s*)(env|aws)( |$)", command, re.MULTILINE)
+
+
+# Code in AWS itself
+
+CODECOMMIT = {"source": "codecommit", "repository": "infrastructure", "path": "network"}
+PACKED = {"source": "s3", "repository": None, "source_bucket": "acme-code", "source_key": "network.zip"}
+
+
+def test_a_repository_in_codecommit_is_cloned_and_not_polled(made: Any) -> None:
+    for pipeline in made(**CODECOMMIT, branch="release"):
+        source = action(pipeline, "Source")
+        assert source["action_type_id"] == {"category": "Source", "provider": "CodeCommit"}
+        assert source["configuration"] == {
+            "RepositoryName": "infrastructure",
+            "BranchName": "release",
+            "PollForSourceChanges": False,
+            "OutputArtifactFormat": "CODEBUILD_CLONE_REF",
+        }
+        assert pipeline["triggers"] == []
+
+
+def test_an_object_in_s3_is_not_polled_and_the_builds_know_its_version(made: Any) -> None:
+    for pipeline in made(**PACKED):
+        source = action(pipeline, "Source")
+        assert source["action_type_id"] == {"category": "Source", "provider": "S3"}
+        assert source["configuration"] == {
+            "S3Bucket": "acme-code",
+            "S3ObjectKey": "network.zip",
+            "PollForSourceChanges": False,
+        }
+        assert pipeline["triggers"] == []
+        for name in ("Plan", "Apply" if pipeline["name"] == "gitops-network" else "Destroy"):
+            given = json.loads(action(pipeline, name)["configuration"]["EnvironmentVariables"])
+            assert {"name": "SOURCE_VERSION", "value": "#{Source.VersionId}", "type": "PLAINTEXT"} in given
+        assert "version #{Source.VersionId} of s3://acme-code/network.zip." in json.dumps(action(pipeline, "Approve"))
+
+
+def test_the_longest_approval_of_an_object_fits(made: Any) -> None:
+    bucket, key = "b" * 63, "k" * 250
+    apply, _destroy = made(name="n" * 48, **{**PACKED, "source_bucket": bucket, "source_key": key})
+    message = action(apply, "Approve")["configuration"]["CustomData"]
+
+    # plan.sh cuts the effects so that they, the names and the counts have 850 characters and a few more.
+    room = 850 - 48 - len(f"s3://{bucket}/{key}") - 40 + len("... The log says all.")
+    values = {"PLAN_SUMMARY": 40, "PLAN_EFFECTS": room, "PLAN_ID": 12, "VersionId": 64}
+    for name, length in values.items():
+        message = re.sub(rf"#{{\w+\.{name}}}", "x" * length, message)
+    assert "#" not in message
+    assert len(message) <= 1000
+
+
+def test_the_projects_of_an_object_know_it_and_no_branch(projects: Any) -> None:
+    for project in projects(**PACKED).values():
+        variables = {each["name"]: each["value"] for each in project["environment"]["environment_variables"]}
+        assert variables["STACK_OBJECT"] == "s3://acme-code/network.zip"
+        assert "STACK_BRANCH" not in variables
+    for project in projects(**CODECOMMIT).values():
+        variables = {each["name"]: each["value"] for each in project["environment"]["environment_variables"]}
+        assert "STACK_OBJECT" not in variables
+        assert variables["STACK_BRANCH"] == "main"
+
+
+def test_every_push_to_codecommit_is_the_stack_s(foundation: Make, stack: Make) -> None:
+    """EventBridge knows no paths: whoever comes after waits for every commit, which the other applies."""
+    first, then = stack(**CODECOMMIT), {**stack(**{**CODECOMMIT, "name": "dns"}), "after": ["network"]}
+
+    assert pipelines.others_first(foundation(), then, [first, then]) == "gitops-network|:(glob)**"
+
+
+def test_rules_start_pipelines_as_a_role_of_their_own(foundation: Make, stack: Make) -> None:
+    pushed, packed = stack(**CODECOMMIT, branch="release"), stack(name="packed", **PACKED)
+    rules = pipelines.source_rules([stack(name="dns"), pushed, packed], foundation())
+
+    assert [rule["name"] for rule in rules] == ["gitops-network-source", "gitops-packed-source"]
+    assert rules[0]["event_pattern"] == {
+        "source": ["aws.codecommit"],
+        "detail-type": ["CodeCommit Repository State Change"],
+        "resources": [f"arn:aws:codecommit:{REGION}:111122223333:infrastructure"],
+        "detail": {
+            "event": ["referenceCreated", "referenceUpdated"],
+            "referenceType": ["branch"],
+            "referenceName": ["release"],
+        },
+    }
+    assert rules[1]["event_pattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["acme-code"]}, "object": {"key": ["network.zip"]}},
+    }
+    assert rules[1]["targets"] == [
+        {
+            "id": "pipeline",
+            "arn": f"arn:aws:codepipeline:{REGION}:111122223333:gitops-packed",
+            "role_arn": "arn:aws:iam::111122223333:role/gitops-packed-source",
+        }
+    ]
+
+
+def test_every_stack_has_a_rule_or_is_among_those_that_must_have_none(foundation: Make, stack: Make) -> None:
+    stacks = [stack(), stack(name="quiet", **CODECOMMIT, trigger=False), stack(name="packed", **PACKED)]
+
+    assert pipelines.sources_not_wanted(stacks, foundation()) == [
+        {"name": "gitops-network-source"},
+        {"name": "gitops-quiet-source"},
+    ]
+    assert [rule["name"] for rule in pipelines.source_rules(stacks, foundation())] == ["gitops-packed-source"]

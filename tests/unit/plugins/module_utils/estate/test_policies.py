@@ -235,6 +235,7 @@ def test_who_installs_passes_only_own_roles_to_the_three_services(foundation: Ma
 def test_who_installs_passes_the_roles_and_writes_the_parameters_that_stacks_name(foundation: Make) -> None:
     role = "arn:aws:iam::111122223333:role/platform-plans"
     stack = {
+        "source": "connection",
         "plan_role_arn": role,
         "apply_role_arn": None,
         "access_keys_csv": "keys.csv",
@@ -261,3 +262,16 @@ def test_who_operates_sees_no_state_and_no_secret(foundation: Make) -> None:
         assert not may(document, f"codepipeline:{action}", pipeline)
     assert may(document, "codepipeline:StartPipelineExecution", pipeline)
     assert not may(document, "codepipeline:StartPipelineExecution", pipeline.replace("gitops", "other"))
+
+
+def test_who_installs_passes_roles_to_eventbridge_where_a_rule_starts_a_pipeline(foundation: Make, stack: Make) -> None:
+    def services(**values: Any) -> list[str]:
+        document = installer_policies(foundation(), [stack(**values)])["installer_pipelines"]
+        (passed,) = [each for each in document["Statement"] if each["Sid"] == "PassRoles"]
+        found: list[str] = passed["Condition"]["StringEquals"]["iam:PassedToService"]
+        return found
+
+    usual = ["codebuild.amazonaws.com", "codepipeline.amazonaws.com", "scheduler.amazonaws.com"]
+    in_aws = {"source": "codecommit", "repository": "infrastructure"}
+    assert services() == services(**in_aws, trigger=False) == usual
+    assert set(services(**in_aws)) == {*usual, "events.amazonaws.com"}

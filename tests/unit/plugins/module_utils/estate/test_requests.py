@@ -17,11 +17,16 @@ from botocore.validate import ParamValidator
 
 from ansible_collections.gitops.aws.plugins.module_utils import _engine
 from ansible_collections.gitops.aws.plugins.module_utils._estate.parameters import stack_parameters
-from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import stack_pipelines, stack_projects
+from ansible_collections.gitops.aws.plugins.module_utils._estate.pipelines import (
+    source_rules,
+    stack_pipelines,
+    stack_projects,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import stack_roles
 from ansible_collections.gitops.aws.plugins.module_utils._kinds import (
     codebuild_project,
     codepipeline,
+    eventbridge_rule,
     iam_role,
     ssm_parameter,
 )
@@ -50,6 +55,8 @@ STACKS: dict[str, dict[str, Any]] = {
     "parameter_store": {"credentials": "parameter_store", "access_keys_csv": "/keys.csv"},
     "assume_role": {"credentials": "assume_role", "assume_role_arn": "arn:aws:iam::444455556666:role/x"},
     "longest": {"name": "n" * 48, "repository": f"{'o' * 39}/{'r' * 100}", "branch": "b" * 255, "path": "p" * 250},
+    "codecommit": {"source": "codecommit", "repository": "infrastructure"},
+    "s3": {"source": "s3", "repository": None, "source_bucket": "b" * 63, "source_key": "k" * 250, "name": "n" * 48},
 }
 
 
@@ -116,6 +123,16 @@ def test_roles(rendered: Any, connected: Any) -> None:
         assert all(len(str(value)) <= 256 for value in role["tags"].values())
         assert role["permissions_boundary"] == BOUNDARY
         assert len(role["description"]) <= 1000
+
+
+def test_rules(rendered: Any, connected: Any) -> None:
+    kind = eventbridge_rule.EventbridgeRule(connected)
+    items = source_rules([rendered[0]], rendered[1])
+
+    assert len(items) == (0 if rendered[0]["source"] == "connection" else 1)
+    for rule in accepted(kind, "rules", eventbridge_rule.OPTIONS, items):
+        assert len(rule["name"]) <= 64
+        assert len(rule["description"]) <= 512
 
 
 def test_parameters(rendered: Any, connected: Any) -> None:

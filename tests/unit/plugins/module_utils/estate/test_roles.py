@@ -449,3 +449,67 @@ def test_the_pipeline_fetches_builds_and_nothing_else(roles: Any) -> None:
         for action in actions
         if action.split(":")[0] not in ("codeconnections", "codestar-connections", "codebuild", "s3", "kms")
     }
+
+
+# Code in AWS itself
+
+CODE = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:infrastructure"
+CODECOMMIT = {"source": "codecommit", "repository": "infrastructure"}
+PACKED = {"source": "s3", "repository": None, "source_bucket": "acme-code", "source_key": "network.zip"}
+
+
+def sids(role: dict[str, Any]) -> set[str]:
+    return {statement["Sid"] for statement in statements(role)}
+
+
+def test_a_repository_in_codecommit_is_read_by_the_pipeline_and_pulled_by_the_builds(roles: Any) -> None:
+    made = roles(**CODECOMMIT)
+
+    for action in ("GetBranch", "GetCommit", "GetRepository", "UploadArchive"):
+        assert may(made["pipeline"], f"codecommit:{action}", CODE)
+        assert not may(made["plan"], f"codecommit:{action}", CODE)
+    for purpose in ("plan", "apply"):
+        assert may(made[purpose], "codecommit:GitPull", CODE)
+        assert not may(made[purpose], "codecommit:GitPull", f"{CODE}2")
+    assert not may(made["pipeline"], "codecommit:GitPush", CODE)
+    for role in made.values():
+        assert "Connection" not in sids(role)
+    assert "UploadSource" not in sids(made["pipeline"])
+
+
+def test_of_an_object_the_pipeline_reads_that_and_the_builds_nothing(roles: Any) -> None:
+    made = roles(**PACKED)
+
+    for action in ("s3:GetObject", "s3:GetObjectVersion"):
+        assert may(made["pipeline"], action, "arn:aws:s3:::acme-code/network.zip")
+        assert not may(made["pipeline"], action, "arn:aws:s3:::acme-code/network.zip2")
+        for purpose in ("plan", "apply"):
+            assert not may(made[purpose], action, "arn:aws:s3:::acme-code/network.zip")
+    assert may(made["pipeline"], "s3:GetBucketVersioning", "arn:aws:s3:::acme-code")
+    assert not may(made["pipeline"], "s3:PutObject", "arn:aws:s3:::acme-code/network.zip")
+    for role in made.values():
+        assert {"Connection", "Repository", "UploadSource"}.isdisjoint(sids(role))
+
+
+@pytest.mark.parametrize("source", [CODECOMMIT, PACKED])
+def test_the_rule_s_role_starts_that_pipeline_and_nothing_else(roles: Any, source: dict[str, Any]) -> None:
+    role = roles(**source)["source"]
+
+    assert statements(role) == [
+        {
+            "Sid": "Start",
+            "Effect": "Allow",
+            "Action": ["codepipeline:StartPipelineExecution"],
+            "Resource": [f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:gitops-network"],
+        }
+    ]
+    (trust,) = role["assume_role_policy"]["Statement"]
+    assert trust["Principal"] == {"Service": "events.amazonaws.com"}
+    assert trust["Condition"]["ArnEquals"] == {
+        "aws:SourceArn": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/gitops-network-source"]
+    }
+
+
+def test_without_a_rule_there_is_no_role_for_one(roles: Any) -> None:
+    assert "source" not in roles()
+    assert "source" not in roles(**PACKED, trigger=False)

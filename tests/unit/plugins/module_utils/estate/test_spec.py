@@ -299,6 +299,80 @@ def test_a_connection_must_be_given_by_name_or_arn() -> None:
     assert problems({"region": "eu-central-1", "connection_arn": arn, "sealed": False}, [STACK]) == []
 
 
+CODECOMMIT = {"name": "network", "source": "codecommit", "repository": "infrastructure"}
+PACKED = {"name": "network", "source": "s3", "source_bucket": "acme-code", "source_key": "network/source.zip"}
+
+
+@pytest.mark.parametrize("stacks", [[CODECOMMIT], [PACKED], [PACKED, {**CODECOMMIT, "name": "dns"}]])
+def test_code_in_aws_itself_needs_no_connection(stacks: list[Any]) -> None:
+    assert problems({**SETTINGS, "connection": None}, stacks) == []
+
+
+@pytest.mark.parametrize("stacks", [[], [PACKED, {**STACK, "name": "dns"}], [PACKED, "dns"]])
+def test_other_code_needs_one(stacks: list[Any]) -> None:
+    assert "settings.connection: must be given" in "; ".join(problems({**SETTINGS, "connection": None}, stacks))
+
+
+def test_the_branch_is_main_but_of_an_object() -> None:
+    branches = [spec.check(SETTINGS, [stack], REGIONS)[1][0]["branch"] for stack in (STACK, CODECOMMIT, PACKED)]
+
+    assert branches == ["main", "main", ""]
+
+
+@pytest.mark.parametrize(
+    ("stack", "changed", "key", "why"),
+    [
+        (PACKED, {"repository": "acme/infrastructure"}, "repository", "is of no use with source s3"),
+        (PACKED, {"branch": "main"}, "branch", "is of no use with source s3"),
+        (PACKED, {"trigger_paths": ["modules/**"]}, "trigger_paths", "EventBridge knows no paths"),
+        (PACKED, {"pull_requests": True}, "pull_requests", "CodeBuild listens to pull requests at Git hosts only"),
+        (PACKED, {"source_bucket": None}, "source_bucket", "must be given"),
+        (PACKED, {"source_bucket": "Code"}, "source_bucket", "Code"),
+        (PACKED, {"source_key": None}, "source_key", "must be given"),
+        (PACKED, {"source_key": "/source.zip"}, "source_key", "a key such as network/source.zip"),
+        (PACKED, {"source_key": "*.zip"}, "source_key", "a key such as network/source.zip"),
+        (PACKED, {"source_key": "k" * 251}, "source_key", "at most 250"),
+        (CODECOMMIT, {"source_key": "source.zip"}, "source_key", "is of no use with source codecommit"),
+        (CODECOMMIT, {"trigger_paths": ["modules/**"]}, "trigger_paths", "EventBridge knows no paths"),
+        (CODECOMMIT, {"pull_requests": True}, "pull_requests", "CodeBuild listens to pull requests at Git hosts only"),
+        (CODECOMMIT, {"repository": "acme/infrastructure"}, "repository", "the name of a repository in CodeCommit"),
+        (CODECOMMIT, {"repository": "infrastructure.git"}, "repository", "the name of a repository in CodeCommit"),
+        (CODECOMMIT, {"repository": None}, "repository", "must be given"),
+        (STACK, {"source_bucket": "acme-code"}, "source_bucket", "is of no use with source connection"),
+        (STACK, {"source": "git"}, "source", "one of connection, codecommit, s3"),
+    ],
+)
+def test_what_a_source_cannot_have(stack: dict[str, Any], changed: dict[str, Any], key: str, why: str) -> None:
+    (found,) = problems(stacks=[{**stack, **changed}])
+
+    assert found.startswith(f"stacks[0] (network).{key}: ")
+    assert why in found
+
+
+def test_the_source_is_no_bucket_of_the_estate() -> None:
+    (found,) = problems({**SETTINGS, "artifact_bucket": "acme-code"}, [PACKED])
+
+    assert found == "stacks[0] (network).source_bucket: 'acme-code' is a bucket of the estate; they must differ"
+
+
+def test_nobody_knows_the_author_of_an_object() -> None:
+    settings = {**SETTINGS, "authors": {"alice@acme.com": "user/alice"}}
+
+    assert problems(settings, [CODECOMMIT]) == []
+    (found,) = problems(settings, [PACKED])
+    assert found.startswith("stacks[0] (network).source: 's3' is not allowed where settings.authors are")
+
+
+def test_an_object_comes_after_nothing_and_nothing_of_another_source_after_a_repository() -> None:
+    found = problems(stacks=[{**PACKED, "after": ["dns"]}, {**PACKED, "name": "dns", "source_key": "dns.zip"}])
+    assert "stacks[0] (network).after: is of no use with source s3: no version of an object says" in found[0]
+
+    other = {**STACK, "name": "dns", "repository": "infra/structure"}
+    (found_one,) = problems(stacks=[{**CODECOMMIT, "after": ["dns"]}, other])
+    assert "is of another repository or branch" in found_one
+    assert problems(stacks=[{**CODECOMMIT, "after": ["dns"]}, {**CODECOMMIT, "name": "dns"}]) == []
+
+
 def test_a_connection_name_that_is_too_long() -> None:
     assert of_settings(connection="c" * 32) == []
     assert of_settings(connection="c" * 33) == [
