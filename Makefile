@@ -2,19 +2,34 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
-PARTS := lint unit sanity integration browser molecule e2e
+PARTS := lint unit sanity integration browser molecule e2e artifact docs
 # The slower tests of findings, which go into another lane than the rest of them.
 PLAYBOOKS_OF_FINDINGS := tests/integration/findings/test_adopt.py tests/integration/findings/test_playbooks.py
 
 # What drives Chromium is large, so that only what needs it installs it.
-PROVIDE_BROWSER = UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --python .work/venv/bin/python \
-	--requirements requirements/browser.txt
+PROVIDE_BROWSER = UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --require-hashes \
+	--python .work/venv/bin/python --requirements requirements/browser.txt
+
+# $(call provide,NAME) makes an environment of its own, .work/NAME, of requirements/NAME.txt: for tools that want other
+# versions than dev.txt has.
+provide = uv venv --quiet --no-config --clear --python .work/venv/bin/python .work/$(1) && \
+	UV_SYSTEM_CERTS=true uv pip sync --quiet --no-config --require-hashes --python .work/$(1)/bin/python requirements/$(1).txt
+
+# Those of compat are old on purpose.
+AUDITED := $(filter-out requirements/compat-%,$(wildcard requirements/*.txt)) roles/drift/files/requirements.txt
+
+# $(call pins,NAME) prints the versions in dev.txt but that of NAME.
+pins = sed -e '/^$(1)==/d' -e '/^ *--hash/d' -e 's/ \\$$//' requirements/dev.txt
+
+# Versions with the hashes of their files, for each Python from 3.11 on.
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 
 # PYTHON=...     the Python to use instead of the newest found
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
 # ONLY='...'     bench: arguments of tests/bench/estate, for a part of it
+# CORE=...       compat: the ansible-core to test; CORE_PYTHON=... the Python for it
 # KEEP=1         demo: leave local AWS running
-export PYTHON TF_MIRROR KEEP
+export PYTHON TF_MIRROR CORE CORE_PYTHON KEEP
 
 # Our own tools first.
 export PATH := $(CURDIR)/.work/venv/bin:$(CURDIR)/.work/terraform:$(PATH)
@@ -35,7 +50,7 @@ export AWS_EC2_METADATA_DISABLED := true
 # Settings of the caller's that would change what the tools do.
 unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup demo local-up local-down test $(PARTS) picture bench format dist lock clean
+.PHONY: help setup demo local-up local-down test $(PARTS) picture compat audit bench format dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -67,7 +82,7 @@ sanity: setup ## ansible-test sanity
 integration: setup ## Modules against local AWS
 	@sh scripts/side_by_side.sh integration \
 		"tests/integration/modules tests/integration/terraform tests/integration/incumbents $(PLAYBOOKS_OF_FINDINGS)" \
-		"tests/integration/recovery tests/integration/seal tests/integration/doctor tests/integration/report" \
+		"tests/integration/recovery tests/integration/seal tests/integration/doctor tests/integration/report tests/estate" \
 		"tests/integration/estate tests/integration/findings $(PLAYBOOKS_OF_FINDINGS:%=--ignore %)"
 
 browser: setup ## The report's page in headless Chromium (chromium on PATH, or: playwright install chromium)
@@ -80,7 +95,7 @@ picture: setup ## Make docs/images/report.png again
 
 molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 	@rm -rf .work/molecule-state
-	@MOLECULE_EPHEMERAL_DIRECTORY="$$PWD/.work/molecule-state" molecule test --all; code=$$?; \
+	@MOLECULE_EPHEMERAL_DIRECTORY="$$PWD/.work/molecule-state" molecule test --all --workers cpus; code=$$?; \
 		python -m local_aws down --data .work/molecule >/dev/null; exit $$code
 
 e2e: setup ## The whole way, from an empty account to a VPC and back; estates side by side
@@ -89,8 +104,24 @@ e2e: setup ## The whole way, from an empty account to a VPC and back; estates si
 		"tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py tests/e2e/notices/test_notices.py" \
 		"tests/e2e/drift tests/e2e/notices/test_converge.py"
 
+artifact: setup ## What make dist builds: what it holds, what Galaxy says of it, an installation of it
+	@$(call provide,importer)
+	@sh scripts/side_by_side.sh artifact "tests/artifact/test_importer.py" \
+		"tests/artifact --ignore tests/artifact/test_importer.py"
+
+docs: setup ## The documentation as a site in .work/site/; a warning is an error
+	@$(call provide,docs)
+	@python scripts/docs_site.py
+
+compat: setup ## The oldest and the newest ansible-core, on the Pythons found (CORE=2.18 CORE_PYTHON=3.12: that one)
+	@PYTHONPATH=. python scripts/compat.py
+
+audit: setup ## Known vulnerabilities of the pinned requirements, by PyPI (needs the network)
+	@$(call provide,audit)
+	@.work/audit/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip $(AUDITED:%=--requirement %)
+
 bench: setup ## Speed and memory, as ratios in one run, into docs/performance.md (ONLY='--sizes 1' measures a part)
-	@UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --python .work/venv/bin/python \
+	@UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --require-hashes --python .work/venv/bin/python \
 		--requirements requirements/bench.txt
 	@$(if $(ONLY),,PYTHONPATH=.:.work/collections python tests/bench/scan.py)
 	@$(if $(ONLY),,PYTHONPATH=.:scripts:.work/collections python -m tests.bench.estate.same --stacks 2)
@@ -102,16 +133,20 @@ format: setup ## Format Python and Terraform
 dist: setup ## Build the collection artifact in dist/
 	@python scripts/dist.py
 
-lock: setup ## Resolve requirements: of development, and with hashes of the builds that look for drift
-	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
-		requirements/dev.in --output-file requirements/dev.txt
-	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
-		--constraint requirements/dev.txt requirements/browser.in --output-file requirements/browser.txt
-	@uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command 'make lock' \
-		--constraint requirements/dev.txt requirements/bench.in --output-file requirements/bench.txt
-	@sed '/^ansible-core==/d' requirements/dev.txt | uv pip compile --quiet --universal --python-version 3.11 \
-		--generate-hashes --custom-compile-command 'make lock' --constraint /dev/stdin \
+lock: setup ## Resolve requirements/*.in, and what the builds that look for drift install, with hashes
+	@$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+	@$(LOCK) --constraint requirements/dev.txt requirements/browser.in --output-file requirements/browser.txt
+	@$(LOCK) --constraint requirements/dev.txt requirements/bench.in --output-file requirements/bench.txt
+	@$(LOCK) requirements/docs.in --output-file requirements/docs.txt
+	@$(LOCK) requirements/audit.in --output-file requirements/audit.txt
+	@$(call pins,attrs) | $(LOCK) --constraint /dev/stdin requirements/importer.in --output-file requirements/importer.txt
+	@$(call pins,ansible-core) | $(LOCK) --constraint /dev/stdin \
 		requirements/drift.in --output-file roles/drift/files/requirements.txt
+	@$(subst 3.11,3.10,$(LOCK)) requirements/compat-2.17.in --output-file requirements/compat-2.17.txt
+	@for core in 2.18 2.19; do $(call pins,ansible-core) | sed '/^resolvelib==/d' | $(LOCK) \
+		--constraint /dev/stdin requirements/compat-$$core.in --output-file requirements/compat-$$core.txt || exit; done
+	@for core in 2.20 2.21; do $(call pins,ansible-core) | $(subst 3.11,3.12,$(LOCK)) \
+		--constraint /dev/stdin requirements/compat-$$core.in --output-file requirements/compat-$$core.txt || exit; done
 
 clean: ## Remove what the targets made (stop local AWS first)
 	@rm -rf .work dist .ansible .mypy_cache .pytest_cache .ruff_cache

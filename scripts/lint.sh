@@ -23,6 +23,11 @@ lint mypy-plugins mypy --no-error-summary --package ansible_collections.gitops.a
 lint yamllint yamllint --strict .
 lint shellcheck shellcheck scripts/*.sh .ci/run
 lint shellcheck-builds shellcheck buildspecs/parts/*.sh
+# What the Git host reads. Its schemas are in the tool: nothing is fetched.
+lint workflows check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+lint issue-config check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+lint issue-forms check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
+lint dependabot check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 lint terraform-fmt terraform fmt -check -diff -recursive tf tests buildspecs
 lint changelog antsibull-changelog lint
 lint ansible-lint ansible-lint --offline -q

@@ -51,8 +51,9 @@ def provide(path: Path, requirements: Path) -> None:
     if not same_place:
         shutil.rmtree(path, ignore_errors=True)
         _bootstrap_uv(path, pinned_uv(wanted), environment)
+    sync = [str(path / "bin" / "python"), "-m", "uv", "pip", "sync", "--quiet", "--no-config", "--require-hashes"]
     _run(
-        [str(path / "bin" / "python"), "-m", "uv", "pip", "sync", "--quiet", "--no-config", str(requirements)],
+        [*sync, str(requirements)],
         environment,
         f"could not install {requirements.name}",
     )
@@ -61,10 +62,10 @@ def provide(path: Path, requirements: Path) -> None:
 
 
 def pinned_uv(requirements: str) -> str:
-    """The line of REQUIREMENTS that pins uv."""
-    match = re.search(r"^uv==[^\s;]+", requirements, re.MULTILINE)
+    """The lines of REQUIREMENTS that pin uv, with its hashes."""
+    match = re.search(r"^uv==(?:.*\\\n)+.*\n", requirements, re.MULTILINE)
     if match is None:
-        raise VenvError("the requirements do not pin uv")
+        raise VenvError("the requirements do not pin uv with its hashes")
     return match[0]
 
 
@@ -84,18 +85,21 @@ def _bootstrap_uv(path: Path, uv: str, environment: dict[str, str]) -> None:
 
     Debian and Ubuntu ship Python without ensurepip; there pip runs from its own wheel, checked by its hash.
     """
-    pip = [str(path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv]
+    pip = [str(path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     problem = "could not install uv from PyPI"
-    try:
-        import ensurepip  # noqa: F401
-    except ImportError:
-        venv.create(path, with_pip=False, symlinks=True)
-        with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory:
+        requirements = Path(directory) / "uv.txt"
+        requirements.write_text(uv)
+        pip += ["--require-hashes", "--requirement", str(requirements)]
+        try:
+            import ensurepip  # noqa: F401
+        except ImportError:
+            venv.create(path, with_pip=False, symlinks=True)
             wheel = _download_pip(Path(directory))
             _run(pip, environment | {"PYTHONPATH": str(wheel)}, problem)
-    else:
-        venv.create(path, with_pip=True, symlinks=True)
-        _run(pip, environment, problem)
+        else:
+            venv.create(path, with_pip=True, symlinks=True)
+            _run(pip, environment, problem)
 
 
 def _download_pip(directory: Path) -> Path:

@@ -46,6 +46,7 @@ EXAMPLES = r"""
     settings:
       region: eu-central-1
       connection: github
+      installers: [role/platform]
     stacks:
       - name: network
         repository: acme/infrastructure

@@ -1,0 +1,51 @@
+# Copyright: Contributors to the gitops.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Git host runs what `make test` runs, and the targets that workflows and hooks call are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def parts() -> list[str]:
+    match = re.search(r"^PARTS := (.*)$", MAKEFILE, re.MULTILINE)
+    assert match
+    return match[1].split()
+
+
+def test_the_workflow_has_a_job_for_each_part() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["part"]
+    assert job["strategy"]["matrix"]["part"] == parts()
+    assert job["steps"][-1]["run"] == 'make "$PART"'
+
+
+def test_targets_that_others_call_are_there() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
+    others = [*WORKFLOWS, ROOT / ".pre-commit-config.yaml", ROOT / ".devcontainer" / "devcontainer.json"]
+    called = {
+        name
+        for path in others
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.lstrip().startswith("#")
+        for name in re.findall(r"\bmake ([a-z-]+)", line)
+    }
+    assert {"dist", "audit", "lint", "setup"} <= called
+    assert called | set(parts()) <= targets
+
+
+def test_no_workflow_may_write() -> None:
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert workflow["permissions"] == {}, path.name
+        for name, job in workflow["jobs"].items():
+            assert job["permissions"] == {"contents": "read"}, (path.name, name)
+            assert job["timeout-minutes"] <= 60, (path.name, name)
