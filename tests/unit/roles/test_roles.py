@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jinja2 import Template
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate import drift_settings, spec
 from ansible_collections.gitops.aws.plugins.module_utils._notices import settings as notices
@@ -147,6 +148,17 @@ def test_the_readme_s_example_uses_the_role_with_options_that_exist(role: str) -
     assert f"gitops.aws.{role}" in [name for name, _variables in uses]
     for name, variables in uses:
         assert set(variables) <= set(options(name.removeprefix("gitops.aws.")))
+
+
+def test_the_readme_s_example_gives_settings_that_are_right(role: str) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", readme(role), re.DOTALL)
+    (play,) = yaml.safe_load(example)
+
+    for task in play["tasks"]:
+        if "gitops.aws.estate" in task:
+            variables = {**play.get("vars", {}), **task.get("vars", {})}
+            given = yaml.safe_load(Template(yaml.safe_dump(task["gitops.aws.estate"])).render(variables))
+            assert spec.check(given["settings"], given["stacks"], ["eu-central-1"])[2] == []
 
 
 def test_links_of_the_readme_lead_somewhere(role: str) -> None:
