@@ -3,8 +3,14 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 PARTS := lint unit sanity integration browser molecule e2e artifact docs
-# The slower tests of findings, which go into another lane than the rest of them.
+# Parts that are long have lanes, each with an AWS of its own, which run at the same time.
+E2E := e2e-estate e2e-runs e2e-drift
+INTEGRATION := integration-modules integration-terraform integration-findings integration-seal
+ARTIFACT := artifact-importer artifact-installed
+# What of the findings' tests takes longest, in another lane than the rest.
 PLAYBOOKS_OF_FINDINGS := tests/integration/findings/test_adopt.py tests/integration/findings/test_playbooks.py
+# Runs targets at the same time, JOBS of them.
+TOGETHER = python scripts/run_parts.py
 
 # What drives Chromium is large, so that only what needs it installs it.
 PROVIDE_BROWSER = UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --require-hashes \
@@ -28,8 +34,9 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
 # ONLY='...'     bench: arguments of tests/bench/estate, for a part of it
 # CORE=...       compat: the ansible-core to test; CORE_PYTHON=... the Python for it
+# JOBS=...       how many parts and lanes of tests run at the same time, instead of two for each processor
 # KEEP=1         demo: leave local AWS running
-export PYTHON TF_MIRROR CORE CORE_PYTHON KEEP
+export PYTHON TF_MIRROR CORE CORE_PYTHON JOBS KEEP
 
 # Our own tools first.
 export PATH := $(CURDIR)/.work/venv/bin:$(CURDIR)/.work/terraform:$(PATH)
@@ -50,7 +57,7 @@ export AWS_EC2_METADATA_DISABLED := true
 # Settings of the caller's that would change what the tools do.
 unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup demo local-up local-down test $(PARTS) picture compat audit bench format dist lock clean
+.PHONY: help setup demo local-up local-down test $(PARTS) $(E2E) $(INTEGRATION) $(ARTIFACT) picture compat audit bench format dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -67,8 +74,8 @@ local-up: setup ## Start local AWS for your own use
 local-down: setup ## Stop it
 	@python -m local_aws down
 
-test: setup ## Every check
-	@sh scripts/run_parts.sh $(PARTS)
+test: setup ## Every check; what takes longest first
+	@$(TOGETHER) $(E2E) $(INTEGRATION) unit $(ARTIFACT) sanity molecule lint docs browser
 
 lint: setup ## Linters: Python, types, YAML, shell, Terraform, changelog, Ansible
 	@sh scripts/lint.sh
@@ -79,11 +86,20 @@ unit: setup ## Unit tests
 sanity: setup ## ansible-test sanity
 	@python scripts/sanity.py
 
-integration: setup ## Modules against local AWS
-	@sh scripts/side_by_side.sh integration \
-		"tests/integration/modules tests/integration/terraform tests/integration/incumbents $(PLAYBOOKS_OF_FINDINGS)" \
-		"tests/integration/recovery tests/integration/seal tests/integration/doctor tests/integration/report tests/estate" \
-		"tests/integration/estate tests/integration/findings $(PLAYBOOKS_OF_FINDINGS:%=--ignore %)"
+integration: setup ## Modules, roles and playbooks against local AWS
+	@$(TOGETHER) $(INTEGRATION)
+
+integration-modules: setup
+	@pytest tests/integration/modules
+
+integration-terraform: setup
+	@pytest tests/integration/terraform tests/integration/incumbents $(PLAYBOOKS_OF_FINDINGS) tests/estate
+
+integration-findings: setup
+	@pytest tests/integration/estate tests/integration/findings $(PLAYBOOKS_OF_FINDINGS:%=--ignore %)
+
+integration-seal: setup
+	@pytest tests/integration/recovery tests/integration/seal tests/integration/doctor tests/integration/report
 
 browser: setup ## The report's page in headless Chromium (chromium on PATH, or: playwright install chromium)
 	@$(PROVIDE_BROWSER)
@@ -98,16 +114,28 @@ molecule: setup ## Roles and playbooks as Molecule scenarios against local AWS
 	@MOLECULE_EPHEMERAL_DIRECTORY="$$PWD/.work/molecule-state" molecule test --all --workers cpus; code=$$?; \
 		python -m local_aws down --data .work/molecule >/dev/null; exit $$code
 
-e2e: setup ## The whole way, from an empty account to a VPC and back; estates side by side
-	@sh scripts/side_by_side.sh e2e \
-		"tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/drift --ignore tests/e2e/notices --ignore tests/e2e/statements/test_roles_of_stacks.py" \
-		"tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py tests/e2e/notices/test_notices.py" \
-		"tests/e2e/drift tests/e2e/notices/test_converge.py"
+e2e: setup ## The whole way, from an empty account to a VPC and back
+	@$(TOGETHER) $(E2E)
+
+e2e-estate: setup
+	@pytest tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/drift --ignore tests/e2e/notices \
+		--ignore tests/e2e/statements/test_roles_of_stacks.py
+
+e2e-runs: setup
+	@pytest tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py tests/e2e/notices/test_notices.py
+
+e2e-drift: setup
+	@pytest tests/e2e/drift tests/e2e/notices/test_converge.py
 
 artifact: setup ## What make dist builds: what it holds, what Galaxy says of it, an installation of it
+	@$(TOGETHER) $(ARTIFACT)
+
+artifact-importer: setup
 	@$(call provide,importer)
-	@sh scripts/side_by_side.sh artifact "tests/artifact/test_importer.py" \
-		"tests/artifact --ignore tests/artifact/test_importer.py"
+	@pytest tests/artifact/test_importer.py
+
+artifact-installed: setup
+	@pytest tests/artifact --ignore tests/artifact/test_importer.py
 
 docs: setup ## The documentation as a site in .work/site/; a warning is an error
 	@$(call provide,docs)

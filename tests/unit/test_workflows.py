@@ -28,6 +28,23 @@ def test_the_workflow_has_a_job_for_each_part() -> None:
     assert job["steps"][-1]["run"] == 'make "$PART"'
 
 
+def test_make_test_runs_each_part_or_its_lanes() -> None:
+    lanes = dict(re.findall(r"^([A-Z0-9]+) := ((?:[a-z0-9]+-[a-z]+ ?)+)$", MAKEFILE, re.MULTILINE))
+    together = dict(re.findall(r"^([a-z0-9]+): setup.*\n\t@\$\(TOGETHER\) (.*)$", MAKEFILE, re.MULTILINE))
+    whole = together.pop("test").split()
+    assert {"e2e", "integration"} <= set(together)
+    assert sorted(together.get(part, part) for part in parts()) == sorted(whole)
+    assert sorted(together.values()) == sorted(f"$({name})" for name in lanes)
+
+
+def test_each_folder_of_tests_is_in_a_lane() -> None:
+    paths = [*(ROOT / "tests").glob("*/"), *(ROOT / "tests" / "integration").glob("*/")]
+    folders = {str(path.relative_to(ROOT)) for path in paths if path.is_dir() and path.name != "__pycache__"}
+    run = set(re.findall(r"(?<!--ignore )tests/[\w/]+", "\n".join(re.findall(r"^\t.*$", MAKEFILE, re.MULTILINE))))
+    # Its folders have lanes; bench is a target of its own.
+    assert folders - run == {"tests/integration", "tests/bench"}
+
+
 def test_targets_that_others_call_are_there() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
     others = [*WORKFLOWS, ROOT / ".pre-commit-config.yaml", ROOT / ".devcontainer" / "devcontainer.json"]
