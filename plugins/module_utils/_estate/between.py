@@ -31,11 +31,17 @@ def check_folders(stacks: list[dict[str, Any]], prefix: str) -> Found:
         for pipeline in (f"{prefix}-{name}", f"{prefix}-{name}-destroy", f"{prefix}-{name}-drift"):
             owner = owners.setdefault(pipeline[:ARTIFACT_FOLDER], name)
             if owner != name:
+                left = ARTIFACT_FOLDER - len(prefix) - 1
+                allowed = (
+                    f"Allowed are names that differ in their first {left} characters; a shorter settings.name "
+                    "leaves more"
+                    if left > 0
+                    else f"Fix: a settings.name of at most {ARTIFACT_FOLDER - 2} characters; {prefix!r} leaves none"
+                )
                 found.append(
                     f"{path_of(index, stack)}.name: {name!r} and {owner!r} begin alike: CodePipeline keeps artifacts "
                     f"under the first {ARTIFACT_FOLDER} characters of a pipeline's name ({pipeline[:ARTIFACT_FOLDER]}),"
-                    f" and they must not share them. Allowed are names that differ in their first "
-                    f"{ARTIFACT_FOLDER - len(prefix) - 1} characters; a shorter settings.name leaves more"
+                    f" and they must not share them. {allowed}"
                 )
                 break
     return found

@@ -725,6 +725,13 @@ def test_stacks_must_not_share_a_folder_of_artifacts() -> None:
     assert problems(stacks=[stacks[0], {**STACK, "name": "prod-nets"}]) == []
 
 
+def test_a_name_of_the_estate_may_leave_stacks_no_name() -> None:
+    (found,) = problems({**SETTINGS, "name": "platform-production"}, [STACK])
+
+    assert "begin alike" in found
+    assert found.endswith("Fix: a settings.name of at most 18 characters; 'platform-production' leaves none")
+
+
 # Statements
 
 
