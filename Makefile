@@ -75,6 +75,7 @@ local-down: setup ## Stop it
 	@python -m local_aws down
 
 test: setup ## Every check; what takes longest first
+	@$(PROVIDE_BROWSER) # before others run from the environment that it installs into
 	@$(TOGETHER) $(E2E) $(INTEGRATION) unit $(ARTIFACT) sanity molecule lint docs browser
 
 lint: setup ## Linters: Python, types, YAML, shell, Terraform, changelog, Ansible

@@ -46,11 +46,14 @@ def main(targets: list[str]) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     begin, all_ended = time.monotonic(), list[Ended]()
     jobs = int(os.environ.get("JOBS") or 2 * (os.cpu_count() or 1))
-    with ThreadPoolExecutor(jobs) as pool:
+    pool = ThreadPoolExecutor(jobs)
+    try:
         for future in as_completed([pool.submit(run, target) for target in targets]):
             ended = future.result()
             all_ended.append(ended)
             print(f"\n== {ended.target} ==\n{ended.log.read_text(encoding='utf-8', errors='replace')}", flush=True)
+    finally:  # with Ctrl-C, which those that run get as well, the others do not begin
+        pool.shutdown(cancel_futures=True)
     print()
     for ended in sorted(all_ended, key=lambda ended: targets.index(ended.target)):
         print(f"{ended.target:<22} {'passed' if ended.passed else 'FAILED':<7} {ended.seconds:5.0f} s")

@@ -34,6 +34,14 @@ options:
       - Without it an O(output) that is sensitive is an error.
     type: bool
     default: false
+  on_missing:
+    description:
+      - What to do where there is no state, because nothing was applied yet.
+      - V(error) is an error. V(warn) and V(skip) give an empty dictionary in its place, with O(output) V(none).
+      - Where the caller may not list the bucket, AWS says of a missing state that access is denied, which is an error.
+    type: str
+    choices: [error, warn, skip]
+    default: error
   settings:
     description:
       - What C(gitops_settings) says, or RV(gitops.aws.estate#module:settings). They name the bucket, and the region.
@@ -96,7 +104,7 @@ EXAMPLES = r"""
 
 - name: Nothing where nothing was applied yet
   ansible.builtin.debug:
-    msg: "{{ lookup('gitops.aws.stack_outputs', 'network', errors='ignore') or {} }}"
+    msg: "{{ lookup('gitops.aws.stack_outputs', 'network', on_missing='skip') }}"
 
 - name: A sensitive output
   ansible.builtin.set_fact:
@@ -175,9 +183,10 @@ def wanted(terms: list[Any], stacks: Any, state_key: str | None) -> list[tuple[s
     if state_key or not terms:
         raise Wrong("Which state is meant? Fix: give either names of stacks, or state_key")
     if stacks is not None and not (
-        isinstance(stacks, list) and all(isinstance(stack, dict) and stack.get("name") for stack in stacks)
+        isinstance(stacks, list)
+        and all(isinstance(stack, dict) and isinstance(stack.get("name"), str) and stack["name"] for stack in stacks)
     ):
-        raise Wrong("stacks must be a list of dictionaries with a name each, as gitops_stacks is")
+        raise Wrong("stacks must be a list of dictionaries with a name each, a text, as gitops_stacks is")
     known = {stack["name"]: stack for stack in stacks or []}
     found = []
     for name in terms:
@@ -317,7 +326,7 @@ class LookupModule(AWSLookupBase):
         try:
             refuse_unknown(kwargs, self.option_definitions)
             # Of the environment's region the settings' bucket knows nothing.
-            own_region = "region" in kwargs or "aws_region" in kwargs
+            own_region = not {"region", *self.option_definitions["region"].get("aliases", [])}.isdisjoint(kwargs)
             return self._read(plain(self._flatten(terms)), variables or {}, own_region)
         except Wrong as error:
             raise AnsibleLookupError(str(error)) from None
@@ -331,11 +340,16 @@ class LookupModule(AWSLookupBase):
                 self.set_option("region", settings["region"])
             bucket = self._bucket(aws, settings)
         output, sensitive = self.get_option("output"), self.get_option("sensitive")
+        on_missing = self.get_option("on_missing")
 
         def read(state: State) -> Any:
             try:
                 content = aws.client("s3").get_object(Bucket=bucket, Key=state.key)["Body"].read()
             except (ClientError, BotoCoreError) as error:
+                if error_code(error) == "NoSuchKey" and on_missing != "error":
+                    if on_missing == "warn":
+                        self._display.warning(why(error, state))
+                    return {} if output is None else None
                 raise Wrong(why(error, state)) from None
             return chosen(state, content, output, sensitive)
 

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Callable, Iterable, TypeVar
 
 try:
@@ -131,14 +131,19 @@ class Aws:
 
         The function may do the same: however many of these there are, no more calls are in flight.
 
-        The first exception is raised after all calls have ended.
+        The first exception is raised after all calls have ended. Where the run is interrupted, what has not begun does
+        not begin.
         """
         work = list(items)
         if len(work) < 2:
             return [function(item) for item in work]
-        with ThreadPoolExecutor(max_workers=min(self.concurrency, at_once or len(work), len(work))) as pool:
+        pool = ThreadPoolExecutor(max_workers=min(self.concurrency, at_once or len(work), len(work)))
+        try:
             # Not pool.map, which drops the calls that wait when one raises.
             futures = [pool.submit(function, item) for item in work]
+            wait(futures)
+        finally:
+            pool.shutdown(cancel_futures=True)
         return [future.result() for future in futures]
 
     def together(self, *calls: Callable[[], Any]) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class CallbackModule(CallbackBase):
             self.run["changed"].append(result.task.name)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
+        time.sleep(0.2)  # a call is logged just after it is answered
         user = f":user/my-{self.scenario.replace('_', '-')}"
         calls = [json.loads(line) for line in self.calls()[self.calls_before :]]
         actions = {call["action"] for call in calls if call["principal_arn"].endswith(user)}

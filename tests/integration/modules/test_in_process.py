@@ -429,7 +429,11 @@ def test_an_interrupt_ends_the_play_and_its_module(stage: Stage) -> None:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
 
-        assert process.wait(timeout=20) != 0
+        try:
+            # On a busy machine Ansible's signal may reach the module only at its end.
+            assert process.wait(timeout=60) != 0
+        finally:  # its calls would be counted with those of other tests
+            process.kill()
         time.sleep(1)  # a call that was on its way
         called = calls()
         time.sleep(2)

@@ -115,7 +115,14 @@ def play(
     ran = subprocess.run(
         ["ansible-playbook", str(playbook), *arguments],
         cwd=directory,
-        env={**environment, "ANSIBLE_CALLBACK_PLUGINS": str(directory), "ANSIBLE_NOCOLOR": "1", **settings},
+        env={
+            **environment,
+            # Else it is below the home of the user, of whom Ansible may think another than HOME says.
+            "ANSIBLE_ASYNC_DIR": str(directory / "async"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(directory),
+            "ANSIBLE_NOCOLOR": "1",
+            **settings,
+        },
         capture_output=True,
         text=True,
         check=False,

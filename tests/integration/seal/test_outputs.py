@@ -258,6 +258,16 @@ def test_a_state_that_there_is_not(reading: Reading) -> None:
     assert f"State of stack later, s3://{STATE_BUCKET}/later/terraform.tfstate: there is no state. Fix: " in told
 
 
+@pytest.mark.parametrize("how", ["skip", "warn"])
+def test_a_state_that_may_be_missing(reading: Reading, how: str) -> None:
+    stacks = [{"name": "later"}, {"name": "network", "state_key": KEYS["network"]}]
+
+    assert reading("later", stacks=stacks, on_missing=how) == [{}]
+    assert reading(["later", "network"], stacks=stacks, on_missing=how, output="vpc_id") == [None, "vpc-1"]
+    # All else is an error as ever.
+    assert "no such bucket" in reading.refused("later", stacks=stacks, on_missing=how, bucket="no-such", region=REGION)
+
+
 def test_a_bucket_that_there_is_not(reading: Reading) -> None:
     told = reading.refused("network", settings={**SETTINGS, "name": "unheard-of"})
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -105,6 +106,30 @@ def test_map_finishes_the_others_before_it_raises() -> None:
     with pytest.raises(ValueError, match="0"):
         aws(concurrency=2).map(work, range(6))
     assert sorted(done) == [1, 2, 3, 4, 5]
+
+
+def test_map_begins_nothing_more_when_the_run_is_interrupted() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.2)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            aws(concurrency=2).map(work, range(40))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    at_the_end = len(begun)
+    time.sleep(0.5)
+    assert len(begun) == at_the_end < 10
+
+
+def interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 IDENTITY = (
