@@ -92,9 +92,14 @@ revision_in_words() {
   fi
 }
 
-# The SHA-256 of the files of the source as they came. A commit's id says as much, a version's does not.
+# The SHA-256 of the files and symbolic links of the source as they came. A commit's id says as much, a version's does
+# not. Of a link it is where it leads to that counts; find makes no path with two slashes.
 source_digest() (
-  cd "$CODEBUILD_SRC_DIR" && find . -path ./.plan -prune -o -type f -exec sha256sum {} + | sort | sha256
+  cd "$CODEBUILD_SRC_DIR" && {
+    find . -type f -exec sha256sum {} +
+    # shellcheck disable=SC2016 # it is the other shell's
+    find . -type l -exec sh -c 'for link; do { printf "%s//" "$link"; readlink "$link"; } | sha256sum; done' - {} +
+  } | sort | sha256
 )
 
 # Whether the commit is, or was, the head of the stack's branch. What a merge has brought in was not: it may have been

@@ -1,6 +1,12 @@
 # Functions: what only the plan does.
 # shellcheck shell=dash
 
+# The folder of what is saved, beside the source, which must not bring it: all that is in it is handed on with the plan.
+empty_saved() {
+  mkdir "$SAVED" ||
+    refuse "Refused: the source has a '${SAVED##*/}' of its own, where the plan is saved. Fix: another name for it."
+}
+
 # The newest 50 executions of a pipeline, in WORK/after/list: status|commit|reason, the newest first.
 executions_of() {
   mkdir -p "$WORK/after" && aws_call codepipeline CodePipeline_20150709.ListPipelineExecutions \

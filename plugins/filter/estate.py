@@ -234,7 +234,7 @@ class FilterModule:
             "seal_attachments": seal_attachments,
             "seal_checks": seal_checks,
             "service_control_policies": service_control_policies,
-            "source_rules": source_rules,
+            "source_rules": in_one_piece(source_rules),
             "sources_not_wanted": in_one_piece(sources_not_wanted),
             "stack_expectations": stack_expectations,
             "stack_parameters": stack_parameters,

@@ -274,6 +274,8 @@ def run() -> None:
         wrong += problems
         parts += [made] if made else []
     refuse(module, wrong, invocation=shown)
+    read_first(parts)
+    refuse(module, unknown_deletions(steps, parts), invocation=shown)
     for one in parts:
         for number, item in enumerate(one.items):
             for warning in one.kind.warnings(item):
@@ -306,21 +308,51 @@ def remember(known: KnownVersions, kinds: list[codepipeline.Codepipeline]) -> No
     known.save()
 
 
-def look_ahead(aws: Aws, parts: list[Part]) -> str:
-    """Reads together, before anything is written, what there is of the items, and plans what is to be done.
-
-    But for a step before which another one changes what it is about: that is read when it has been.
-
-    Returns why something cannot be read, '' where all can.
-    """
+def read_first(parts: list[Part]) -> None:
+    """Which steps can be read ahead: not one before which another changes what it is about."""
     touched: set[tuple[str, str, str]] = set()
-    groups: dict[tuple[str, str], list[Part]] = {}
-    progress = Progress()
     for one in parts:
         keys = {(one.module, "key", item[one.kind.key]) for item in one.items}
         words = keys | {(one.module, "touches", one.kind.touches(item)) for item in one.items}
         one.ahead = not words & touched
         touched |= words
+
+
+def unknown_deletions(steps: list[dict[str, Any]], parts: list[Part]) -> list[str]:
+    """Where with_deleted would find nothing, whatever there is: what is deleted must be known before the rest is read.
+
+    Args:
+        steps: as they were given; one without items deletes nothing, and that is known.
+        parts: those with items.
+    """
+    wrong = []
+    for index, step in enumerate(steps):
+        path, module = f"steps[{index}]", step["with_deleted"]
+        if not module:
+            continue
+        deleting = sorted({each["module"] for each in steps if each["state"] == "absent"})
+        if module not in deleting:
+            wrong.append(f"{path}.with_deleted: no step deletes {module}; allowed are {', '.join(deleting)}")
+        deletes = [each for each in parts if each.path == path or (each.module == module and each.state == "absent")]
+        wrong += [
+            f"{path}.with_deleted: {each.path} cannot be read ahead, because a step before it changes what it is "
+            "about. Fix: a task of its own for one of the two"
+            for each in deletes
+            if not each.ahead
+        ]
+    return wrong
+
+
+def look_ahead(aws: Aws, parts: list[Part]) -> str:
+    """Reads together, before anything is written, what there is of the items, and plans what is to be done.
+
+    But for a step that cannot be read ahead: that is read when those before it have been carried out.
+
+    Returns why something cannot be read, '' where all can.
+    """
+    groups: dict[tuple[str, str], list[Part]] = {}
+    progress = Progress()
+    for one in parts:
         if one.ahead:
             groups.setdefault((one.module, one.state), []).append(one)
             one.kind = groups[one.module, one.state][0].kind

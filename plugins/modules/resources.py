@@ -69,8 +69,10 @@ options:
         required: true
       with_deleted:
         description:
-          - Another module. Of the items only those are looked at of whose name a step of that module deletes something
-            in the same task; the others take no call.
+          - Another module, of which the same task has a step with V(absent). Of the items only those are looked at of
+            whose name such a step deletes something; the others take no call.
+          - It is refused where a step before one of the two changes what that one is about, because then nobody knows
+            ahead what is deleted.
           - It is for what comes and goes with a resource that is read in any case, such as a rule and the role that it
             assumes.
         type: str

@@ -182,13 +182,14 @@ def things(shared: dict[str, Any], stacks: list[dict[str, Any]]) -> dict[str, in
     """How many of what AWS counts the estate has."""
     others = [*drift.drift_roles(shared, stacks), *break_glass.break_glass_roles(shared)]
     others += resources.notices(shared, stacks, [])["roles"]
+    rules = pipelines.source_rules(stacks, shared)  # each with a role
     return {
-        "roles": len(names.PURPOSES) * len(stacks) + len(others),
+        "roles": len(names.PURPOSES) * len(stacks) + len(rules) + len(others),
         "customer managed policies": len(break_glass.managed_policies(shared, stacks)),
         "build projects": 3 * len(stacks) + len(drift.steps(shared)),
         "pipelines": len(pipelines.stack_pipelines(stacks, shared)) + len(drift.drift_pipelines(shared)),
         "schedules": len(drift.drift_schedules(shared, stacks)),
-        "rules": len(break_glass.alarm_rules(shared)) + len(resources.notices_rules(shared, stacks, {})),
+        "rules": len(rules) + len(break_glass.alarm_rules(shared)) + len(resources.notices_rules(shared, stacks, {})),
     }
 
 
@@ -230,6 +231,21 @@ def with_named_roles(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def with_sources(count: int, source: str) -> list[dict[str, Any]]:
+    """Stacks each of which has its code in a repository of CodeCommit, or a bucket, of its own; of 19 characters."""
+    made = []
+    for one in given_stacks(count):
+        name = one["name"][1:]
+        of_bucket = {"repository": None, "source_bucket": name, "source_key": "source.zip"}
+        made.append({**one, "source": source, **(of_bucket if source == names.S3 else {"repository": name})})
+    return made
+
+
+def sources_that_fit(source: str, part: Callable[..., Iterator[tuple[str, str, int]]]) -> int:
+    """How many of these sources the documents of a part bear."""
+    return most(lambda count: within(with_sources(count + 1, source), part), 500) + 1
+
+
 def growing(sizes: dict[int, dict[tuple[str, str], int]]) -> list[tuple[str, str]]:
     """The documents that are longer with more stacks."""
     first, *others = sizes.values()
@@ -266,6 +282,9 @@ def main() -> None:
     print(f"Stacks that may name a plan and an apply role of their own, for site.yml: {named:,}")
     named = most(lambda count: within(with_named_roles(count + 1), of_people), 500) + 1
     print(f"... and for what policies.yml writes: {named:,}")
+    for source in (names.CODECOMMIT, names.S3):
+        fitting = [sources_that_fit(source, part) for part in (of_foundation, of_people)]
+        print(f"Sources in {source}, for site.yml and for what policies.yml writes: {fitting}")
 
 
 if __name__ == "__main__":

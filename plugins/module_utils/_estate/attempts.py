@@ -29,10 +29,11 @@ HIDE = "hide that a pipeline was changed"  # where site.yml keeps what it knows 
 
 
 class Attempts:
-    """Makes the list, for one stack of an estate."""
+    """Makes the list, for one stack of an estate; of its other stacks, only the code is attacked."""
 
-    def __init__(self, foundation: Foundation, stack: Stack, developers: list[str]) -> None:
+    def __init__(self, foundation: Foundation, stack: Stack, developers: list[str], stacks: list[Stack]) -> None:
         self.foundation, self.stack, self.developers = foundation, stack, developers
+        self.stacks = [stack, *stacks]  # its own code first
         self.state_arn = names.bucket_arn(foundation, foundation["state_bucket"])
         self.artifact_arn = names.bucket_arn(foundation, foundation["artifact_bucket"])
         self.state = f"{self.state_arn}/{stack['state_key']}"
@@ -100,6 +101,7 @@ class Attempts:
         self.developer()
         for who in (PLAN, APPLY):
             self.build(who)
+            self.sources(who)
         self.plan_only()
         self.apply_only()
         self.own_work()
@@ -268,6 +270,28 @@ class Attempts:
         what = "read another stack's access key"
         self.add(who, what, "kms:Decrypt", self.key, context=context, policy_of=self.key_policy)
 
+    def sources(self, who: str) -> None:
+        """The same build: the code of stacks where that is in AWS, of each kind that which comes first."""
+        sources = {one["source"]: one for one in reversed(self.stacks)}
+        if names.CODECOMMIT in sources:
+            repository = names.arn(self.foundation, "codecommit", sources[names.CODECOMMIT]["repository"])
+            for what, action in (
+                ("push code that a stack runs", "codecommit:GitPush"),
+                ("commit a file that a stack runs", "codecommit:PutFile"),
+                ("merge code into what a stack runs", "codecommit:MergeBranchesByFastForward"),
+                ("exchange the repository of a stack", "codecommit:DeleteRepository"),
+            ):
+                self.add(who, what, action, repository)
+        if names.S3 in sources:
+            bucket = names.bucket_arn(self.foundation, sources[names.S3]["source_bucket"])
+            code = f"{bucket}/{sources[names.S3]['source_key']}"
+            for what, action, resource in (
+                ("exchange the zip that a stack runs", "s3:PutObject", code),
+                ("bring back an older zip that a stack ran", "s3:DeleteObjectVersion", code),
+                ("let others write the zip that a stack runs", "s3:PutBucketPolicy", bucket),
+            ):
+                self.add(who, what, action, resource)
+
     def plan_only(self) -> None:
         """What the plan must not do and the apply must."""
         if self.bucket_policy in self.theirs:
@@ -315,13 +339,16 @@ class Attempts:
             self.found[-1]["policies"] = []
 
 
-def attempts(foundation: Foundation, stack: Stack, developers: list[str] | None = None) -> list[Check]:
+def attempts(
+    foundation: Foundation, stack: Stack, developers: list[str] | None = None, stacks: list[Stack] | None = None
+) -> list[Check]:
     """The attempts on an installation, with one of its stacks, as questions for gitops.aws.iam_access_info.
 
     Args:
         foundation: with kms_key_arn as it is in AWS.
         stack: as gitops.aws.estate returns it.
         developers: users and roles whose own rights are tried in the place of developer.json.
+        stacks: all of the estate, whose code in CodeCommit or S3 is attacked, too; without them, this stack's is.
     """
     account = names.arn(foundation, "iam", "", "").rstrip(":")
-    return Attempts(foundation, stack, names.principals(account, developers)).all()
+    return Attempts(foundation, stack, names.principals(account, developers), stacks or []).all()

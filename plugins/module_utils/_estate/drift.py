@@ -122,6 +122,9 @@ def acting(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
         for statement in guardrails.own_things(foundation, stacks, [])
         if statement["Action"] and statement["Action"][0].partition(":")[0] in services
     ]
+    # The buckets where code is count as the estate's, whoever made them.
+    code = {"Buckets": names.source_buckets(foundation, stacks)}
+    own = [{**one, "Resource": [*one["Resource"], *code.get(one["Sid"], [])]} for one in own]
     statements = [allow("Act", actions, [ANYTHING], untouched), *guardrails.together(own)]
     if tagging:  # of a copy, while it is made, and of nothing that is there
         making = {"StringEquals": {"ec2:CreateAction": ["CreateImage", "CreateSnapshot"]}}
@@ -470,6 +473,8 @@ def protected_arns(foundation: Foundation, stacks: list[Stack]) -> list[str]:
     return sorted(
         {
             *names.buckets(foundation),
+            *names.repositories(foundation, stacks),
+            *names.source_buckets(foundation, stacks),
             *names.everybody(foundation),
             *names.named_roles(stacks),
             *filter(None, [foundation["permissions_boundary"], foundation["kms_key_arn"], foundation["named_key_arn"]]),

@@ -84,6 +84,31 @@ CHANGE_KEY = [
     "ScheduleKeyDeletion",
     "Update*",
 ]
+# What people do with the code in a repository: nothing with the repository itself, its default branch, triggers, tags
+# and approval rules. *eBranch is CreateBranch and DeleteBranch, *Stat* a pull request's status and approval, and so on.
+WORK_WITH_CODE = [
+    f"codecommit:{action}"
+    for action in (
+        "*Comment*",
+        "*Commit",
+        "*Describe*",
+        "*File",
+        "*Get*",
+        "*PullRequest",
+        "*Stat*",
+        "*Title",
+        "*eBranch",
+        "*stDescription",
+        "Evaluate*",
+        "Git*",
+        "ListB*",
+        "ListF*",
+        "ListP*",
+        "Merge*",
+    )
+]
+# Pipelines read a repository with the actions for archives.
+READ_CODE = [f"codecommit:{action}" for action in ("*Describe*", "*Get*", "*UploadArchive", "GitPull", "List*")]
 CHANGE_CONNECTION = ["DeleteConnection", "TagResource", "UntagResource", "UpdateConnectionInstallation"]
 
 # Services in which a person may look at what is there; not at what is in it: objects, parameters, secrets, items.
@@ -100,6 +125,7 @@ LOOK_AT = {
 }
 LOOK_AT_MORE = [
     "codebuild:BatchGet*",
+    "codecommit:ListRepositories",
     "codeconnections:GetConnection",
     "iam:Simulate*",
     "kms:GetKey*",
@@ -209,6 +235,26 @@ def notices_parts(foundation: Foundation, denied: dict[str, list[str]]) -> list[
     ]
 
 
+def sources_stay(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
+    """Nobody with this writes code that a pipeline of the estate runs, where that is in AWS itself.
+
+    What is not reading is writing. A bucket counts as a whole, with its settings: who writes its policy can let others
+    write, and the statement is as long for a thousand objects as for one.
+    """
+    repositories, buckets = names.repositories(foundation, stacks), names.source_buckets(foundation, stacks)
+    if not repositories and not buckets:
+        return []
+    # Each action is one service's, and each resource, too: one statement denies no more than two.
+    return [
+        {
+            "Sid": "Sources",
+            "Effect": "Deny",
+            "NotAction": [*(READ_CODE if repositories else []), *(seal.READING_S3 if buckets else [])],
+            "Resource": [*repositories, *(part for bucket in buckets for part in (bucket, f"{bucket}/*"))],
+        }
+    ]
+
+
 def no_forgery(foundation: Foundation) -> list[Statement]:
     """Nobody with this puts events on the bus that look like notices: the state machine does, and no build."""
     if not foundation.get("notifications"):
@@ -236,14 +282,16 @@ def seal_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     # They end and start executions: their own and those of stacks that come after.
     approve = ["PutApprovalResult"]
     things = own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *approve]))
-    return document([*fitting(foundation, things), *no_forgery(foundation), *bounded(foundation)])
+    statements = [*fitting(foundation, things), *sources_stay(foundation, stacks), *no_forgery(foundation)]
+    return document([*statements, *bounded(foundation)])
 
 
 def boundary_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """The permissions boundary of roles and users that Terraform makes: everything but the pipelines' own things."""
     everything = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
     sealed = own_things(foundation, stacks, sorted([*CHANGE_PIPELINES, *RUN_PIPELINES]))
-    return document([everything, *fitting(foundation, sealed), *no_forgery(foundation), *bounded(foundation)])
+    statements = [everything, *fitting(foundation, sealed), *sources_stay(foundation, stacks)]
+    return document([*statements, *no_forgery(foundation), *bounded(foundation)])
 
 
 def fitting(foundation: Foundation, statements: list[Statement]) -> list[Statement]:
@@ -261,7 +309,8 @@ def looking() -> list[str]:
 def developer_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     """What people in the account may do who deploy through Git: look. As a managed policy, or as their boundary.
 
-    The Deny statements hold whatever else is attached to them.
+    Where the stacks' code is in CodeCommit they may work with that, too. Who writes an object in S3 is up to the
+    bucket's owner. The Deny statements hold whatever else is attached to them.
     """
     own_user = names.arn(foundation, "iam", "user/${aws:username}", "")
     own_device = names.arn(foundation, "iam", "mfa/*", "")
@@ -275,12 +324,14 @@ def developer_policy(foundation: Foundation, stacks: list[Stack]) -> Document:
     contents = [f"{bucket}/*" for bucket in names.buckets(foundation)]
     parameters = [names.arn(foundation, "ssm", f"parameter/{foundation['name']}/*")]
     table = names.arn(foundation, "dynamodb", f"table/{foundation['lock_table']}")
+    repositories = names.repositories(foundation, stacks)
     # Whom the role's trust policy names may take it; where it names nobody, this is not the place to.
     emergency = [allow("BreakGlass", ["sts:AssumeRole"], [foundation["break_glass_role_arn"]])]
     return document(
         [
             look,
             credentials,
+            *([allow("Code", WORK_WITH_CODE, repositories)] if repositories else []),
             *(emergency if foundation["break_glass_principals"] else []),
             *together(
                 [

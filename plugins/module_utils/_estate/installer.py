@@ -304,9 +304,8 @@ def pipelines_part(foundation: Foundation, stacks: list[Stack]) -> list[Statemen
     """
     name, named_roles = foundation["name"], names.named_roles(stacks)
     own_roles = [names.arn(foundation, "iam", f"role/{name}-*", "")]
-    services = ["codebuild.amazonaws.com", "codepipeline.amazonaws.com", "scheduler.amazonaws.com"]
-    if any(names.has_rule(stack) for stack in stacks):
-        services.insert(2, "events.amazonaws.com")
+    # EventBridge too where no rule starts a pipeline yet: a stack may get another source, or its schedule.
+    services = [f"{service}.amazonaws.com" for service in ("codebuild", "codepipeline", "events", "scheduler")]
     return [
         allow(
             "ReadLists",

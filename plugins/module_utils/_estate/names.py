@@ -157,14 +157,17 @@ def predecessors(stack: Stack, stacks: list[Stack]) -> list[Stack]:
     return [other for other in stacks if other["name"] in stack["after"]] if stack["after"] else []
 
 
+def paths(stack: Stack) -> list[str]:
+    """The paths whose change matters to the stack, as patterns; empty where every change does."""
+    return [] if stack["path"] == "." else [f"{stack['path']}/**", *stack["trigger_paths"]]
+
+
 def trigger_paths(stack: Stack) -> list[str]:
     """The paths whose change deploys the stack, as patterns; empty where every change does.
 
     EventBridge, which tells of what is in AWS itself, knows no paths.
     """
-    if stack["path"] == "." or stack["source"] != CONNECTION:
-        return []
-    return [f"{stack['path']}/**", *stack["trigger_paths"]]
+    return paths(stack) if stack["source"] == CONNECTION else []
 
 
 def source(foundation: Foundation, stack: Stack) -> str:
@@ -180,6 +183,18 @@ def has_rule(stack: Stack) -> bool:
 def source_of(stack: Stack) -> str:
     """Where the stack's code is, for people."""
     return f"s3://{stack['source_bucket']}/{stack['source_key']}" if stack["source"] == S3 else str(stack["repository"])
+
+
+def repositories(foundation: Foundation, stacks: list[Stack]) -> list[str]:
+    """The ARNs of the repositories in CodeCommit where the stacks' code is."""
+    return sorted(
+        {arn(foundation, "codecommit", one["repository"]) for one in stacks if one.get("source") == CODECOMMIT}
+    )
+
+
+def source_buckets(foundation: Foundation, stacks: list[Stack]) -> list[str]:
+    """The ARNs of the buckets where the stacks' code is, as objects in S3."""
+    return sorted({bucket_arn(foundation, one["source_bucket"]) for one in stacks if one.get("source") == S3})
 
 
 def role(foundation: Foundation, stack: Stack, purpose: str) -> str:

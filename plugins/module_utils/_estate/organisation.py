@@ -21,6 +21,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails impo
     CHANGE_KEY,
     CHANGE_PIPELINES,
     OWN_CREDENTIALS,
+    WORK_WITH_CODE,
     looking,
     no_forgery,
     own_things,
@@ -47,12 +48,23 @@ def service_control_policies(foundation: Foundation, stacks: list[Stack]) -> dic
     # Who runs and approves is the business of IAM policies.
     things = own_things(foundation, stacks, CHANGE_PIPELINES)
     people = [f"arn:{foundation['partition']}:iam::*:{one}" for one in PEOPLE]
+    condition = {"ArnLike": {"aws:PrincipalArn": people}, **spared(foundation, *foundation["state_readers"])}
+    repositories = names.repositories(foundation, stacks)
+    code = WORK_WITH_CODE if repositories else []
     only_look: Statement = {
         "Sid": "PeopleOnlyLook",
         "Effect": "Deny",
-        "NotAction": sorted([*looking(), *OWN_CREDENTIALS, "codepipeline:*", "sts:*"]),
+        "NotAction": sorted([*looking(), *OWN_CREDENTIALS, *code, "codepipeline:*", "sts:*"]),
         "Resource": "*",
-        "Condition": {"ArnLike": {"aws:PrincipalArn": people}, **spared(foundation, *foundation["state_readers"])},
+        "Condition": condition,
+    }
+    # Code that a pipeline plans and somebody approves is how people change things; other repositories are none of that.
+    no_other_code: Statement = {
+        "Sid": "CodeOfStacksOnly",
+        "Effect": "Deny",
+        "Action": code,
+        "NotResource": repositories,
+        "Condition": condition,
     }
     others = spared(foundation, *names.named_roles(stacks))
     identities = [thing for thing in things if thing["Sid"] in ("Identities", "Roles")]
@@ -60,7 +72,7 @@ def service_control_policies(foundation: Foundation, stacks: list[Stack]) -> dic
         "scp_pipeline": together([thing for thing in things if thing not in identities], others),
         # Here is more room: it has little to do with roles, but with who says something.
         "scp_identities": together([*identities, *no_forgery(foundation)], others),
-        "scp_people": [only_look],
+        "scp_people": [only_look, *([no_other_code] if code else [])],
     }
     return {name: _text(name, document(statements)) for name, statements in policies.items()}
 
@@ -110,6 +122,6 @@ def _text(name: str, policy: Document) -> str:
     if len(text) > LIMIT:
         raise ValueError(
             f"{name} has {len(text)} characters, and AWS Organizations takes {LIMIT}. Fix: name fewer installers, or "
-            "one ARN with * for several of them"
+            "one ARN with * for several of them; or keep the stacks' code in fewer repositories of CodeCommit"
         )
     return text

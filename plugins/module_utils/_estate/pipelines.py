@@ -86,14 +86,17 @@ def aws_config(stack: Stack, step: str) -> str:
 
 
 def others_first(foundation: Foundation, stack: Stack, stacks: list[Stack]) -> str:
-    """The pipelines that this stack comes after, a line for each: its name and the paths that matter to it."""
+    """The pipelines that this stack comes after, a line for each: its name and the paths that matter to it.
+
+    A rule starts a pipeline with every push, and so every commit is waited for. Where nothing starts it, only those
+    are that touch the stack: nobody would run it for another.
+    """
+
+    def waited_for(other: Stack) -> list[str]:
+        return ([] if names.has_rule(other) else names.paths(other)) or ["**"]
+
     return "\n".join(
-        "|".join(
-            [
-                names.pipeline(foundation, other),
-                *(f":(glob){pattern}" for pattern in names.trigger_paths(other) or ["**"]),
-            ]
-        )
+        "|".join([names.pipeline(foundation, other), *(f":(glob){pattern}" for pattern in waited_for(other))])
         for other in names.predecessors(stack, stacks)
     )
 

@@ -255,13 +255,17 @@ def repository(foundation: Foundation, stack: Stack) -> str:
 
 
 def fetch(foundation: Foundation, stack: Stack) -> list[Statement]:
-    """What the source action asks for, of that repository or object alone."""
+    """What the source action asks for, of that repository or object alone.
+
+    A bucket's ARN names no account: a bucket that was deleted, and made anew by somebody else, is not read.
+    """
     if stack["source"] == names.S3:
         bucket = names.bucket_arn(foundation, stack["source_bucket"])
+        ours = {"StringEquals": {"aws:ResourceAccount": foundation["account_id"]}}
         reading = ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"]
         return [
-            allow("SourceBucket", reading, [bucket]),
-            allow("SourceObject", ["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{stack['source_key']}"]),
+            allow("SourceBucket", reading, [bucket], ours),
+            allow("SourceObject", ["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{stack['source_key']}"], ours),
         ]
     if stack["source"] == names.CODECOMMIT:
         actions = [

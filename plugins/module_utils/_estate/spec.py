@@ -356,10 +356,11 @@ def source_problems(stack: dict[str, Any], path: str, settings: dict[str, Any]) 
     problem = bucket_name_problem(stack["source_bucket"]) if stack["source_bucket"] else None
     if problem:
         found.append(f"{path}.source_bucket: {problem}")
-    if stack["source_bucket"] and stack["source_bucket"] in (
-        settings.get("state_bucket"),
-        settings.get("artifact_bucket"),
-    ):
+    # The account is not known here: of any.
+    made = rf"{re.escape(settings.get('name', ''))}-\d{{12}}-{re.escape(settings.get('region', ''))}-(state|artifacts)"
+    named = (settings.get("state_bucket"), settings.get("artifact_bucket"))
+    bucket = stack["source_bucket"] or ""
+    if bucket and (bucket in named or re.fullmatch(made, bucket, re.ASCII)):
         found.append(f"{path}.source_bucket: {stack['source_bucket']!r} is a bucket of the estate; they must differ")
     allowed = "a key such as network/source.zip, of a-z A-Z 0-9 and . _ - + = @, with single slashes inside"
     found += must_match(f"{path}.source_key", stack["source_key"] or None, SOURCE_KEY, allowed)

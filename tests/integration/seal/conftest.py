@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sealed estate as site.yml makes it, with two stacks, and the people around it."""
+"""A sealed estate as site.yml makes it, with three stacks, and the people around it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from local_estate import ACCOUNT, REGION, LocalAws, Person, people_policies
 from ansible_collections.gitops.aws.plugins.module_utils._access_checks import answer
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
 from ansible_collections.gitops.aws.plugins.module_utils._estate.attempts import attempts
+from ansible_collections.gitops.aws.plugins.module_utils._estate.guardrails import seal_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of
 from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check
 from ansible_collections.gitops.aws.plugins.module_utils._estate.verdicts import simulated
@@ -42,7 +43,14 @@ SETTINGS: dict[str, Any] = {
 STACKS: list[dict[str, Any]] = [
     {"name": name, "repository": "acme/infrastructure", "path": name} for name in ("network", "second")
 ]
+STACKS.append({"name": "pushed", "source": "codecommit", "repository": "infrastructure"})
 CHECKED_SETTINGS, CHECKED_STACKS, _problems = check(SETTINGS, STACKS, [REGION])
+# A stack of S3, which the estate cannot have beside its authors: the seal is put in place as if it had.
+_settings, (PACKED,), _problems = check(
+    {**SETTINGS, "authors": {}},
+    [{"name": "packed", "source": "s3", "source_bucket": "seal-code", "source_key": "packed.zip"}],
+    [REGION],
+)
 # Without the key, whose id is AWS's choice.
 FOUNDATION = foundation_of(CHECKED_SETTINGS, ACCOUNT, "aws")
 STATE_BUCKET, ARTIFACT_BUCKET = FOUNDATION["state_bucket"], FOUNDATION["artifact_bucket"]
@@ -101,13 +109,16 @@ class Sealed:
             self._clients[service] = self.root.client(service)
         return self._clients[service]
 
-    def observed(self, asked: list[str] | None = None) -> dict[str, str]:
-        """What comes of each attempt by its name, or of these: asked as verify.yml asks, as who runs it."""
+    def observed(self, asked: list[str] | None = None, *more: Document) -> dict[str, str]:
+        """What comes of each attempt by its name, or of these: asked as verify.yml asks, as who runs it.
+
+        The estate's stacks are its own, and more.
+        """
         self._asking = self._asking or Asking(self.verifier)
         nothing: dict[str, Any] = {"policy_of": None, "permissions_boundary": None, "resource_policy": None}
         nothing |= {"only_exists": False, "always": False}
-        stack = CHECKED_STACKS[0]
-        checks = [{**nothing, **one} for one in attempts(self.foundation, stack) if not asked or one["name"] in asked]
+        found = attempts(self.foundation, CHECKED_STACKS[0], stacks=[*CHECKED_STACKS, *more])
+        checks = [{**nothing, **one} for one in found if not asked or one["name"] in asked]
         answers = answer(self._asking, {**ASKED_ALL, "checks": checks})["checks"]
         return {f"{line['who']}: {line['what']}": line["observed"] for line in simulated(answers)}
 
@@ -162,20 +173,21 @@ class Sealed:
             iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(before))
 
     @contextmanager
-    def seal(self, *sids: str) -> Iterator[None]:
-        """The build roles' seal without these statements."""
+    def seal(self, *sids: str, stack: Document | None = None) -> Iterator[None]:
+        """The build roles' seal without these statements; or that of an estate with a stack more."""
         iam = self.client("iam")
         before = iam.get_policy(PolicyArn=SEAL_ARN)["Policy"]["DefaultVersionId"]
         document = iam.get_policy_version(PolicyArn=SEAL_ARN, VersionId=before)["PolicyVersion"]["Document"]
-        weaker = iam.create_policy_version(
-            PolicyArn=SEAL_ARN, PolicyDocument=json.dumps(without(document, *sids)), SetAsDefault=True
+        whole = seal_policy(self.foundation, [*CHECKED_STACKS, stack]) if stack else document
+        other = iam.create_policy_version(
+            PolicyArn=SEAL_ARN, PolicyDocument=json.dumps(without(whole, *sids)), SetAsDefault=True
         )["PolicyVersion"]["VersionId"]
         try:
             yield
         finally:
             # Local AWS has no SetDefaultPolicyVersion.
             iam.create_policy_version(PolicyArn=SEAL_ARN, PolicyDocument=json.dumps(document), SetAsDefault=True)
-            for version in (before, weaker):
+            for version in (before, other):
                 iam.delete_policy_version(PolicyArn=SEAL_ARN, VersionId=version)
 
     @contextmanager

@@ -26,6 +26,7 @@ from tests.integration.seal.conftest import (
     ESTATE,
     FOUNDATION,
     IAM,
+    PACKED,
     SEAL_ARN,
     STATE_BUCKET,
     STATE_KEY,
@@ -33,8 +34,9 @@ from tests.integration.seal.conftest import (
     Sealed,
 )
 
-CHECKS = attempts({**FOUNDATION, "kms_key_arn": "key"}, CHECKED_STACKS[0])
-NAMES = [one["name"] for one in CHECKS if OWN_WORK not in one["name"]]
+CHECKS = attempts({**FOUNDATION, "kms_key_arn": "key"}, CHECKED_STACKS[0], stacks=CHECKED_STACKS)
+# A push is Git's own protocol, and no call.
+NAMES = [one["name"] for one in CHECKS if OWN_WORK not in one["name"] and one["actions"] != ["codecommit:GitPush"]]
 PLAN = f"{ESTATE}-network/plan/saved-plan"
 LOCK = f"{STATE_BUCKET}/{STATE_KEY}"
 OTHER_SECRET = f"/{ESTATE}/another-stack/AWS_SECRET_ACCESS_KEY"
@@ -197,6 +199,16 @@ ATTACKS: dict[str, Attack] = {
     "delete the key": lambda client, ground: client("kms").schedule_key_deletion(KeyId=ground.key),
     "give the key away": lambda client, ground: client("kms").create_grant(
         KeyId=ground.key, GranteePrincipal=f"{IAM}:user/seal-administrator", Operations=["Decrypt"]
+    ),
+    # Code in AWS itself
+    "commit a file that a stack runs": lambda client, _: client("codecommit").put_file(
+        repositoryName="infrastructure", branchName="main", filePath="main.tf", fileContent=b"x"
+    ),
+    "merge code into what a stack runs": lambda client, _: client("codecommit").merge_branches_by_fast_forward(
+        repositoryName="infrastructure", sourceCommitSpecifier="other", destinationCommitSpecifier="main"
+    ),
+    "exchange the repository of a stack": lambda client, _: client("codecommit").delete_repository(
+        repositoryName="infrastructure"
     ),
     # Roles
     **{f"be the {purpose} role": assume(f"network-{purpose}") for purpose in ("plan", "apply", "pipeline")},
@@ -397,3 +409,27 @@ def test_nothing_has_changed(sealed: Sealed, before: dict[str, Any]) -> None:
     after = everything(sealed)
 
     assert {name for name in {*before, *after} if before.get(name) != after.get(name)} == set()
+
+
+@pytest.mark.parametrize("who", ["plan role", "apply role"])
+def test_a_build_reads_the_zip_that_a_stack_runs_and_does_not_write_it(
+    who: str, sealed: Sealed, attackers: dict[str, Client]
+) -> None:
+    bucket, code = PACKED["source_bucket"], {"Bucket": PACKED["source_bucket"], "Key": PACKED["source_key"]}
+    root, s3 = sealed.client("s3"), attackers[who]("s3")
+    root.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    try:
+        with sealed.seal(stack=PACKED):
+            root.put_object(**code, Body=b"reviewed")
+            for attack in (
+                lambda: s3.put_object(**code, Body=b"x"),
+                lambda: s3.delete_object(**code),
+                lambda: s3.put_bucket_policy(Bucket=bucket, Policy=POLICY),
+            ):
+                with pytest.raises(ClientError) as refused:
+                    attack()
+                assert refused.value.response["Error"]["Code"] in REFUSED
+            assert s3.get_object(**code)["Body"].read() == b"reviewed"
+    finally:
+        root.delete_object(**code)
+        root.delete_bucket(Bucket=bucket)

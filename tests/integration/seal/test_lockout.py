@@ -31,7 +31,7 @@ PUT = {"s3:PutBucketPolicy", "dynamodb:PutResourcePolicy", "kms:PutKeyPolicy", "
 
 @dataclass
 class Mistake:
-    """Settings, and settings of both stacks, that would lock somebody out; and what the message says of it."""
+    """Settings, and settings of the first two stacks, that would lock somebody out; and what the message says of it."""
 
     says: list[str]
     settings: dict[str, Any] = field(default_factory=dict)
@@ -101,7 +101,8 @@ def policies(sealed: Sealed) -> dict[str, Any]:
     roles = [one["RoleName"] for one in iam.list_roles()["Roles"]]
     found["policies"] = sorted(name for name in names if name.startswith(f"{ESTATE}-"))
     found["break-glass"] = [name for name in roles if name == f"{ESTATE}-break-glass"]
-    found["rules"] = [one["Name"] for one in sealed.client("events").list_rules(NamePrefix=ESTATE)["Rules"]]
+    rules = [one["Name"] for one in sealed.client("events").list_rules(NamePrefix=ESTATE)["Rules"]]
+    found["rules"] = [name for name in rules if not name.endswith("-source")]  # which start pipelines
     topics = sealed.client("sns").list_topics()["Topics"]
     found["topics"] = [one["TopicArn"] for one in topics if f":{ESTATE}-" in one["TopicArn"]]
     return found
@@ -127,7 +128,7 @@ def refusals(sealed: Sealed) -> Refusals:
 
     def make(name: str) -> Run:
         mistake = MISTAKES[name]
-        stacks = [{**stack, **more} for stack, more in zip(STACKS, mistake.stacks, strict=True)]
+        stacks = [{**stack, **more} for stack, more in zip(STACKS, [*mistake.stacks, {}], strict=True)]
         directory = estate.directory / name.replace(" ", "-")
         directory.mkdir()
         wrong = Estate(estate.aws, estate.administrator, directory, {**estate.settings, **mistake.settings}, stacks)

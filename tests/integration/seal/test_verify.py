@@ -30,11 +30,13 @@ from tests.integration.seal.conftest import (
     ESTATE,
     FOUNDATION,
     IAM,
+    PACKED,
     STATE_BUCKET,
     Sealed,
 )
 
-CHECKS = {one["name"]: one for one in attempts({**FOUNDATION, "kms_key_arn": "key"}, CHECKED_STACKS[0])}
+ATTEMPTS = attempts({**FOUNDATION, "kms_key_arn": "key"}, CHECKED_STACKS[0], stacks=CHECKED_STACKS)
+CHECKS = {one["name"]: one for one in ATTEMPTS}
 WORK = [name for name in CHECKS if OWN_WORK in name]
 SETTLED, OPEN = (
     [f"{line['who']}: {line['what']}" for line in lines]
@@ -283,6 +285,16 @@ WEAKENINGS = [
         "BoundaryStays",
     ),
     seal(every(BUILDS, "delete the builds' logs"), "Logs"),
+    seal(
+        every(
+            BUILDS,
+            "push code that a stack runs",
+            "commit a file that a stack runs",
+            "merge code into what a stack runs",
+            "exchange the repository of a stack",
+        ),
+        "Sources",
+    ),
     *(inline(who, "exchange the source", "NoOtherArtifact") for who in (P, B)),
     *(inline(who, "steal another stack's lock", "NoOtherLock") for who in (P, B)),
     *(inline(who, "overwrite another stack's state", "NoOtherState") for who in (P, B)),
@@ -311,6 +323,15 @@ def test_what_a_statement_refuses_gets_through_without_it_and_nothing_else(
 
     assert {name for name, what in observed.items() if what == "GOT THROUGH"} == weakening.through
     assert {observed[name] for name in asked if name not in weakening.through} <= {"refused", "allowed"}
+
+
+@pytest.mark.parametrize(("gone", "observed"), [((), "refused"), (("Sources",), "GOT THROUGH")])
+def test_a_zip_in_s3_is_written_by_no_build(sealed: Sealed, gone: tuple[str, ...], observed: str) -> None:
+    asked = [one["name"] for one in attempts(FOUNDATION, PACKED) if "zip" in one["name"]]
+    assert len(asked) == 6
+
+    with sealed.seal(*gone, stack=PACKED):
+        assert sealed.observed(asked, PACKED) == dict.fromkeys(asked, observed)
 
 
 @pytest.mark.parametrize("attempt", DEVELOPER)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.bench import estate_sizes
@@ -50,9 +52,36 @@ def test_what_aws_counts_grows_with_the_stacks_but_rules_and_policies() -> None:
     }
 
 
+@pytest.mark.parametrize("source", ["codecommit", "s3"])
+def test_a_stack_whose_code_is_in_aws_takes_a_rule_and_a_fourth_role(source: str) -> None:
+    def given(count: int) -> list[dict[str, str]]:
+        stacks = given_stacks(count)
+        if source == "codecommit":
+            return [{**each, "source": source, "repository": "infra"} for each in stacks]
+        place = {"source": source, "source_bucket": "acme-code", "source_key": "source.zip"}
+        return [{**place, "name": each["name"], "path": each["path"]} for each in stacks]
+
+    few, many = (things(*estate(given(count))) for count in (1, 101))
+    assert {what: many[what] - few[what] for what in ("roles", "rules")} == {"roles": 400, "rules": 100}
+
+
 def test_dozens_of_stacks_may_come_after_one() -> None:
     assert estate_sizes.within(estate_sizes.with_dependents(40), estate_sizes.of_stack_roles)
     assert not estate_sizes.within(estate_sizes.with_dependents(100), estate_sizes.of_stack_roles)
+
+
+@pytest.mark.parametrize(
+    ("source", "part", "fitting"),
+    [
+        ("codecommit", estate_sizes.of_foundation, 10),
+        ("codecommit", estate_sizes.of_people, 5),
+        ("s3", estate_sizes.of_foundation, 10),
+        ("s3", estate_sizes.of_people, 10),
+    ],
+)
+def test_so_many_repositories_and_buckets_with_code_fit(source: str, part: Any, fitting: int) -> None:
+    assert estate_sizes.within(estate_sizes.with_sources(fitting, source), part)
+    assert not estate_sizes.within(estate_sizes.with_sources(fitting + 1, source), part)
 
 
 @pytest.mark.parametrize(("limit", "greatest"), [(0, 0), (1, 1), (17, 17), (49, 49), (50, 50), (80, 50)])

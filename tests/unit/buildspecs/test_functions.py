@@ -224,13 +224,26 @@ def test_an_object_is_on_no_branch_and_its_version_is_what_is_built(shell: Shell
     assert done.stdout == f"commit=version-1\nsource_sha256={hashlib.sha256(listed.encode()).hexdigest()}\n"
 
 
-@pytest.mark.parametrize("change", ["echo more >> main.tf", "mv main.tf other.tf", "mkdir sub && cp main.tf sub"])
-def test_every_file_of_an_object_counts(shell: Shell, tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "echo more >> main.tf",
+        "mv main.tf other.tf",
+        "mkdir sub && cp main.tf sub",
+        "mkdir .plan && echo made > .plan/tfplan",
+        "ln -s main.tf other.tf",
+        "rm link && ln -s other.tf link",
+        "rm link && ln -s / link",
+        "rm link && cp main.tf link",
+        "mv link 'another one'",
+    ],
+)
+def test_every_file_and_link_of_an_object_counts(shell: Shell, tmp_path: Path, change: str) -> None:
     (tmp_path / "source" / "main.tf").write_text("first")
+    (tmp_path / "source" / "link").symlink_to("main.tf")
 
     first, again, then = shell(
-        f"source_digest && mkdir .plan && echo made > .plan/tfplan && source_digest && {change} && source_digest",
-        **OBJECT,
+        f"source_digest && touch main.tf && source_digest && {change} && source_digest", **OBJECT
     ).stdout.split()
 
     assert first == again
@@ -243,3 +256,15 @@ def test_an_object_without_a_version_is_refused(shell: Shell, version: str) -> N
 
     assert done.returncode == 1
     assert "s3://acme-code/network.zip has no version. Fix: turn on the versions of its bucket" in done.stdout
+
+
+@pytest.mark.parametrize("brought", ["mkdir .plan", "touch .plan", "ln -s /tmp .plan", "ln -s nowhere .plan"])
+def test_a_source_that_brings_the_folder_of_the_plan_is_refused(shell: Shell, tmp_path: Path, brought: str) -> None:
+    own = {"SAVED": str(tmp_path / "source" / ".plan")}
+
+    assert shell("empty_saved && ls -A .plan", **own).stdout == ""
+    (tmp_path / "source" / ".plan").rmdir()
+    done = shell(f"{brought} && empty_saved", **own)
+
+    assert done.returncode == 1
+    assert "Refused: the source has a '.plan' of its own" in done.stdout

@@ -119,7 +119,7 @@ def test_errors_are_ansible_s(tmp_path: Path) -> None:
 
 
 ACCOUNT = "111122223333"
-IN_ONE_PIECE = ("sources_not_wanted", "stack_roles", "stack_projects", "stack_pipelines")
+IN_ONE_PIECE = ("source_rules", "sources_not_wanted", "stack_roles", "stack_projects", "stack_pipelines")
 
 
 @pytest.fixture
@@ -129,6 +129,7 @@ def arguments() -> dict[str, list[Any]]:
         {"name": "network", "repository": "acme/infrastructure"},
         {"name": "shop", "repository": "acme/shop", "approval": False, "pull_requests": True},
         {"name": "office", "repository": "acme/office", "variables": {"text": 'Grüße, {{ braces }} and "quotes"'}},
+        {"name": "pushed", "source": "codecommit", "repository": "infrastructure"},
     ]
     unsealed = {"region": "eu-central-1", "connection": "github", "sealed": False}
     settings, stacks, problems = spec.check(unsealed, given, ["eu-central-1"])
@@ -157,7 +158,7 @@ def test_packed_is_the_same_in_one_text(name: str, arguments: dict[str, Any]) ->
     assert isinstance(as_text, str)
     assert not as_text.startswith(("{", "["))  # or ansible-core 2.17 and 2.18 would make data of it
     assert unpacked(as_text) == as_list
-    assert len(as_list) >= len(stacks)
+    assert as_list
     assert FILTERS[name](stacks, *more, packed=False) == as_list
     assert unpacked(FILTERS[name]([], *more, packed=True)) == []
     assert arguments == before  # the next filter may get the same

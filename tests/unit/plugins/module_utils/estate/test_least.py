@@ -80,6 +80,7 @@ OTHERWISE: dict[tuple[str, str], tuple[set[str], str]] = {
     ("verifier", "AskIam"): ({"codeconnections:ListConnections"}, "it lists those of the whole account"),
     ("installer_state", "NewKey"): ({"kms:TagResource"}, "a key has no ARN before it is made, with the estate's tag"),
     ("developer", "Look"): (set(), "who deploys through Git may look at all of the account, and into nothing"),
+    ("developer", "Code"): (set(), "of the stacks' own repositories; each action of codecommit is held to its list"),
     ("boundary", "Everything"): (set(), "a boundary gives nothing: what Terraform's roles may, their policies say"),
     ("key", "IamPoliciesCount"): (set(), "in a key's policy * is the key; AWS's default, for the account's own IAM"),
 }
@@ -94,6 +95,8 @@ MEANT = (
     # The linter knows those of express state machines only, and none of channels.
     ("installer_notifications", "RESOURCE_MISMATCH", "states:DescribeExecution"),
     ("installer_notifications", "RESOURCE_MISMATCH", "chatbot:"),
+    # What is allowed with repositories by wildcards has one among it that has no resource, and is not allowed by that.
+    ("developer", "RESOURCE_MISMATCH", "[{'action': 'codecommit:GetApprovalRuleTemplate', 'required_format': '*'}]"),
     # IAM has learnt it since.
     *(
         (name, "UNKNOWN_ACTION", "resource-explorer-2:ListResources")

@@ -680,6 +680,17 @@ def test_every_push_to_codecommit_is_the_stack_s(foundation: Make, stack: Make) 
     assert pipelines.others_first(foundation(), then, [first, then]) == "gitops-network|:(glob)**"
 
 
+def test_of_a_stack_that_nothing_starts_only_its_own_commits_are_waited_for(foundation: Make, stack: Make) -> None:
+    """Nobody would start it for others, and whoever comes after would wait for ever."""
+    then = {**stack(**{**CODECOMMIT, "name": "dns"}), "after": ["network"]}
+
+    for path, pattern in (("stacks/network", "stacks/network/**"), (".", "**")):
+        first = stack(**{**CODECOMMIT, "path": path}, trigger=False)
+        assert pipelines.others_first(foundation(), then, [first, then]) == f"gitops-network|:(glob){pattern}"
+        first = stack(**{**CODECOMMIT, "path": path})
+        assert pipelines.others_first(foundation(), then, [first, then]) == "gitops-network|:(glob)**"
+
+
 def test_rules_start_pipelines_as_a_role_of_their_own(foundation: Make, stack: Make) -> None:
     pushed, packed = stack(**CODECOMMIT, branch="release"), stack(name="packed", **PACKED)
     rules = pipelines.source_rules([stack(name="dns"), pushed, packed], foundation())

@@ -224,11 +224,11 @@ def test_a_permissions_boundary_bounds_who_installs(foundation: Make) -> None:
     assert "iam:DeleteRolePermissionsBoundary" not in [a for s in policy["Statement"] for a in s["Action"]]
 
 
-def test_who_installs_passes_only_own_roles_to_the_three_services(foundation: Make) -> None:
+def test_who_installs_passes_only_own_roles_to_the_four_services(foundation: Make) -> None:
     (statement,) = [s for s in installer_policy(foundation(), [])["Statement"] if "iam:PassRole" in s["Action"]]
 
     assert statement["Resource"] == ["arn:aws:iam::111122223333:role/gitops-*"]
-    services = [f"{service}.amazonaws.com" for service in ("codebuild", "codepipeline", "scheduler")]
+    services = [f"{service}.amazonaws.com" for service in ("codebuild", "codepipeline", "events", "scheduler")]
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
 
 
@@ -264,14 +264,8 @@ def test_who_operates_sees_no_state_and_no_secret(foundation: Make) -> None:
     assert not may(document, "codepipeline:StartPipelineExecution", pipeline.replace("gitops", "other"))
 
 
-def test_who_installs_passes_roles_to_eventbridge_where_a_rule_starts_a_pipeline(foundation: Make, stack: Make) -> None:
-    def services(**values: Any) -> list[str]:
-        document = installer_policies(foundation(), [stack(**values)])["installer_pipelines"]
-        (passed,) = [each for each in document["Statement"] if each["Sid"] == "PassRoles"]
-        found: list[str] = passed["Condition"]["StringEquals"]["iam:PassedToService"]
-        return found
+def test_who_installs_may_give_a_stack_another_source(foundation: Make, stack: Make) -> None:
+    def policies(**values: Any) -> dict[str, Any]:
+        return installer_policies(foundation(), [stack(**values)])
 
-    usual = ["codebuild.amazonaws.com", "codepipeline.amazonaws.com", "scheduler.amazonaws.com"]
-    in_aws = {"source": "codecommit", "repository": "infrastructure"}
-    assert services() == services(**in_aws, trigger=False) == usual
-    assert set(services(**in_aws)) == {*usual, "events.amazonaws.com"}
+    assert policies() == policies(source="codecommit", repository="infrastructure")

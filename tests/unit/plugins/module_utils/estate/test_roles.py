@@ -276,6 +276,15 @@ def test_builds_fetch_their_source_through_the_connection_and_no_other(roles: An
         assert not may(role, "codeconnections:UseConnection", connection.replace("4dfa", "5dfa"))
 
 
+def test_an_object_is_read_from_a_bucket_of_the_account_only(roles: Any) -> None:
+    made = roles(source="s3", source_bucket="acme-code", source_key="network.zip", repository=None)
+    by_sid = {one["Sid"]: one for one in statements(made["pipeline"])}
+
+    ours = {"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
+    assert [by_sid[sid]["Condition"] for sid in ("SourceBucket", "SourceObject")] == [ours, ours]
+    assert by_sid["SourceObject"]["Resource"] == ["arn:aws:s3:::acme-code/network.zip"]
+
+
 def test_what_is_kept_aside_is_the_apply_s(roles: Any) -> None:
     kept = (
         f"{STATE}/{STATE_KEY}.errored",

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +23,12 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate import (
     seal,
     verdicts,
 )
+from ansible_collections.gitops.aws.plugins.module_utils._estate.drift import acting, protected_arns
 from tests.unit.plugins.module_utils.estate.conftest import KEY
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it uses what setuptools will give up
+    from parliament import iam_definition  # type: ignore[import-untyped]
 
 Make = Callable[..., dict[str, Any]]
 IAM = "arn:aws:iam::111122223333"
@@ -254,8 +261,155 @@ def test_statements_that_are_put_together_deny_what_they_denied_apart(foundation
             assert statement["Condition"][operator].items() >= keys.items()
 
 
+# Code in AWS itself
+
+CODE = "arn:aws:codecommit:eu-central-1:111122223333:infrastructure"
+OTHER = "arn:aws:codecommit:eu-central-1:111122223333:other"
+BUCKET = "arn:aws:s3:::acme-code"
+PUSHED = {"name": "pushed", "source": "codecommit", "repository": "infrastructure"}
+PACKED = {
+    "name": "packed",
+    "source": "s3",
+    "repository": None,
+    "source_bucket": "acme-code",
+    "source_key": "packed.zip",
+}
+OF_REPOSITORIES = {
+    privilege["privilege"]: privilege["access_level"]
+    for definition in iam_definition
+    if definition["prefix"] == "codecommit"
+    for privilege in definition["privileges"]
+    if any(kind["resource_type"].startswith("repository") for kind in privilege["resource_types"])
+}
+# What changes a repository itself, not the code in it, and what pipelines read it with.
+ADMINISTRATION = (
+    "*Associate*",
+    "*Template*",
+    "*PullRequestApprovalRule",
+    "*agResource*",
+    "*UploadArchive",
+    "CreateRepository",
+    "DeleteRepository",
+    "ListTagsForResource",
+    "OverridePullRequestApprovalRules",
+    "PutRepositoryTriggers",
+    "TestRepositoryTriggers",
+    "UpdateDefaultBranch",
+    "UpdatePullRequestApprovalRuleContent",
+    "UpdateRepository*",
+)
+
+
+def like(text: str, patterns: Any) -> bool:
+    return any(fnmatch.fnmatchcase(text, one) for one in ([patterns] if isinstance(patterns, str) else patterns))
+
+
+def said(document: dict[str, Any], effect: str, action: str, resource: str) -> bool:
+    """Whether a statement of the policy says so of the action on the resource, its conditions left aside."""
+    return any(
+        (like(action, one["Action"]) if "Action" in one else not like(action, one["NotAction"]))
+        and (like(resource, one["Resource"]) if "Resource" in one else not like(resource, one["NotResource"]))
+        for one in document["Statement"]
+        if one["Effect"] == effect
+    )
+
+
+@pytest.mark.parametrize("telling", [None, {"recipients": [{"email": "a@example.com"}]}])
+@pytest.mark.parametrize("policy", [guardrails.seal_policy, guardrails.boundary_policy])
+def test_code_in_aws_is_read_by_builds_and_written_by_none(
+    policy: Any, telling: dict[str, Any] | None, foundation: Make, stack: Make
+) -> None:
+    shared = foundation(notifications=telling)
+    document = policy(shared, [stack(), stack(**PUSHED), stack(**PACKED)])
+
+    for action, level in OF_REPOSITORIES.items():
+        reads = level in ("Read", "List") or action == "UploadArchive"
+        read = reads and not action.startswith("Evaluate")  # which the shortness of the policy leaves out
+        assert said(document, "Deny", f"codecommit:{action}", CODE) != read, action
+        assert not said(document, "Deny", f"codecommit:{action}", OTHER)
+    for action in ("PutObject", "PutObjectTagging", "DeleteObject", "DeleteObjectVersion", "ReplicateObject"):
+        assert said(document, "Deny", f"s3:{action}", f"{BUCKET}/packed.zip")
+        assert not said(document, "Deny", f"s3:{action}", f"{BUCKET}2/packed.zip")
+    for action in ("PutBucketPolicy", "PutBucketVersioning", "PutReplicationConfiguration", "DeleteBucket"):
+        assert said(document, "Deny", f"s3:{action}", BUCKET)
+    for action, resource in (("GetObject", f"{BUCKET}/packed.zip"), ("ListBucket", BUCKET)):
+        assert not said(document, "Deny", f"s3:{action}", resource)
+
+
+@pytest.mark.parametrize("policy", [guardrails.seal_policy, guardrails.boundary_policy])
+def test_stacks_that_share_their_source_lengthen_nothing(policy: Any, foundation: Make, stack: Make) -> None:
+    shared = foundation()
+    one = [stack(**PUSHED), stack(**PACKED)]
+    more = [stack(**{**PUSHED, "name": "second"}), stack(**{**PACKED, "name": "third", "source_key": "third.zip"})]
+
+    assert policy(shared, one) == policy(shared, [*one, *more])
+    assert "Sources" not in [statement["Sid"] for statement in policy(shared, [stack()])["Statement"]]
+
+
+def test_people_work_with_the_code_of_stacks_and_not_with_their_repositories(foundation: Make, stack: Make) -> None:
+    shared, stacks = foundation(), [stack(), stack(**PUSHED), stack(**PACKED)]
+    developer = guardrails.developer_policy(shared, stacks)
+    people = json.loads(organisation.service_control_policies(shared, stacks)["scp_people"])
+
+    for name in OF_REPOSITORIES:
+        action, works = f"codecommit:{name}", not like(name, ADMINISTRATION)
+        assert said(developer, "Allow", action, CODE) == works, name
+        assert said(people, "Deny", action, CODE) != works, name
+        assert not said(developer, "Allow", action, OTHER)
+        assert said(people, "Deny", action, OTHER)
+        assert not said(developer, "Deny", action, CODE)
+    # Of an object the bucket's owner says who writes it.
+    for action, resource in (("GetObject", f"{BUCKET}/packed.zip"), ("PutObject", f"{BUCKET}/packed.zip")):
+        assert not said(developer, "Allow", f"s3:{action}", resource)
+        assert not said(developer, "Deny", f"s3:{action}", resource)
+    assert said(developer, "Allow", "codecommit:ListRepositories", "*")
+    assert not said(people, "Deny", "codecommit:ListRepositories", "*")
+
+
+def test_without_code_in_codecommit_people_push_nowhere(foundation: Make, stack: Make) -> None:
+    shared, stacks = foundation(), [stack(), stack(**PACKED)]
+    people = json.loads(organisation.service_control_policies(shared, stacks)["scp_people"])
+
+    assert not said(guardrails.developer_policy(shared, stacks), "Allow", "codecommit:GitPush", CODE)
+    assert said(people, "Deny", "codecommit:GitPush", CODE)
+    assert len(people["Statement"]) == 1
+
+
+def test_code_in_aws_is_never_a_finding_that_is_acted_on(foundation: Make, stack: Make) -> None:
+    shared = foundation(drift={**OWNING, "types": ["aws_s3_bucket"]})
+    stacks = [stack(**PUSHED), stack(**PACKED)]
+
+    assert {CODE, BUCKET} <= set(protected_arns(shared, stacks))
+    act = {"Statement": acting(shared, stacks)}
+    for action in ("DeleteBucket", "PutBucketPolicy"):
+        assert said(act, "Deny", f"s3:{action}", BUCKET)
+        assert not said(act, "Deny", f"s3:{action}", f"{BUCKET}2")
+
+
+def test_builds_are_tried_on_the_code_of_all_stacks_that_is_in_aws(foundation: Make, stack: Make) -> None:
+    stacks = [stack(), stack(**{**PUSHED, "name": "a", "repository": "first"}), stack(**PUSHED), stack(**PACKED)]
+
+    def tried(attacked: dict[str, Any], *all_stacks: dict[str, Any]) -> set[tuple[str, str, str]]:
+        found = attempts.attempts(foundation(), attacked, stacks=list(all_stacks))
+        return {
+            (one["name"].partition(":")[0], one["actions"][0], one["resource"])
+            for one in found
+            if "that a stack r" in one["name"] and one["actions"][0] in ("codecommit:GitPush", "s3:PutObject")
+        }
+
+    def both(action: str, resource: str) -> set[tuple[str, str, str]]:
+        return {(who, action, resource) for who in ("plan role", "apply role")}
+
+    first, zipped = CODE.replace("infrastructure", "first"), both("s3:PutObject", f"{BUCKET}/packed.zip")
+    assert tried(stacks[0], *stacks) == both("codecommit:GitPush", first) | zipped
+    assert tried(stacks[2], *stacks) == both("codecommit:GitPush", CODE) | zipped  # its own before that of others
+    assert tried(stacks[3]) == zipped
+    assert tried(stacks[0], stacks[0]) == set()
+
+
 def test_every_attempt_has_a_name_of_its_own(foundation: Make, stack: Make) -> None:
-    found = [one["name"] for one in attempts.attempts(foundation(), stack(pull_requests=True))]
+    stacks = [stack(**PUSHED), stack(**PACKED)]
+    found = [one["name"] for one in attempts.attempts(foundation(), stack(pull_requests=True), stacks=stacks)]
 
     assert len(found) == len(set(found)) > 25
 

@@ -349,10 +349,32 @@ def test_what_a_source_cannot_have(stack: dict[str, Any], changed: dict[str, Any
     assert why in found
 
 
-def test_the_source_is_no_bucket_of_the_estate() -> None:
-    (found,) = problems({**SETTINGS, "artifact_bucket": "acme-code"}, [PACKED])
+@pytest.mark.parametrize(
+    ("bucket", "settings"),
+    [
+        ("acme-code", {"artifact_bucket": "acme-code"}),
+        ("gitops-111122223333-eu-central-1-state", {}),
+        ("gitops-444455556666-eu-central-1-artifacts", {"state_bucket": "another"}),
+    ],
+)
+def test_the_source_is_no_bucket_of_the_estate(bucket: str, settings: dict[str, Any]) -> None:
+    (found,) = problems({**SETTINGS, **settings}, [{**PACKED, "source_bucket": bucket}])
 
-    assert found == "stacks[0] (network).source_bucket: 'acme-code' is a bucket of the estate; they must differ"
+    assert found == f"stacks[0] (network).source_bucket: {bucket!r} is a bucket of the estate; they must differ"
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "gitops-111122223333-eu-west-1-state",
+        "gitops-11112222333-eu-central-1-state",
+        "gitops-111122223333-eu-central-1-source",
+        "other-111122223333-eu-central-1-state",
+        "my-gitops-111122223333-eu-central-1-state",
+    ],
+)
+def test_the_source_may_be_called_nearly_like_a_bucket_of_the_estate(bucket: str) -> None:
+    assert problems(stacks=[{**PACKED, "source_bucket": bucket}]) == []
 
 
 def test_nobody_knows_the_author_of_an_object() -> None:
