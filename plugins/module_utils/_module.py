@@ -144,7 +144,8 @@ def input_problems(spec: dict[str, Any], given: dict[str, Any], path: str = "") 
         if value is not None or (name in given and "choices" in option):
             found += _option_problems(option, value, f"{path}{name}")
         elif option.get("required"):
-            found.append(f"{path}{name}: it is required and missing")
+            # Before ansible-core 2.19 what is null is missing to Ansible, too.
+            found.append(f"{path}{name}: it is required and {'null' if name in given else 'missing'}")
     return found
 
 

@@ -60,7 +60,7 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
             kind = TYPES.get(os.path.splitext(name)[1], "application/octet-stream")
             metadata = {DIGEST: after}
             client.put_object(**place, Key=name, Body=body, ContentType=kind, Metadata=metadata, **encrypted)
-    return {"changed": bool(changed), "keys": list(contents), "written": changed, "diff": diff}
+    return {"changed": bool(changed), "objects": list(contents), "written": changed, "diff": diff}
 
 
 def _read(path: str) -> bytes:

@@ -65,7 +65,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-keys:
+objects:
   description: The keys of all files.
   returned: success
   type: list

@@ -213,7 +213,7 @@ plan:
     limits:
       description: C(max_removals) and C(max_percent).
       type: dict
-    items:
+    steps:
       description: What is to be done, in this order.
       type: list
       elements: dict
@@ -267,7 +267,7 @@ scan:
   returned: when state is planned
   type: dict
 results:
-  description: What became of the items, in check mode what would.
+  description: What became of the steps, in check mode what would.
   returned: when state is applied or restored
   type: list
   elements: dict

@@ -47,8 +47,6 @@ try:
         from ansible.module_utils import _internal
         from ansible.module_utils._internal._ansiballz._loader import _handle_exception
         from ansible.module_utils.common.json import Direction, get_module_encoder
-    else:
-        from ansible.module_utils.common.json import AnsibleJSONEncoder
     KNOWN = True
 except ImportError:
     KNOWN = False  # a later ansible-core, which has changed what this stands on
@@ -277,6 +275,8 @@ def encoded(arguments: dict[str, Any]) -> bytes:
     given = {"ANSIBLE_MODULE_ARGS": arguments}
     if PROFILES:
         return json.dumps(given, cls=get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)).encode()
+    from ansible.module_utils.common.json import AnsibleJSONEncoder
+
     return json.dumps(given, cls=AnsibleJSONEncoder, vault_to_text=True).encode()
 
 
@@ -334,7 +334,8 @@ def run(main: Callable[[], None], given: bytes, texts: Texts) -> dict[str, Any]:
 
     def load_whole() -> Any:
         whole = texts.put_back(load())
-        basic._PARSED_MODULE_ARGS = texts.put_back(basic._PARSED_MODULE_ARGS)
+        if hasattr(basic, "_PARSED_MODULE_ARGS"):  # not before ansible-core 2.19
+            basic._PARSED_MODULE_ARGS = texts.put_back(basic._PARSED_MODULE_ARGS)
         return whole
 
     basic._load_params = load_whole

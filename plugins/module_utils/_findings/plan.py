@@ -42,7 +42,7 @@ QUARANTINE, REMOVE, RESTORE = "quarantine", "remove", "restore"
 # What is in quarantine and is one of these by now has an explanation: it gets back what it had.
 EXPLAINED = (MANAGED, REFERENCED, IGNORED, PROTECTED, OTHER_IAC, SERVICE_MANAGED, AWS_DEFAULT)
 
-FIELDS = {"version", "account_id", "regions", "created", "expires", "scope", "states", "limits", "items", "digest"}
+FIELDS = {"version", "account_id", "regions", "created", "expires", "scope", "states", "limits", "steps", "digest"}
 ITEM_FIELDS = {
     "arn",
     "type",
@@ -134,7 +134,7 @@ def make(
         "scope": rules.scope,
         "states": [{name: state[name] for name in ("key", "lineage", "serial", "etag")} for state in result["states"]],
         "limits": {"max_removals": rules.max_removals, "max_percent": rules.max_percent},
-        "items": items,
+        "steps": items,
     }
     return {**plan, "digest": digest(plan)}, decisions.kept
 
@@ -471,12 +471,12 @@ def refuse_malformed(plan: Any) -> None:
     if not isinstance(plan, dict) or plan.get("version") != VERSION:
         raise Refused(f"it is no plan of version {VERSION}. Nothing was changed. Fix: make a new one")
     wrong = sorted(set(plan) ^ FIELDS)
-    items = plan.get("items")
+    items = plan.get("steps")
     if not isinstance(items, list):
-        wrong.append("items")
+        wrong.append("steps")
     else:
         wrong += [
-            f"items[{index}]"
+            f"steps[{index}]"
             for index, item in enumerate(items)
             if not isinstance(item, dict)
             or set(item) != ITEM_FIELDS

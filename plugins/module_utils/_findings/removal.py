@@ -246,7 +246,7 @@ def matched(acting: Acting) -> tuple[list[dict[str, Any]], list[Mapping[str, Any
     decisions = plans.decide(result, book.quarantined, acting.rules, acting.types, acting.scanned.context.now)
     resources = {resource["arn"]: resource for resource in result["resources"]}
     alike, unseen = {}, []
-    for item in acting.plan["items"]:
+    for item in acting.plan["steps"]:
         arn, resource = item["arn"], resources.get(item["arn"])
         if resource is None:
             unseen.append(item)

@@ -150,7 +150,7 @@ def planned(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
         "digest": plan["digest"],
         "kept": [{"arn": arn, "reason": reason} for arn, reason in sorted(kept.items())],
         "scan": shown,
-        "diff": _diff(plan["items"], [item["arn"] for item in plan["items"] if not item["blocked_by"]]),
+        "diff": _diff(plan["steps"], [item["arn"] for item in plan["steps"] if not item["blocked_by"]]),
     }
 
 
@@ -241,7 +241,7 @@ def applied(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
         rules=rules,
         now=scan.clock(),
     )
-    if not plan["items"]:
+    if not plan["steps"]:
         return _applied(plan, {}, aws.check_mode)
     table = params["lock_table"]
     ours = {params["ledger_key"], params["plan_key"]}
@@ -325,14 +325,14 @@ def _acting(
 
 
 def _applied(plan: dict[str, Any], results: dict[str, Any], check_mode: bool, msg: str = "") -> dict[str, Any]:
-    order = [item["arn"] for item in plan["items"] if item["arn"] in results]
+    order = [item["arn"] for item in plan["steps"] if item["arn"] in results]
     found = [results[arn] for arn in order]
     failed = [each for each in found if each["result"] == removal.FAILED]
     returned: dict[str, Any] = {
         "changed": any(each["result"] in removal.CHANGES for each in found),
         "digest": plan["digest"],
         "results": found,
-        "diff": _diff(plan["items"], [each["arn"] for each in found if each["result"] in removal.CHANGES]),
+        "diff": _diff(plan["steps"], [each["arn"] for each in found if each["result"] in removal.CHANGES]),
     }
     if failed or msg:
         whole = [msg] if msg else []
@@ -392,5 +392,5 @@ def restored(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
         except Interrupted as error:
             msg = f"It was ended by {error}. Fix: run it again, which does the rest"
     items = [{"arn": arn, "action": RESTORE} for arn in wanted]
-    plan = {"items": items, "digest": ""}
+    plan = {"steps": items, "digest": ""}
     return {name: value for name, value in _applied(plan, results, aws.check_mode, msg).items() if name != "digest"}

@@ -229,11 +229,11 @@ def reason(found: dict[str, Any], identity: str) -> str:
 
 
 def actions(found: dict[str, Any]) -> dict[str, str]:
-    return {item["id"]: item["action"] for item in found["plan"]["items"]}
+    return {item["id"]: item["action"] for item in found["plan"]["steps"]}
 
 
 def item_of(found: dict[str, Any], identity: str) -> dict[str, Any]:
-    item: dict[str, Any] = next(each for each in found["plan"]["items"] if each["id"] == identity)
+    item: dict[str, Any] = next(each for each in found["plan"]["steps"] if each["id"] == identity)
     return item
 
 
@@ -276,11 +276,11 @@ def test_golden_run(estate: Estate, clock: Clock) -> None:
     clock.forward(minutes=1)
     again = estate.plan()
     assert estate.apply(again)["changed"]
-    assert estate.plan()["plan"]["items"] == []
+    assert estate.plan()["plan"]["steps"] == []
     clock.forward(days=7, minutes=1)
     last = estate.plan()
     assert set(actions(last).values()) == {"remove"}
-    assert [item["id"] for item in last["plan"]["items"]] == [instance, volume, group, subnet, vpc, role]
+    assert [item["id"] for item in last["plan"]["steps"]] == [instance, volume, group, subnet, vpc, role]
     before = len(account.log())
 
     removed = estate.apply(last)
@@ -303,7 +303,7 @@ def test_golden_run(estate: Estate, clock: Clock) -> None:
     assert estate.ledger()["quarantined"] == {}
     assert estate.vpc in {each["VpcId"] for each in estate.ec2.describe_vpcs()["Vpcs"]}
     after = estate.plan()
-    assert after["plan"]["items"] == []
+    assert after["plan"]["steps"] == []
 
 
 def test_plan_can_be_a_file_of_its_owner(estate: Estate, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_what_differs_is_written_once(account: Account, bucket: str, files: list
     again = account.run("private_files", **given(bucket, files))
 
     assert (checked["changed"], checked["mutations"]) == (True, [])
-    assert written["written"] == written["keys"] == ["reports/estate.html", "reports/estate.json"]
+    assert written["written"] == written["objects"] == ["reports/estate.html", "reports/estate.json"]
     assert written["mutations"] == ["s3:PutObject", "s3:PutObject"]
     assert (again["changed"], again["written"], again["diff"]) == (False, [], [])
     assert again["api_calls"] == {"s3:GetPublicAccessBlock": 1, "s3:HeadObject": 2}

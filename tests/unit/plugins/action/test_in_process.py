@@ -34,6 +34,7 @@ PYTHON = {"ansible_python_interpreter": sys.executable, "ansible_facts": {}}
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(_in_process.WANTED, raising=False)
     monkeypatch.delenv("_ANSIBLE_COVERAGE_CONFIG", raising=False)
+    monkeypatch.delenv("ANSIBLE_PYTHON_MODULE_RLIMIT_NOFILE", raising=False)  # ansible-test sets it
 
 
 def same(variables: dict[str, Any] = PYTHON, connection: dict[str, Any] | None = None, **of_task: Any) -> bool:
@@ -162,7 +163,8 @@ print(*[name for name in wanted if name in sys.modules])
 @pytest.mark.parametrize(("wanted", "loaded"), [("true", 3), ("false", 0)])
 def test_what_modules_need_is_loaded_before_there_are_workers(wanted: str, loaded: int) -> None:
     assert loader  # of this process; another one looks, as a playbook is read
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".work" / "collections")}
+    # Where this collection was found, without following links.
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(Path(_in_process.__file__).parents[5])}
 
     ran = subprocess.run(
         [sys.executable, "-c", LOOK],

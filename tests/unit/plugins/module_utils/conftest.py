@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +17,23 @@ from botocore.stub import Stubber
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws
 
 
-@pytest.fixture(scope="session")
-def clients() -> dict[str, Any]:
+@cache
+def make_clients() -> dict[str, Any]:
     """Clients that never call. Made once: most of these tests' time."""
     keys = {"region_name": "eu-central-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
     services = ("codepipeline", "codebuild", "codeconnections", "dynamodb", "events", "iam", "logs", "s3", "sts")
     return {service: boto3.client(service, **keys) for service in services}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Makes the clients before the first test: ansible-test gives each test a process of its own, a fork of this."""
+    if any("clients" in getattr(item, "fixturenames", ()) for item in session.items):
+        make_clients()
+
+
+@pytest.fixture(scope="session")
+def clients() -> dict[str, Any]:
+    return make_clients()
 
 
 @pytest.fixture

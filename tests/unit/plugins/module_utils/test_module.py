@@ -53,7 +53,7 @@ PATH = "pipelines[2].stages[1].actions[0]"
             [f"{PATH}.action_type_id.category: 'Buid' is not allowed, it must be one of Source, Build, Deploy"],
         ),
         ({"action_type_id": {"category": "Build"}}, [f"{PATH}.action_type_id.provider: it is required and missing"]),
-        ({"name": None}, [f"{PATH}.name: it is required and missing"]),
+        ({"name": None}, [f"{PATH}.name: it is required and null"]),
         ({"input_artifacts": {"name": "a"}}, [f"{PATH}.input_artifacts: a dictionary is not allowed"]),
         ({"input_artifacts": [{"name": "a"}, {}]}, [f"{PATH}.input_artifacts[1].name: it is required and missing"]),
     ],

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +17,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argu
 
 from ansible_collections.gitops.aws.plugins.module_utils._engine import common_options
 
-ROOT = Path(__file__).resolve().parents[4]
 MODULES = {
     "chatbot_slack_channels": "slack_channels",
     "cloudwatch_alarms": "alarms",
@@ -80,29 +77,6 @@ def test_samples_can_be_fed_back(name: str, module: ModuleType) -> None:
 
 def test_check_of_examples_finds_a_wrong_one(name: str, module: ModuleType) -> None:
     assert problems(module, MODULES[name], {MODULES[name]: [{"unknown": 1}]})
-
-
-CALLING_NOTHING = (
-    "gitops.aws.estate",
-    "gitops.aws.estate_report",
-    "gitops.aws.findings_report",
-    "gitops.aws.terraform_import_blocks",
-)
-
-
-def test_attributes_are_documented() -> None:
-    names = [f"gitops.aws.{path.stem}" for path in (ROOT / "plugins/modules").glob("*.py")]
-    command = ["ansible-doc", "--json", "--type", "module", *names]
-    shown = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-
-    assert set(shown) == set(names)
-    for name, module in shown.items():
-        attributes = module["doc"]["attributes"]
-        assert set(attributes) >= {"check_mode", "diff_mode", "idempotent", "platform"}, name
-        assert attributes["check_mode"]["support"] == "full", name
-        # Those that call nothing take no region and no credentials.
-        groups = attributes.get("action_group", {}).get("membership", [])
-        assert groups == ([] if name in CALLING_NOTHING else ["gitops.aws.aws"]), name
 
 
 def test_every_option_says_what_unset_means_or_has_a_default(name: str, module: ModuleType) -> None:

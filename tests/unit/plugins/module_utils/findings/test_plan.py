@@ -39,12 +39,12 @@ def made(result: dict[str, Any], quarantined: dict[str, Any] | None = None, **ru
 def kept(result: dict[str, Any], quarantined: dict[str, Any] | None = None, **rules: Any) -> dict[str, str]:
     """Why candidates are not in the plan; nothing is in it."""
     plan, reasons = plans.make(result, quarantined or {}, dataclasses.replace(RULES, **rules), TYPES, NOW)
-    assert plan["items"] == []
+    assert plan["steps"] == []
     return reasons
 
 
 def actions(plan: dict[str, Any]) -> dict[str, str]:
-    return {item["id"]: item["action"] for item in plan["items"]}
+    return {item["id"]: item["action"] for item in plan["steps"]}
 
 
 def over(name: str, kind: str = "aws_instance", **more: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def over(name: str, kind: str = "aws_instance", **more: Any) -> dict[str, Any]:
 def test_an_unmanaged_resource_is_quarantined_first() -> None:
     plan = made(scan(resource("aws_instance", "i-1")))
 
-    (item,) = plan["items"]
+    (item,) = plan["steps"]
     assert set(item) == plans.ITEM_FIELDS
     assert (item["arn"], item["action"], item["order"], item["blocked_by"]) == (INSTANCE, QUARANTINE, 1, [])
     assert item["creator"]["principal"].endswith("user/alice")
@@ -139,7 +139,7 @@ def test_types_are_an_allowlist() -> None:
 
     assert kept(found, types=()) == {INSTANCE: "aws_instance is not among the types that may be removed here"}
     assert kept(found, types=("aws_ebs_volume",))
-    assert made(found, types=("aws_instance",))["items"]
+    assert made(found, types=("aws_instance",))["steps"]
 
 
 def test_a_type_that_is_only_reported_is_kept() -> None:
@@ -165,10 +165,10 @@ def test_two_resources_of_one_arn_are_kept() -> None:
 def test_copies_are_announced() -> None:
     found = scan(resource("aws_ebs_volume", "vol-1"))
 
-    (item,) = made(found, over("vol-1", "aws_ebs_volume", words=""))["items"]
+    (item,) = made(found, over("vol-1", "aws_ebs_volume", words=""))["steps"]
     assert item["copies"]
     assert item["recover"] == "from its snapshot"
-    assert not made(found)["items"][0]["copies"]  # a quarantine needs none
+    assert not made(found)["steps"][0]["copies"]  # a quarantine needs none
 
 
 # Without which there is none
@@ -190,7 +190,7 @@ def test_without_a_scope_there_is_no_plan(scope: Any) -> None:
 def test_more_than_the_limit_is_no_plan_at_all() -> None:
     found = scan(*(resource("aws_instance", f"i-{number}") for number in range(3)))
 
-    assert len(made(found, max_removals=3)["items"]) == 3
+    assert len(made(found, max_removals=3)["steps"]) == 3
     with pytest.raises(Refused, match="3 resources, and max_removals is 2"):
         made(found, max_removals=2)
 
@@ -198,7 +198,7 @@ def test_more_than_the_limit_is_no_plan_at_all() -> None:
 def test_too_large_a_share_of_a_type_is_no_plan_at_all() -> None:
     found = scan(resource("aws_instance", "i-1"), resource("aws_instance", "i-2"), resource("aws_subnet", "s"))
 
-    assert made(found, max_percent=10)["items"]  # 2 of 20
+    assert made(found, max_percent=10)["steps"]  # 2 of 20
     with pytest.raises(Refused, match="2 of 20 aws_instance, and max_percent is 9"):
         made(found, max_percent=9)
 
@@ -207,7 +207,7 @@ def test_one_of_a_rare_type_is_no_large_share() -> None:
     found = scan(resource("aws_instance", "i-1"))
     found["coverage"][0]["seen"] = 1
 
-    assert made(found, max_percent=10)["items"]
+    assert made(found, max_percent=10)["steps"]
     with pytest.raises(Refused):
         made(found, max_removals=0)
 
@@ -216,13 +216,13 @@ def test_the_share_is_of_all_regions() -> None:
     found = scan(resource("aws_instance", "i-1"), resource("aws_instance", "i-2"))
     found["coverage"] += [{**found["coverage"][0], "region": "eu-west-1", "seen": 20}]
 
-    assert made(found, max_percent=5)["items"]  # 2 of 40
+    assert made(found, max_percent=5)["steps"]  # 2 of 40
 
 
 def test_what_is_only_restored_counts_for_no_limit() -> None:
     found = scan(resource("aws_instance", "i-1", verdict="managed"), resource("aws_instance", "i-2", verdict="managed"))
 
-    assert len(made(found, {**over("i-1"), **over("i-2")}, max_removals=0)["items"]) == 2
+    assert len(made(found, {**over("i-1"), **over("i-2")}, max_removals=0)["steps"]) == 2
 
 
 # Order and what is in the way
@@ -238,7 +238,7 @@ def test_what_stands_on_others_goes_first() -> None:
     ]
     quarantined = {each["arn"]: entry(each["id"], each["type"]) for each in found}
 
-    items = made(scan(*found), quarantined)["items"]
+    items = made(scan(*found), quarantined)["steps"]
 
     assert [item["id"] for item in items] == ["i-1", "vol-1", "sg-1", "subnet-1", "vpc-1"]
     assert [item["order"] for item in items] == [1, 2, 3, 4, 5]
@@ -248,19 +248,19 @@ def test_what_stands_on_others_goes_first() -> None:
 def test_what_refers_to_others_goes_first_whatever_its_rank() -> None:
     found = [resource("aws_vpc", "vpc-1", arn("aws_instance", "i-1")), resource("aws_instance", "i-1")]
 
-    assert [item["id"] for item in made(scan(*found))["items"]] == ["vpc-1", "i-1"]
+    assert [item["id"] for item in made(scan(*found))["steps"]] == ["vpc-1", "i-1"]
 
 
 def test_where_nothing_stands_on_anything_rank_decides() -> None:
     found = scan(resource("aws_ebs_volume", "a"), resource("aws_instance", "b"), resource("aws_vpc", "c"))
 
-    assert [item["id"] for item in made(found)["items"]] == ["b", "a", "c"]
+    assert [item["id"] for item in made(found)["steps"]] == ["b", "a", "c"]
 
 
 def test_what_gets_back_what_it_had_is_never_blocked() -> None:
     found = scan(resource("aws_instance", "i-1", verdict="managed"), resource("aws_vpc", "v", "i-1", verdict="managed"))
 
-    assert made(found, over("i-1"))["items"][0]["blocked_by"] == []
+    assert made(found, over("i-1"))["steps"][0]["blocked_by"] == []
 
 
 def test_what_is_blocked_blocks_the_removal_of_what_it_stands_on() -> None:
@@ -271,7 +271,7 @@ def test_what_is_blocked_blocks_the_removal_of_what_it_stands_on() -> None:
     ]
     quarantined = {each["arn"]: entry(each["id"], each["type"], words="") for each in found[:2]}
 
-    items = made(scan(*found), quarantined)["items"]
+    items = made(scan(*found), quarantined)["steps"]
 
     assert {item["id"]: item["blocked_by"] for item in items} == {
         "vol-1": [found[2]["arn"]],
@@ -286,7 +286,7 @@ def test_a_circle_is_broken_by_rank() -> None:
         resource("aws_instance", "i-1", "sg-1"),
     ]
 
-    assert [item["id"] for item in made(scan(*found))["items"]] == ["i-1", "sg-1", "sg-2"]
+    assert [item["id"] for item in made(scan(*found))["steps"]] == ["i-1", "sg-1", "sg-2"]
 
 
 @pytest.mark.parametrize("verdict", sorted({*VERDICTS} - {UNMANAGED}))
@@ -294,7 +294,7 @@ def test_what_a_kept_resource_stands_on_is_blocked(verdict: str) -> None:
     found = scan(resource("aws_security_group", "sg-1"), resource("aws_instance", "i-1", "sg-1", verdict=verdict))
     quarantined = over("sg-1", "aws_security_group", words="")
 
-    (item,) = made(found, quarantined, max_removals=0)["items"]
+    (item,) = made(found, quarantined, max_removals=0)["steps"]
 
     assert (item["action"], item["blocked_by"]) == (REMOVE, [INSTANCE])
 
@@ -303,15 +303,15 @@ def test_what_is_referred_to_by_its_arn_is_blocked() -> None:
     sg = arn("aws_security_group", "sg-1")
     found = scan(resource("aws_security_group", "sg-1"), resource("aws_instance", "i-1", sg, verdict="managed"))
 
-    assert made(found)["items"][0]["blocked_by"] == [INSTANCE]
+    assert made(found)["steps"][0]["blocked_by"] == [INSTANCE]
 
 
 def test_what_waits_in_quarantine_blocks_removal_and_not_quarantine() -> None:
     found = scan(resource("aws_security_group", "sg-1"), resource("aws_instance", "i-1", "sg-1"))
     waits = over("i-1", until="2026-11-27T04:00:00Z")
 
-    assert made(found, waits)["items"][0]["blocked_by"] == []
-    assert made(found, {**waits, **over("sg-1", "aws_security_group", words="")})["items"][0]["blocked_by"] == [
+    assert made(found, waits)["steps"][0]["blocked_by"] == []
+    assert made(found, {**waits, **over("sg-1", "aws_security_group", words="")})["steps"][0]["blocked_by"] == [
         INSTANCE
     ]
 
@@ -319,7 +319,7 @@ def test_what_waits_in_quarantine_blocks_removal_and_not_quarantine() -> None:
 def test_what_is_only_quarantined_now_blocks_the_removal_of_what_it_stands_on() -> None:
     found = scan(resource("aws_security_group", "sg-1"), resource("aws_instance", "i-1", "sg-1"))
 
-    items = made(found, over("sg-1", "aws_security_group", words=""))["items"]
+    items = made(found, over("sg-1", "aws_security_group", words=""))["steps"]
 
     assert {item["id"]: (item["action"], item["blocked_by"]) for item in items} == {
         "i-1": (QUARANTINE, []),
@@ -330,7 +330,7 @@ def test_what_is_only_quarantined_now_blocks_the_removal_of_what_it_stands_on() 
 def test_what_is_restored_blocks_what_it_stands_on() -> None:
     found = scan(resource("aws_security_group", "sg-1"), resource("aws_instance", "i-1", "sg-1", verdict="managed"))
 
-    items = made(found, over("i-1"))["items"]
+    items = made(found, over("i-1"))["steps"]
 
     assert {item["id"]: item["blocked_by"] for item in items} == {"i-1": [], "sg-1": [INSTANCE]}
 
@@ -344,7 +344,7 @@ def test_what_is_blocked_blocks_what_it_stands_on(circle: tuple[str, ...]) -> No
         resource("aws_instance", "i-1", "vol-2", verdict="managed"),
     )
 
-    items = {item["id"]: item["blocked_by"] for item in made(found)["items"]}
+    items = {item["id"]: item["blocked_by"] for item in made(found)["steps"]}
 
     assert items["vol-1"] == [arn("aws_ebs_volume", "vol-2")]
     assert INSTANCE in items["vol-2"]
@@ -364,10 +364,10 @@ def test_a_part_does_not_hold_its_whole(verdict: str) -> None:
     group = resource("aws_security_group", "sg-default", "vpc-1", verdict=verdict, part_of="vpc-1")
     quarantined = over("vpc-1", "aws_vpc", words="")
 
-    assert made(scan(resource("aws_vpc", "vpc-1"), group), quarantined)["items"][0]["blocked_by"] == []
+    assert made(scan(resource("aws_vpc", "vpc-1"), group), quarantined)["steps"][0]["blocked_by"] == []
     alone = {**group, "part_of": ""}
     plan = made(scan(resource("aws_vpc", "vpc-1"), alone), quarantined)
-    assert {item["id"]: item["blocked_by"] for item in plan["items"]}["vpc-1"] == [group["arn"]]
+    assert {item["id"]: item["blocked_by"] for item in plan["steps"]}["vpc-1"] == [group["arn"]]
 
 
 @pytest.mark.parametrize(
@@ -396,7 +396,7 @@ def test_a_part_that_must_stay_holds_its_whole(
         "aws_subnet", "eni-1", verdict="referenced", reason=PART, part_of="i-1", part_of_type="aws_instance"
     )
 
-    (item,) = made(scan(whole, part, *([middle] if between else [])), quarantined)["items"]
+    (item,) = made(scan(whole, part, *([middle] if between else [])), quarantined)["steps"]
 
     assert item["blocked_by"] == ([part["arn"]] if holds else [])
 
@@ -408,7 +408,7 @@ def test_an_instance_of_a_group_that_somebody_protects_holds_the_group(tags: dic
         "aws_subnet", "i-2", verdict="service_managed", tags=tags, part_of="i-1", part_of_type="aws_instance"
     )
 
-    (item,) = made(scan(resource("aws_instance", "i-1"), part))["items"]
+    (item,) = made(scan(resource("aws_instance", "i-1"), part))["steps"]
 
     assert item["blocked_by"] == ([part["arn"]] if holds else [])
 
@@ -417,7 +417,7 @@ def test_a_part_that_a_state_has_by_now_holds_its_whole_while_it_is_restored() -
     part = resource("aws_ebs_volume", "vol-1", verdict="managed", part_of="i-1", part_of_type="aws_instance")
     quarantined = {**over("i-1"), **over("vol-1", "aws_ebs_volume", words="")}
 
-    items = made(scan(resource("aws_instance", "i-1"), part), quarantined)["items"]
+    items = made(scan(resource("aws_instance", "i-1"), part), quarantined)["steps"]
 
     assert {item["id"]: (item["action"], item["blocked_by"]) for item in items} == {
         "i-1": (REMOVE, [part["arn"]]),
@@ -444,7 +444,7 @@ def test_an_equal_id_lifts_no_block(other: dict[str, Any], first: bool) -> None:
     }
     named = [other, whole] if first else [whole, other]
 
-    items = made(scan(group, part, *named), quarantined)["items"]
+    items = made(scan(group, part, *named), quarantined)["steps"]
 
     assert {item["id"]: item["blocked_by"] for item in items}["sg-1"] == [whole["arn"]]
 
@@ -459,7 +459,7 @@ def test_where_several_may_be_meant_each_of_them_counts() -> None:
     account = resource("aws_vpc", "web", verdict="managed", region="", arn="arn:aws:iam::123456789012:role/web")
 
     def blocked(*others: dict[str, Any]) -> list[str]:
-        found: list[str] = made(scan(group, *others))["items"][0]["blocked_by"]
+        found: list[str] = made(scan(group, *others))["steps"][0]["blocked_by"]
         return found
 
     assert blocked(*near, far) == sorted(each["arn"] for each in near)
@@ -474,7 +474,7 @@ def test_what_stands_on_an_equal_id_in_another_region_holds_nothing_here() -> No
     )
     here = resource("aws_security_group", "web")
 
-    items = made(scan(here, {**here, **there}, user))["items"]
+    items = made(scan(here, {**here, **there}, user))["steps"]
 
     assert {item["region"]: item["blocked_by"] for item in items} == {"eu-central-1": [], "eu-west-1": [user["arn"]]}
 
@@ -484,34 +484,34 @@ def test_what_stands_on_a_part_holds_its_whole() -> None:
     part = resource("aws_subnet", "eni-1", part_of="i-1")
     route = resource("aws_vpc", "table", "eni-1", verdict="managed")
 
-    assert made(scan(whole, part, route))["items"][0]["blocked_by"] == [route["arn"]]
+    assert made(scan(whole, part, route))["steps"][0]["blocked_by"] == [route["arn"]]
 
 
 def test_for_a_part_stands_its_whole() -> None:
     group, part = resource("aws_security_group", "sg-1"), resource("aws_subnet", "eni-1", "sg-1", part_of="i-1")
     whole = resource("aws_instance", "i-1", verdict="managed")
 
-    assert made(scan(group, part, whole))["items"][0]["blocked_by"] == [INSTANCE]
-    assert made(scan(group, {**part, "verdict": "managed"}))["items"][0]["blocked_by"] == [part["arn"]]
+    assert made(scan(group, part, whole))["steps"][0]["blocked_by"] == [INSTANCE]
+    assert made(scan(group, {**part, "verdict": "managed"}))["steps"][0]["blocked_by"] == [part["arn"]]
 
 
 def test_a_part_of_itself_is_no_endless_search() -> None:
     circle = [resource("aws_subnet", "a", "sg-1", part_of="b"), resource("aws_subnet", "b", part_of="a")]
 
-    assert made(scan(resource("aws_security_group", "sg-1"), *circle))["items"][0]["blocked_by"]
+    assert made(scan(resource("aws_security_group", "sg-1"), *circle))["steps"][0]["blocked_by"]
 
 
 def test_what_uses_it_blocks_it_and_goes_first() -> None:
     found = [resource("aws_security_group", "a", used_by=["v"]), resource("aws_vpc", "v")]
     quarantined = {each["arn"]: entry(each["id"], each["type"]) for each in found}
 
-    assert [item["id"] for item in made(scan(*found), quarantined)["items"]] == ["v", "a"]
+    assert [item["id"] for item in made(scan(*found), quarantined)["steps"]] == ["v", "a"]
     managed = [found[0], {**found[1], "verdict": "managed"}]
-    assert {i["id"]: i["blocked_by"] for i in made(scan(*managed), quarantined)["items"]}["a"] == [found[1]["arn"]]
+    assert {i["id"]: i["blocked_by"] for i in made(scan(*managed), quarantined)["steps"]}["a"] == [found[1]["arn"]]
 
 
 def test_what_the_scan_did_not_see_blocks_what_it_uses() -> None:
-    item = made(scan(resource("aws_security_group", "a", used_by=["eks-1"])))["items"][0]
+    item = made(scan(resource("aws_security_group", "a", used_by=["eks-1"])))["steps"][0]
 
     assert item["blocked_by"] == ["eks-1"]
 
@@ -519,7 +519,7 @@ def test_what_the_scan_did_not_see_blocks_what_it_uses() -> None:
 def test_what_a_service_made_blocks_removal_and_more_than_a_mark() -> None:
     def blocked(kind: str, quarantined: dict[str, Any]) -> list[str]:
         part = resource("aws_subnet", "part", "x", verdict="service_managed")
-        found: list[str] = made(scan(resource(kind, "x"), part), quarantined)["items"][0]["blocked_by"]
+        found: list[str] = made(scan(resource(kind, "x"), part), quarantined)["steps"][0]["blocked_by"]
         return found
 
     assert blocked("aws_security_group", {}) == []  # a mark
@@ -573,8 +573,8 @@ def test_a_plan_is_refused(asked: dict[str, Any], why: str) -> None:
         {"expires": "2027-11-27T04:00:00Z"},
         {"states": []},
         {"limits": {"max_removals": 99, "max_percent": 100}},
-        {"items": [{**PLAN["items"][0], "action": REMOVE}]},
-        {"items": []},
+        {"steps": [{**PLAN["steps"][0], "action": REMOVE}]},
+        {"steps": []},
     ],
 )
 def test_a_plan_that_was_changed_is_refused(change: dict[str, Any]) -> None:
@@ -591,9 +591,9 @@ def test_a_plan_that_was_changed_is_refused(change: dict[str, Any]) -> None:
         json.dumps({**PLAN, "version": 2}),
         json.dumps({**PLAN, "more": 1}),
         json.dumps({name: value for name, value in PLAN.items() if name != "scope"}),
-        json.dumps({**PLAN, "items": {}}),
-        json.dumps({**PLAN, "items": [{}]}),
-        json.dumps({**PLAN, "items": [{**PLAN["items"][0], "action": "force"}]}),
+        json.dumps({**PLAN, "steps": {}}),
+        json.dumps({**PLAN, "steps": [{}]}),
+        json.dumps({**PLAN, "steps": [{**PLAN["steps"][0], "action": "force"}]}),
     ],
 )
 def test_what_is_no_plan_is_refused(text: str) -> None:
