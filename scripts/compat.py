@@ -162,9 +162,7 @@ def run_site(environment: Environment) -> None:
     example = (ROOT / "playbooks" / "example.yml").read_text()
     # What the example leaves out: all roles are to have something to do.
     vars_file.write_text(re.sub(r"^  # (notifications|drift): .*$", r"  \1: {}", example, flags=re.MULTILINE))
-    aws = LocalAws(data)
-    aws.start()
-    try:
+    with LocalAws(data).running() as aws:
         directory = environment.path / "policies"
         variables = {"account_id": ACCOUNT, "directory": str(directory)}
         ansible(environment, "gitops.aws.policies", vars_file, None, variables)
@@ -177,8 +175,6 @@ def run_site(environment: Environment) -> None:
         ansible(environment, "gitops.aws.site", vars_file, installer, {}, changes=False)
         ansible(environment, "gitops.aws.site", vars_file, installer, {}, *check, changes=False)
         ansible(environment, "gitops.aws.report", vars_file, reporter, {"directory": str(environment.path / "report")})
-    finally:
-        aws.command("down")
 
 
 def expect(met: bool, otherwise: str) -> None:

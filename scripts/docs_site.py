@@ -23,6 +23,7 @@ from pathlib import Path
 import git_files
 import markdown_links
 import yaml
+from documented import documented
 
 ROOT = git_files.ROOT
 WORK = ROOT / ".work"
@@ -107,17 +108,6 @@ def trim(reference: Path) -> None:
         path.write_text(text.replace("Gitops.Aws\n==========", "Reference\n========="), encoding="utf-8")
 
 
-def documented() -> list[str]:
-    """The pages that the reference must have, by their names in the site."""
-    found = ["playbooks"]
-    for kind in sorted((ROOT / "plugins").iterdir()):
-        plugins = {path.stem for path in kind.glob("*.yml" if kind.name in {"filter", "test"} else "*.py")}
-        if kind.name not in {"action", "doc_fragments", "module_utils", "plugin_utils"}:
-            found.extend(f"{name}_{kind.name.removesuffix('s')}" for name in sorted(plugins - {"__init__"}))
-    found.extend(f"{path.name}_role" for path in sorted((ROOT / "roles").iterdir()) if path.is_dir())
-    return found
-
-
 def run(*command: str | Path) -> None:
     """Run COMMAND; it has said what is wrong, if anything is."""
     subprocess.run(command, cwd=ROOT, check=True)
@@ -144,7 +134,8 @@ def main() -> int:
         run(TOOLS / "sphinx-build", *options, "-c", SOURCES, source, SITE)
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
-    missing = [name for name in documented() if not (SITE / "reference" / f"{name}.html").is_file()]
+    wanted = ["playbooks", *(f"{name}_{kind}" for kind, names in documented().items() for name in names)]
+    missing = [name for name in wanted if not (SITE / "reference" / f"{name}.html").is_file()]
     if missing:
         print(f"no page in the reference: {', '.join(missing)}", file=sys.stderr)
         return 1

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ class LocalAws:
     def start(self) -> None:
         """Starts it on a free port and waits until it answers."""
         self.endpoint_url = json.loads(self.command("up", "--port", "0", "--detach"))["endpoint_url"]
+
+    @contextmanager
+    def running(self) -> Iterator[LocalAws]:
+        """It, from its start to the end of the block."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self.command("down")
 
     def command(self, *arguments: str) -> str:
         """A command of `python -m local_aws`; what it printed."""

@@ -149,9 +149,5 @@ def user(artifact: Artifact, amazon_aws: Path, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """An empty account."""
-    aws = LocalAws(tmp_path_factory.mktemp("local-aws"))
-    aws.start()
-    try:
+    with LocalAws(tmp_path_factory.mktemp("local-aws")).running() as aws:
         yield aws
-    finally:
-        aws.command("down")

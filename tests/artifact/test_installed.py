@@ -10,13 +10,12 @@ import re
 
 import pytest
 import yaml
+from documented import documented
 from local_estate import ACCOUNT, ROOT, LocalAws, people_policies
 
 from tests.artifact.conftest import User
 
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml") if path.stem != "example")
-# Folders of plugins that ansible-doc shows nothing of.
-UNSEEN = {"action", "doc_fragments", "module_utils", "plugin_utils"}
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +58,6 @@ def test_every_playbook_is_found_with_all_that_it_includes(user: User) -> None:
     said = user.run("ansible-playbook", "--list-tasks", *(f"gitops.aws.{name}" for name in PLAYBOOKS))
     found = re.findall(r"^playbook: (.*)$", said, re.MULTILINE)
     assert found == [str(user.collections / "gitops" / "aws" / "playbooks" / f"{name}.yml") for name in PLAYBOOKS]
-
-
-def documented() -> dict[str, list[str]]:
-    """The names of all plugins and roles, by the type that ansible-doc calls them by."""
-    found = {"role": sorted(path.name for path in (ROOT / "roles").iterdir())}
-    for folder in sorted((ROOT / "plugins").iterdir()):
-        if folder.name not in UNSEEN:
-            # A file of filters has several, each documented in a file of its own.
-            files = folder.glob("*.yml" if folder.name == "filter" else "*.py")
-            found[{"modules": "module"}.get(folder.name, folder.name)] = sorted(path.stem for path in files)
-    return {kind: names for kind, names in found.items() if names}
 
 
 @pytest.mark.parametrize("kind", documented())

@@ -55,26 +55,24 @@ def stack(number: int) -> dict[str, Any]:
 def measure(stacks: int) -> dict[str, dict[str, int]]:
     """The calls of a first run and of one that finds everything as it is, by action, in order of their first call."""
     counts = {}
-    with tempfile.TemporaryDirectory(prefix="quota_calls") as directory:
-        aws = LocalAws(Path(directory) / "aws")
-        aws.start()
-        try:
-            person = aws.person("installer", EVERYTHING)
-            your = Path(directory) / "your.yml"
-            your.write_text(
-                yaml.safe_dump({"gitops_settings": SETTINGS, "gitops_stacks": [stack(one) for one in range(stacks)]})
+    with (
+        tempfile.TemporaryDirectory(prefix="quota_calls") as directory,
+        LocalAws(Path(directory) / "aws").running() as aws,
+    ):
+        person = aws.person("installer", EVERYTHING)
+        your = Path(directory) / "your.yml"
+        your.write_text(
+            yaml.safe_dump({"gitops_settings": SETTINGS, "gitops_stacks": [stack(one) for one in range(stacks)]})
+        )
+        for run in ("first", "converged"):
+            before = len(aws.calls())
+            for line in playbook("site.yml", your, person, {}):
+                if line.startswith(("PLAY RECAP", "fatal", "failed")):
+                    print(f"{run} run, {stacks} stacks: {line}", end="")
+            calls = aws.calls()[before:]
+            counts[run] = dict(
+                Counter(call["action"] for call in calls if call["access_key_id"] == person.access_key_id)
             )
-            for run in ("first", "converged"):
-                before = len(aws.calls())
-                for line in playbook("site.yml", your, person, {}):
-                    if line.startswith(("PLAY RECAP", "fatal", "failed")):
-                        print(f"{run} run, {stacks} stacks: {line}", end="")
-                calls = aws.calls()[before:]
-                counts[run] = dict(
-                    Counter(call["action"] for call in calls if call["access_key_id"] == person.access_key_id)
-                )
-        finally:
-            aws.command("down")
     return counts
 
 

@@ -66,12 +66,8 @@ class Account:
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """Local AWS, empty."""
-    aws = LocalAws(tmp_path_factory.mktemp("local-aws"))
-    aws.start()
-    try:
+    with LocalAws(tmp_path_factory.mktemp("local-aws")).running() as aws:
         yield aws
-    finally:
-        aws.command("down")
 
 
 @pytest.fixture(scope="session")

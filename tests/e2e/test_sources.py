@@ -125,9 +125,7 @@ def destroyed(estate: Estate, *stacks: str) -> dict[str, Execution]:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """All of it."""
-    aws = LocalAws(tmp_path_factory.mktemp("local-aws-sources"))
-    aws.start()
-    try:
+    with LocalAws(tmp_path_factory.mktemp("local-aws-sources")).running() as aws:
         installers = ["user/installer", "user/administrator"]
         given = [dict(stack) for stack in STACKS]
         directory = tmp_path_factory.mktemp("sources")
@@ -135,8 +133,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             aws, directory, given, name=NAME, connection=None, installers=installers, break_glass_role="role/emergency"
         )
         yield story(aws, estate, repository)
-    finally:
-        aws.command("down")
 
 
 def story(aws: LocalAws, estate: Estate, repository: Repository) -> Told:

@@ -117,9 +117,7 @@ def findings(report: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def tale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """An estate whose pipeline has built tf/, and that looks for drift; what was there before is its baseline."""
-    aws = LocalAws(tmp_path_factory.mktemp("local-aws-golden"))
-    aws.start()
-    try:
+    with LocalAws(tmp_path_factory.mktemp("local-aws-golden")).running() as aws:
         aws.command("map-image", IMAGE, str(image(tmp_path_factory.mktemp("image"))))
         directory = tmp_path_factory.mktemp("golden")
         entries = directory / "reviewed.yml"
@@ -153,8 +151,6 @@ def tale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         assert not accepted.failed, accepted.output
         runs.estate.site()
         yield Story(runs, directory)
-    finally:
-        aws.command("down")
 
 
 def test_after_the_baseline_nothing_is_found(tale: Story) -> None:

@@ -65,15 +65,11 @@ class Looking(Runs):
 @pytest.fixture(scope="module")
 def looking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looking]:
     """Such an estate, in an account of its own."""
-    aws = LocalAws(tmp_path_factory.mktemp("local-aws-drift"))
-    aws.start()
-    try:
+    with LocalAws(tmp_path_factory.mktemp("local-aws-drift")).running() as aws:
         drift = {"schedule": ""}  # only when somebody asks
         auditor = aws.person("auditor", AUDITOR)
         made = set_up(aws, tmp_path_factory.mktemp("drift"), stacks(), drift=drift, state_readers=["user/auditor"])
         yield Looking(made.estate, made.repository, auditor)
-    finally:
-        aws.command("down")
 
 
 @dataclass

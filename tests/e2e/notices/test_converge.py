@@ -37,9 +37,7 @@ ROLES = ["gitops-notices", "gitops-notices-chat", "gitops-notices-events"]
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     """An estate that tells, before the first site.yml; its secrets are in a file of their own."""
-    aws = LocalAws(tmp_path_factory.mktemp("local-aws-converge"))
-    aws.start()
-    try:
+    with LocalAws(tmp_path_factory.mktemp("local-aws-converge")).running() as aws:
         aws.command("authorize-slack", "T0123ABCD")
         directory = tmp_path_factory.mktemp("converge")
         stack = {"name": "network", "repository": REPOSITORY, "notifications": {"recipients": [NET]}}
@@ -49,8 +47,6 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
         made, _repository = new_estate(aws, directory, [stack, old], notifications=notifications, alarm_emails=emails)
         (directory / "secrets.yml").write_text(yaml.safe_dump({"gitops_notification_secrets": SECRETS}))
         yield made
-    finally:
-        aws.command("down")
 
 
 def site(estate: Estate, *arguments: str) -> Run:

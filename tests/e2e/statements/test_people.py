@@ -329,14 +329,10 @@ class Life:
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     """An estate that has lived."""
-    aws = LocalAws(tmp_path_factory.mktemp("local-aws-people"))
-    aws.start()
-    try:
+    with LocalAws(tmp_path_factory.mktemp("local-aws-people")).running() as aws:
         life = Life(aws, tmp_path_factory.mktemp("people"))
         life.live()
         yield life
-    finally:
-        aws.command("down")
 
 
 def alone(life: Life, person: str) -> dict[tuple[str, str, str], bool]:

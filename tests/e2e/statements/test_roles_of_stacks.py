@@ -156,12 +156,8 @@ class Broken:
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     """An estate of its own, and all its runs."""
-    aws = LocalAws(tmp_path_factory.mktemp("local-aws-statements"))
-    aws.start()
-    try:
+    with LocalAws(tmp_path_factory.mktemp("local-aws-statements")).running() as aws:
         yield Breaking(aws, tmp_path_factory).all()
-    finally:
-        aws.command("down")
 
 
 class Breaking:

@@ -158,9 +158,7 @@ def converged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Converge]:
         def converge(case: tuple[str, int]) -> Estate:
             configuration, stacks = case
             if configuration not in made:
-                aws = LocalAws(tmp_path_factory.mktemp("local-aws"))
-                aws.start()
-                over.callback(aws.command, "down")
+                aws = over.enter_context(LocalAws(tmp_path_factory.mktemp("local-aws")).running())
                 directory = tmp_path_factory.mktemp(configuration)
                 estate, _repository = new_estate(aws, directory, [stack(1)], **SETTINGS[configuration])
                 made[configuration] = Made(estate)
