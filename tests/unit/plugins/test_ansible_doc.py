@@ -14,6 +14,7 @@ CALLING_NOTHING = (
     "gitops.aws.estate",
     "gitops.aws.estate_report",
     "gitops.aws.findings_report",
+    "gitops.aws.policy_files",
     "gitops.aws.terraform_import_blocks",
 )
 
