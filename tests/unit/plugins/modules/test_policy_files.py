@@ -87,7 +87,8 @@ def test_a_policy_too_long_for_iam_is_written_with_a_warning(tmp_path: Path) -> 
 
     written = write(tmp_path, {**POLICIES, "long": {**READ, "Statement": [statement]}})
 
-    (warning,) = written["warnings"]
-    assert warning.startswith("long.json has 6,2")
-    assert "IAM takes 6,144 for a managed policy" in warning
+    warnings = str(written["warnings"])
+    assert "'long.json has 6,2" in warnings
+    assert "reader.json" not in warnings
+    assert "IAM takes 6,144 for a managed policy" in warnings
     assert (tmp_path / "long.json").exists()
