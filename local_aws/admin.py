@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from local_aws import chatbot, codecommit, codeconnections, latency, process, pull_requests, service_owned
+from local_aws import chatbot, codecommit, codeconnections, faults, latency, process, pull_requests, service_owned
 from local_aws.aws_json import AwsError
 from local_aws.codebuild import image
 
@@ -91,6 +91,12 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
         return {"image": name, "directory": str(where)}
     if (method, path) == ("POST", "/_local/latency"):
         return _latency(request)
+    if (method, path) == ("POST", "/_local/faults"):
+        try:
+            faults.use(request)
+        except ValueError as error:
+            raise AwsError("BadRequest", str(error)) from error
+        return request
     if (method, path) == ("POST", "/_local/service-owned"):
         arn, service = _text(request, "arn"), _text(request, "service")
         service_owned.give(arn, service)

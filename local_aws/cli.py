@@ -84,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     pull_request.add_argument("--approved", action="store_true", help="an approver commented that it is to be built")
     wait = command("latency", _latency, "let each API call wait from now on, as over a network")
     wait.add_argument("milliseconds", type=float)
+    fail = command("faults", _faults, "let API calls fail from now on, as a file says; without one, no more")
+    fail.add_argument("file", type=Path, nargs="?", help="JSON, as in local_aws/faults.py")
     image = command("map-image", _map_image, "let an image name stand for the Terraform image with more executables")
     image.add_argument("image")
     image.add_argument("directory", type=Path)
@@ -206,6 +208,15 @@ def _pull_request(options: argparse.Namespace) -> int:
 def _latency(options: argparse.Namespace) -> int:
     content = {"milliseconds": options.milliseconds}
     print(json.dumps(_post(_endpoint(options.data), "/_local/latency", content)))
+    return 0
+
+
+def _faults(options: argparse.Namespace) -> int:
+    try:
+        content = json.loads(options.file.read_text(encoding="utf-8")) if options.file else {}
+    except (OSError, ValueError) as error:
+        raise CliError(f"{options.file}: {error}") from error
+    print(json.dumps(_post(_endpoint(options.data), "/_local/faults", content)))
     return 0
 
 

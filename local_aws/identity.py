@@ -20,6 +20,7 @@ from ministack.core import iam_evaluator
 from ministack.services import iam as iam_store
 from ministack.services import sts
 
+from local_aws import faults
 from local_aws.aws_json import AwsError, Caller, caller_of
 
 _KEY_ALPHABET = string.ascii_uppercase + "234567"
@@ -77,6 +78,7 @@ def assume_service_role(
         role is None
         or role.get("Arn") != role_arn
         or not _trusts(role.get("AssumeRolePolicyDocument"), role_arn, service_principal, source_arn, source_account)
+        or faults.not_yet("sts:AssumeRole", role_arn, _seconds(role.get("CreateDate", "")))
     ):
         raise AwsError(
             "AccessDenied",
@@ -179,6 +181,11 @@ def _trusts(
             return False
         allowed = allowed or statement.get("Effect") == "Allow"
     return allowed
+
+
+def _seconds(time_of_iam: str) -> float:
+    """Seconds since 1970."""
+    return datetime.fromisoformat(time_of_iam).timestamp() if time_of_iam else 0.0
 
 
 def _as_list(value: Any) -> list[str]:

@@ -34,7 +34,7 @@ _OWN_NAMESPACES = ("codepipeline", "codebuild", "codeconnections", "codestar-con
 
 class RequestLog:
     """Appends a line per call: {time, service, action, principal_arn, access_key_id, status, error_code, user_agent,
-    resource, invocation}.
+    resource, invocation}, and fault where the call was made to fail (faults.py).
 
     time is epoch seconds at the end of the call; principal_arn the STS session's ARN for an assumed role; action an
     IAM action such as "s3:PutObject"; error_code None for a success; invocation the SDK's id of the call, the same
@@ -105,6 +105,7 @@ class RequestLog:
                 "user_agent": headers.get("user-agent", ""),
                 "invocation": headers.get("amz-sdk-invocation-id", ""),
                 "resource": resource,
+                **({"fault": scope["fault"]} if "fault" in scope else {}),
             }
         )
         with self._lock:

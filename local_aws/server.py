@@ -71,10 +71,11 @@ def _prepare_environment(port: int) -> None:
 
 
 async def _serve(listener: socket.socket, endpoint_url: str) -> None:
+    import hypercorn.asyncio.run
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from local_aws import admin, identity, ministack_fixes, services
+    from local_aws import admin, faults, identity, ministack_fixes, services
     from local_aws.codepipeline import pushes
     from local_aws.latency import delayed
     from local_aws.pace import paced
@@ -83,6 +84,7 @@ async def _serve(listener: socket.socket, endpoint_url: str) -> None:
     identity.set_endpoint_url(endpoint_url)
     ministack_fixes.apply()
     services.register()
+    hypercorn.asyncio.run.TCPServer = faults.Connection
     from ministack.app import app
 
     stop = asyncio.Event()
@@ -96,7 +98,9 @@ async def _serve(listener: socket.socket, endpoint_url: str) -> None:
         print(f"Local AWS listens on {endpoint_url} (data in {process.data_dir()})", flush=True)
 
     log = RequestLog(process.data_dir() / "calls.jsonl")
-    hosted = _when_started(admin.routes(ministack_fixes.remembering(log.wrap(delayed(paced(app))))), announce)
+    hosted = _when_started(
+        admin.routes(ministack_fixes.remembering(log.wrap(faults.faulty(delayed(paced(app)))))), announce
+    )
     config = Config()
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.keep_alive_timeout = 75
