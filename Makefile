@@ -56,6 +56,8 @@ export AWS_SHARED_CREDENTIALS_FILE := /dev/null
 export AWS_EC2_METADATA_DISABLED := true
 # Settings of the caller's that would change what the tools do.
 unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Tests start thousands of Pythons: without its cache each would compile all anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo local-up local-down test $(PARTS) $(E2E) $(INTEGRATION) $(ARTIFACT) picture compat audit bench format dist lock clean
 
