@@ -4,17 +4,16 @@
 MAKEFLAGS += --no-builtin-rules
 PARTS := lint unit sanity integration browser molecule e2e artifact docs
 # Parts that are long have lanes, each with an AWS of its own, which run at the same time.
-E2E := e2e-estate e2e-runs e2e-drift
-INTEGRATION := integration-modules integration-terraform integration-findings integration-seal
+E2E := e2e-runs e2e-drift e2e-estate
+INTEGRATION := integration-findings integration-modules integration-terraform integration-seal
 ARTIFACT := artifact-importer artifact-installed
 # What of the findings' tests takes longest, in another lane than the rest.
 PLAYBOOKS_OF_FINDINGS := tests/integration/findings/test_adopt.py tests/integration/findings/test_playbooks.py
 # Runs targets at the same time, JOBS of them.
 TOGETHER = python scripts/run_parts.py
 
-# What drives Chromium is large, so that only what needs it installs it.
-PROVIDE_BROWSER = UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --require-hashes \
-	--python .work/venv/bin/python --requirements requirements/browser.txt
+# Chromium and what drives it are large, so that only what needs them installs them.
+PROVIDE_BROWSER = sh scripts/provide_browser.sh
 
 # $(call provide,NAME) makes an environment of its own, .work/NAME, of requirements/NAME.txt: for tools that want other
 # versions than dev.txt has.
@@ -34,7 +33,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
 # ONLY='...'     bench: arguments of tests/bench/estate, for a part of it
 # CORE=...       compat: the ansible-core to test; CORE_PYTHON=... the Python for it
-# JOBS=...       how many parts and lanes of tests run at the same time, instead of two for each processor
+# JOBS=...       how many parts and lanes of tests run at the same time, instead of three for each processor
 # KEEP=1         demo: leave local AWS running
 export PYTHON TF_MIRROR CORE CORE_PYTHON JOBS KEEP
 
@@ -104,7 +103,7 @@ integration-findings: setup
 integration-seal: setup
 	@pytest tests/integration/recovery tests/integration/seal tests/integration/doctor tests/integration/report
 
-browser: setup ## The report's page in headless Chromium (chromium on PATH, or: playwright install chromium)
+browser: setup ## The report's page in headless Chromium
 	@$(PROVIDE_BROWSER)
 	@pytest tests/browser
 

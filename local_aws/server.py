@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from local_aws import process
 
 Scope = MutableMapping[str, Any]
@@ -44,7 +46,7 @@ def serve(port: int, data: Path, *, host: str = "127.0.0.1", allow_remote: bool 
         listener.set_inheritable(False)
         bound_port = listener.getsockname()[1]
         _prepare_environment(bound_port)
-        asyncio.run(_serve(listener, f"http://{f'[{host}]' if ':' in host else host}:{bound_port}"))
+        uvloop.run(_serve(listener, f"http://{f'[{host}]' if ':' in host else host}:{bound_port}"))
 
 
 def _prepare_environment(port: int) -> None:
