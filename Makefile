@@ -2,7 +2,9 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
-PARTS := lint unit sanity integration browser molecule e2e artifact docs
+PARTS := lint unit sanity integration browser molecule e2e
+# What else a release must pass.
+RELEASE := statements artifact docs compat
 # Parts that are long have lanes, each with an AWS of its own, which run at the same time.
 E2E := e2e-runs e2e-drift e2e-estate
 INTEGRATION := integration-findings integration-modules integration-terraform integration-seal
@@ -33,7 +35,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
 # ONLY='...'     bench: arguments of tests/bench/estate, for a part of it
 # CORE=...       compat: the ansible-core to test; CORE_PYTHON=... the Python for it
-# JOBS=...       how many parts and lanes of tests run at the same time, instead of three for each processor
+# JOBS=...       how many parts and lanes of tests run at the same time, instead of two for each processor
 # KEEP=1         demo: leave local AWS running
 export PYTHON TF_MIRROR CORE CORE_PYTHON JOBS KEEP
 
@@ -58,7 +60,7 @@ unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
 # Tests start thousands of Pythons: without its cache each would compile all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo local-up local-down test $(PARTS) $(E2E) $(INTEGRATION) $(ARTIFACT) picture compat audit bench format dist lock clean
+.PHONY: help setup demo local-up local-down test $(PARTS) $(E2E) $(INTEGRATION) release-checks $(RELEASE) $(ARTIFACT) picture audit bench format dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -77,7 +79,7 @@ local-down: setup ## Stop it
 
 test: setup ## Every check; what takes longest first
 	@$(PROVIDE_BROWSER) # before others run from the environment that it installs into
-	@$(TOGETHER) $(E2E) $(INTEGRATION) unit $(ARTIFACT) sanity molecule lint docs browser
+	@$(TOGETHER) $(E2E) $(INTEGRATION) unit sanity molecule lint browser
 
 lint: setup ## Linters: Python, types, YAML, shell, Terraform, changelog, Ansible
 	@sh scripts/lint.sh
@@ -121,13 +123,19 @@ e2e: setup ## The whole way, from an empty account to a VPC and back
 
 e2e-estate: setup
 	@pytest tests/e2e --ignore tests/e2e/runs --ignore tests/e2e/drift --ignore tests/e2e/notices \
-		--ignore tests/e2e/statements/test_roles_of_stacks.py
+		--ignore tests/e2e/statements
 
 e2e-runs: setup
-	@pytest tests/e2e/runs tests/e2e/statements/test_roles_of_stacks.py tests/e2e/notices/test_notices.py
+	@pytest tests/e2e/runs tests/e2e/notices/test_notices.py
 
 e2e-drift: setup
 	@pytest tests/e2e/drift tests/e2e/notices/test_converge.py
+
+release-checks: setup ## What else a release must pass: the four below
+	@$(TOGETHER) compat statements $(ARTIFACT) docs
+
+statements: setup ## Every statement of every policy taken away in turn: which run breaks
+	@pytest tests/e2e/statements
 
 artifact: setup ## What make dist builds: what it holds, what Galaxy says of it, an installation of it
 	@$(TOGETHER) $(ARTIFACT)

@@ -4,7 +4,7 @@
 """Runs make targets, several at a time, also after one has failed: python scripts/run_parts.py TARGET...
 
 Tests wait for builds more than they compute, and each target has an AWS of its own. JOBS in the environment is how many
-run at the same time, by default three for each processor. What a target prints is in .work/logs/TARGET.log, and shown
+run at the same time, by default two for each processor. What a target prints is in .work/logs/TARGET.log, and shown
 when it has ended.
 """
 
@@ -45,7 +45,7 @@ def main(targets: list[str]) -> int:
     """Runs all, the first ones first; 0 if all have passed."""
     LOGS.mkdir(parents=True, exist_ok=True)
     begin, all_ended = time.monotonic(), list[Ended]()
-    jobs = int(os.environ.get("JOBS") or 3 * (os.cpu_count() or 1))
+    jobs = int(os.environ.get("JOBS") or 2 * (os.cpu_count() or 1))
     pool = ThreadPoolExecutor(jobs)
     try:
         for future in as_completed([pool.submit(run, target) for target in targets]):

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Git host runs what `make test` runs, and the targets that workflows and hooks call are there."""
+"""The Git host runs what `make test` and `make release-checks` run, and the targets that workflows and hooks call are there."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
-def parts() -> list[str]:
-    match = re.search(r"^PARTS := (.*)$", MAKEFILE, re.MULTILINE)
+def targets_in(variable: str) -> list[str]:
+    match = re.search(rf"^{variable} := (.*)$", MAKEFILE, re.MULTILINE)
     assert match
     return match[1].split()
 
@@ -24,16 +24,21 @@ def parts() -> list[str]:
 def test_the_workflow_has_a_job_for_each_part() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
     job = workflow["jobs"]["part"]
-    assert job["strategy"]["matrix"]["part"] == parts()
+    assert job["strategy"]["matrix"]["part"] == [
+        each for each in (*targets_in("PARTS"), *targets_in("RELEASE")) if each != "compat"
+    ]
+    assert workflow["jobs"]["compat"]["steps"][-1]["run"] == "make compat"
     assert job["steps"][-1]["run"] == 'make "$PART"'
 
 
-def test_make_test_runs_each_part_or_its_lanes() -> None:
+def test_each_part_runs_or_its_lanes() -> None:
     lanes = dict(re.findall(r"^([A-Z0-9]+) := ((?:[a-z0-9]+-[a-z]+ ?)+)$", MAKEFILE, re.MULTILINE))
-    together = dict(re.findall(r"^([a-z0-9]+): setup.*\n(?:\t.*\n)*?\t@\$\(TOGETHER\) (.*)$", MAKEFILE, re.MULTILINE))
-    whole = together.pop("test").split()
-    assert {"e2e", "integration"} <= set(together)
-    assert sorted(together.get(part, part) for part in parts()) == sorted(whole)
+    together = dict(re.findall(r"^([a-z0-9-]+): setup.*\n(?:\t.*\n)*?\t@\$\(TOGETHER\) (.*)$", MAKEFILE, re.MULTILINE))
+    wholes = {"test": targets_in("PARTS"), "release-checks": targets_in("RELEASE")}
+    for name, parts in wholes.items():
+        assert sorted(together.get(part, part) for part in parts) == sorted(together[name].split())
+    together = {name: lane for name, lane in together.items() if name not in wholes}
+    assert set(together) == {"artifact", "e2e", "integration"}
     assert sorted(together.values()) == sorted(f"$({name})" for name in lanes)
 
 
@@ -56,7 +61,7 @@ def test_targets_that_others_call_are_there() -> None:
         for name in re.findall(r"\bmake ([a-z-]+)", line)
     }
     assert {"dist", "audit", "lint", "setup"} <= called
-    assert called | set(parts()) <= targets
+    assert called | set(targets_in("PARTS")) | set(targets_in("RELEASE")) <= targets
 
 
 def test_no_workflow_may_write() -> None:

@@ -177,7 +177,7 @@ def decide(
         if entry is None and resource["verdict"] != UNMANAGED:
             continue
         kind = types.get(resource["type"])
-        reason = "two resources have this ARN" if arn in twice else _kept(resource, kind, rules)
+        reason = "two resources have this ARN" if arn in twice else _kept(resource, kind, rules, now)
         if entry and arn not in twice and resource["verdict"] in EXPLAINED:
             items[arn] = _item(resource, kind, RESTORE)
         elif reason:
@@ -191,7 +191,7 @@ def decide(
     return Decisions(items, kept)
 
 
-def _kept(resource: Mapping[str, Any], kind: Type | None, rules: Rules) -> str:
+def _kept(resource: Mapping[str, Any], kind: Type | None, rules: Rules, now: datetime) -> str:
     """Why nothing may be done to a resource, '' where it may."""
     if resource["verdict"] != UNMANAGED:
         return f"it is {resource['verdict']}: {resource['reason']}"
@@ -203,6 +203,8 @@ def _kept(resource: Mapping[str, Any], kind: Type | None, rules: Rules) -> str:
         return f"{resource['type']} is not among the types that may be removed here"
     if resource["guarded"]:
         return f"it is protected in AWS: {resource['guarded']}"
+    if made_at(resource) > written(now):
+        return f"it was made at {made_at(resource)}, while it was looked for: the next plan decides"
     creator = resource["creator"]
     if not (creator and creator.get("principal")):
         if not rules.allow_unknown_creator:

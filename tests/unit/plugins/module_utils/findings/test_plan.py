@@ -156,6 +156,16 @@ def test_what_is_protected_in_aws_is_kept(quarantined: dict[str, Any]) -> None:
     assert kept(found, quarantined) == {INSTANCE: "it is protected in AWS: termination protection"}
 
 
+def test_what_was_made_while_it_was_looked_for_is_not_planned() -> None:
+    """Carrying the plan out would keep it, for what is younger than the plan is not what somebody approved."""
+    new = resource("aws_instance", "i-1", created="2026-11-26T04:00:01Z")
+
+    assert kept(scan(new)) == {
+        INSTANCE: "it was made at 2026-11-26T04:00:01Z, while it was looked for: the next plan decides"
+    }
+    assert actions(made(scan({**new, "created": "2026-11-26T04:00:00Z"}))) == {"i-1": QUARANTINE}
+
+
 def test_two_resources_of_one_arn_are_kept() -> None:
     assert kept(scan(resource("aws_instance", "i-1"), resource("aws_instance", "i-1"))) == {
         INSTANCE: "two resources have this ARN"
