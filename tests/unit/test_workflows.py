@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gitops.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Git host runs what `make test` and `make release-checks` run, and the targets that workflows and hooks call are there."""
+"""The Git host runs what `make test` and `make release-checks` run; what workflows and hooks call is there."""
 
 from __future__ import annotations
 
