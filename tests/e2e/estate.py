@@ -216,17 +216,27 @@ class Estate:
     def approve(self, pipeline: str, status: str = "Approved", summary: str = "", person: Person | None = None) -> None:
         """Approves (or rejects) what waits, as the operator or somebody else."""
         api = person.client("codepipeline") if person else self._pipelines()
-        for stage in api.get_pipeline_state(name=pipeline)["stageStates"]:
-            for action in stage["actionStates"]:
-                token = action.get("latestExecution", {}).get("token")
-                if token:
-                    api.put_approval_result(
-                        pipelineName=pipeline,
-                        stageName=stage["stageName"],
-                        actionName=action["actionName"],
-                        result={"summary": summary, "status": status},
-                        token=token,
-                    )
+        deadline = time.monotonic() + 60
+        while True:
+            actions = [
+                (stage["stageName"], action["actionName"], action.get("latestExecution", {}).get("token"))
+                for stage in api.get_pipeline_state(name=pipeline)["stageStates"]
+                for action in stage["actionStates"]
+            ]
+            waiting = [each for each in actions if each[2]]
+            if waiting:
+                break
+            # An action is in progress a moment before it can be approved.
+            assert time.monotonic() < deadline, f"nothing of {pipeline} can be approved: {actions}"
+            time.sleep(0.2)
+        for stage, action, token in waiting:
+            api.put_approval_result(
+                pipelineName=pipeline,
+                stageName=stage,
+                actionName=action,
+                result={"summary": summary, "status": status},
+                token=token,
+            )
 
     def logs(self, execution: Execution) -> dict[str, str]:
         """The logs of an execution's builds, by build id."""
