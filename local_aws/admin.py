@@ -8,28 +8,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from local_aws import chatbot, codecommit, codeconnections, faults, latency, process, pull_requests, service_owned
+from local_aws.asgi import App, Receive, Scope, Send, body_of
 from local_aws.aws_json import AwsError
 from local_aws.codebuild import image
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 def routes(app: App) -> App:
     """The application with /_local/ in front of it."""
 
-    async def routed(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/_local/"):
             await app(scope, receive, send)
             return
-        body = await _body(receive)
+        body = await body_of(receive)
         try:
             if not _from_this_machine(scope):
                 raise AwsError("AccessDenied", "/_local/ answers only on this machine", 403)
@@ -49,16 +44,7 @@ def routes(app: App) -> App:
     return routed
 
 
-async def _body(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body
-
-
-def _from_this_machine(scope: MutableMapping[str, Any]) -> bool:
+def _from_this_machine(scope: Scope) -> bool:
     """The peer and the Host header are loopback, and no web page asks (browsers name it in Origin)."""
     client = scope.get("client") or ("",)
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}

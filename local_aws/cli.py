@@ -212,10 +212,7 @@ def _latency(options: argparse.Namespace) -> int:
 
 
 def _faults(options: argparse.Namespace) -> int:
-    try:
-        content = json.loads(options.file.read_text(encoding="utf-8")) if options.file else {}
-    except (OSError, ValueError) as error:
-        raise CliError(f"{options.file}: {error}") from error
+    content = _json_in(options.file) if options.file else {}
     print(json.dumps(_post(_endpoint(options.data), "/_local/faults", content)))
     return 0
 
@@ -233,12 +230,16 @@ def _create_admin(options: argparse.Namespace) -> int:
 
 
 def _put_user(options: argparse.Namespace) -> int:
-    try:
-        policy = json.loads(options.policy.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CliError(f"{options.policy}: {error}") from error
-    print(json.dumps(put_user(_endpoint(options.data), options.name, policy)))
+    print(json.dumps(put_user(_endpoint(options.data), options.name, _json_in(options.policy))))
     return 0
+
+
+def _json_in(path: Path) -> Any:
+    """What a user's file says."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CliError(f"{path}: {error}") from error
 
 
 def put_user(endpoint_url: str, name: str, policy: dict[str, Any]) -> dict[str, str]:

@@ -21,7 +21,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -31,14 +31,9 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_region
 from ministack.core.router import extract_access_key_id
 
+from local_aws.asgi import App, Message, Receive, Scope, Send, body_of
 from local_aws.aws_json import AwsError, caller_of
 from local_aws.request_log import describe
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KINDS = {
     "throttle": "too many calls: try again later",
@@ -56,7 +51,7 @@ KINDS = {
 CONSISTENT = ("s3:*", "dynamodb:*", "sts:*", "kms:*")
 READING = ("*:Get*", "*:List*", "*:Describe*", "*:BatchGet*")
 
-# By protocol: code, status. S3 has its own words, EC2, too.
+# By protocol: code, status. S3 has its own words.
 ERRORS = {
     "throttle": {"": ("ThrottlingException", 400), "query": ("Throttling", 400), "s3": ("SlowDown", 503)},
     "error": {"": ("InternalServerError", 500), "query": ("InternalFailure", 500), "s3": ("InternalError", 500)},
@@ -172,7 +167,7 @@ def faulty(app: App) -> App:
         if scope["type"] != "http" or not _plan.rules:
             await app(scope, receive, send)
             return
-        body = await _body(receive)
+        body = await body_of(receive)
         call = _Call(app, scope, _again(body, receive), send)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
@@ -283,15 +278,6 @@ class _Call:
 
     def _writer(self) -> asyncio.StreamWriter | None:
         return _connections.get(tuple(self.scope.get("client") or ())[:2])
-
-
-async def _body(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

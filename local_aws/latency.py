@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+from local_aws.asgi import App, Receive, Scope, Send
 
 _seconds = 0.0
 
@@ -34,7 +29,7 @@ def use(milliseconds: float) -> None:
 def delayed(app: App) -> App:
     """The application, which hears of each request only after the wait."""
 
-    async def wrapped(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _seconds:
             await asyncio.sleep(_seconds)
         await app(scope, receive, send)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -52,12 +52,8 @@ from local_aws import (
     user_credentials,
 )
 from local_aws.acted_on import Call
+from local_aws.asgi import App, Receive, Scope, Send
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
-
-Message = MutableMapping[str, Any]
-App = Callable[
-    [MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
-]
 
 PLAIN_HTTP_HEADER = "x-local-aws-plain-http"
 REMEMBERED_LISTS = 8
@@ -143,9 +139,9 @@ def remembering(app: App) -> App:
     """The application, remembering for each request who signed it and whether it asked to count as plain HTTP."""
 
     async def noting(
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         if scope["type"] == "http":
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}

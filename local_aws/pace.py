@@ -11,13 +11,8 @@ is in the way of the second: the lock stays, and the build fails. On AWS no answ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+from local_aws.asgi import App, Message, Receive, Scope, Send
 
 SECONDS = 0.005
 
@@ -25,7 +20,7 @@ SECONDS = 0.005
 def paced(app: App) -> App:
     """The application, with the beginning of each answer to the SDK for Go held back for a moment."""
 
-    async def wrapped(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 await asyncio.sleep(SECONDS)
@@ -36,7 +31,7 @@ def paced(app: App) -> App:
     return wrapped
 
 
-def _is_go(scope: MutableMapping[str, Any]) -> bool:
+def _is_go(scope: Scope) -> bool:
     return scope["type"] == "http" and any(
         name.lower() == b"user-agent" and b"aws-sdk-go" in value for name, value in scope["headers"]
     )

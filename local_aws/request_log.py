@@ -9,9 +9,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs
 
 from ministack import app as ministack_app
@@ -19,13 +17,9 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import detect_service, extract_access_key_id
 
+from local_aws.asgi import App, Message, Receive, Scope, Send
 from local_aws.aws_json import AwsError, caller_of
 from local_aws.rest_json import operation_name
-
-Message = MutableMapping[str, Any]
-App = Callable[
-    [MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
-]
 
 _PEEK = 64 * 1024
 _REST_NAMESPACES = ("chatbot", "codestar-notifications")
@@ -54,9 +48,9 @@ class RequestLog:
         """The application, with each HTTP call written to the log when its response ends."""
 
         async def logged(
-            scope: MutableMapping[str, Any],
-            receive: Callable[[], Awaitable[Message]],
-            send: Callable[[Message], Awaitable[None]],
+            scope: Scope,
+            receive: Receive,
+            send: Send,
         ) -> None:
             if scope["type"] != "http" or scope["path"].startswith("/_ministack/"):
                 await app(scope, receive, send)
@@ -84,7 +78,7 @@ class RequestLog:
 
         return logged
 
-    def _write(self, scope: MutableMapping[str, Any], body: bytes, status: int, answer: bytes) -> None:
+    def _write(self, scope: Scope, body: bytes, status: int, answer: bytes) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         key = extract_access_key_id(headers, query)

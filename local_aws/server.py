@@ -12,19 +12,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
 from local_aws import process
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from local_aws.asgi import App, Message, Receive, Scope, Send
 
 
 def serve(port: int, data: Path, *, host: str = "127.0.0.1", allow_remote: bool = False) -> None:

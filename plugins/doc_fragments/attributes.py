@@ -30,6 +30,20 @@ attributes:
       - gitops.aws.aws
 """
 
+    FILES = r"""
+options: {}
+attributes:
+  check_mode:
+    description: A check run writes nothing, and says what it would write.
+    support: full
+  diff_mode:
+    description: With C(--diff) the module shows what differs in the files.
+    support: full
+  idempotent:
+    description: A second run with the same options writes nothing.
+    support: full
+"""
+
     READING = r"""
 options: {}
 attributes:

@@ -37,6 +37,12 @@ class Files:
             if not self.module.check_mode:
                 os.makedirs(path, mode)
 
+    def write_all(self, directory: str, mode: int, texts: dict[str, str]) -> None:
+        """Writes files, by path, into a directory, which is made with the mode where there is none. Raises OSError."""
+        self.directory(directory, mode)
+        for path, text in texts.items():
+            self.write(path, text)
+
     def write(self, path: str, text: str) -> None:
         """Writes a file where it differs. Raises OSError."""
         before = read(path)
@@ -52,6 +58,11 @@ class Files:
                 self.module.atomic_move(temporary, path)
         if os.path.exists(path):
             self.changed = self.module.set_mode_if_different(path, self.mode, self.changed)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether it names a file in a directory, and none elsewhere."""
+    return os.sep not in name and name not in ("", ".", "..")
 
 
 def read(path: str) -> str | None:

@@ -38,16 +38,7 @@ options:
     default: [html, json, markdown]
 extends_documentation_fragment:
   - gitops.aws.attributes.platform
-attributes:
-  check_mode:
-    description: A check run writes nothing, and says what it would write.
-    support: full
-  diff_mode:
-    description: With C(--diff) the module shows what differs in the files.
-    support: full
-  idempotent:
-    description: A second run with the same result writes nothing.
-    support: full
+  - gitops.aws.attributes.files
 seealso:
   - module: gitops.aws.estate_status_info
 author:
@@ -100,7 +91,7 @@ files:
 
 import os
 
-from ansible_collections.gitops.aws.plugins.module_utils._files import Files
+from ansible_collections.gitops.aws.plugins.module_utils._files import Files, is_file_name
 from ansible_collections.gitops.aws.plugins.module_utils._module import CheckedModule
 from ansible_collections.gitops.aws.plugins.module_utils._status import page, report
 
@@ -122,7 +113,7 @@ DIRECTORY_MODE = 0o750
 def main() -> None:
     module = CheckedModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
-    if os.sep in params["name"] or params["name"] in ("", ".", ".."):
+    if not is_file_name(params["name"]):
         module.fail_json(msg=f"Nothing was changed. name: {params['name']!r} is not allowed, it must be a file's name")
     try:
         estate = report.of(params["status"])
@@ -136,9 +127,7 @@ def main() -> None:
     if params["dest"]:
         paths = {each: os.path.join(params["dest"], f"{params['name']}.{FORMATS[each][0]}") for each in texts}
         try:
-            files.directory(params["dest"], DIRECTORY_MODE)
-            for each, path in paths.items():
-                files.write(path, texts[each])
+            files.write_all(params["dest"], DIRECTORY_MODE, {path: texts[each] for each, path in paths.items()})
         except OSError as error:
             module.fail_json(msg=f"The report could not be written: {error}")
     module.exit_json(

@@ -28,16 +28,7 @@ options:
     required: true
 extends_documentation_fragment:
   - gitops.aws.attributes.platform
-attributes:
-  check_mode:
-    description: A check run writes nothing, and says what it would write.
-    support: full
-  diff_mode:
-    description: With C(--diff) the module shows what differs in the files.
-    support: full
-  idempotent:
-    description: A second run with the same policies writes nothing.
-    support: full
+  - gitops.aws.attributes.files
 author:
   - Contributors to gitops.aws (@gitops-aws)
 """
@@ -63,7 +54,8 @@ import json
 import os
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._files import Files
+from ansible_collections.gitops.aws.plugins.module_utils._files import Files, is_file_name
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.iam_policy import DOCUMENT_LIMIT, size_of
 from ansible_collections.gitops.aws.plugins.module_utils._module import CheckedModule
 
 ARGUMENTS = {
@@ -72,7 +64,6 @@ ARGUMENTS = {
 }
 MODE = 0o644
 DIRECTORY_MODE = 0o755
-LIMIT = 6144  # characters that IAM takes for a managed policy, white space aside
 
 
 def main() -> None:
@@ -82,18 +73,15 @@ def main() -> None:
     if wrong:
         module.fail_json(msg=f"Nothing was changed. {'; '.join(wrong)}")
     for name, policy in policies.items():
-        length = len(json.dumps(policy, separators=(",", ":")))
-        if isinstance(policy, dict) and length > LIMIT:
+        if isinstance(policy, dict) and size_of(policy) > DOCUMENT_LIMIT:
             module.warn(
-                f"{name}.json has {length:,} characters without white space. IAM takes {LIMIT:,} for a managed policy:"
-                " divide it by statements into two policies"
+                f"{name}.json has {size_of(policy):,} characters without white space. IAM takes"
+                f" {DOCUMENT_LIMIT:,} for a managed policy: divide it by statements into two policies"
             )
     files = Files(module, MODE)
     paths = {name: os.path.join(dest, f"{name}.json") for name in policies}
     try:
-        files.directory(dest, DIRECTORY_MODE)
-        for name, path in paths.items():
-            files.write(path, text_of(policies[name]))
+        files.write_all(dest, DIRECTORY_MODE, {path: text_of(policies[name]) for name, path in paths.items()})
     except OSError as error:
         module.fail_json(msg=f"The policies could not be written: {error}")
     module.exit_json(changed=files.changed, diff=files.diff, files=paths, invocation={"module_args": {"dest": dest}})
@@ -103,7 +91,7 @@ def problems(policies: dict[str, Any]) -> list[str]:
     """What is wrong with the policies, a sentence each."""
     wrong = []
     for name, policy in policies.items():
-        if os.sep in name or name in ("", ".", ".."):
+        if not is_file_name(name):
             wrong.append(f"policies: {name!r} is not allowed, it must be a file's name without .json")
         if not isinstance(policy, (dict, str)):
             wrong.append(f"policies.{name} must be a policy: a dictionary or a text")

@@ -57,16 +57,7 @@ options:
     default: terraform
 extends_documentation_fragment:
   - gitops.aws.attributes.platform
-attributes:
-  check_mode:
-    description: A check run writes nothing, and says what it would write.
-    support: full
-  diff_mode:
-    description: With C(--diff) the module shows what differs in the file.
-    support: full
-  idempotent:
-    description: A second run with the same resources writes nothing.
-    support: full
+  - gitops.aws.attributes.files
 seealso:
   - module: gitops.aws.unmanaged_resources_info
 author:

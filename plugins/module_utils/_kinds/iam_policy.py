@@ -39,6 +39,11 @@ ENTITIES = (
 )
 
 
+def size_of(document: Settings) -> int:
+    """How long AWS takes a managed policy to be."""
+    return len("".join(json.dumps(document).split()))
+
+
 class IamPolicy(Kind):
     noun = "IAM policy"
     nouns = "IAM policies"
@@ -56,7 +61,7 @@ class IamPolicy(Kind):
         document = item["policy"]
         if document is None:
             return found
-        size = len("".join(json.dumps(document).split()))
+        size = size_of(document)
         if not document:
             found.append("policy: is empty, and a managed policy always says something. Fix: leave it out, or give it")
         elif size > DOCUMENT_LIMIT:

@@ -21,9 +21,7 @@ from tests.unit.plugins.modules.test_single_documentation import documented, spe
 STATUS = estates.estate(estates.twelve())
 
 
-@pytest.fixture(autouse=True)
-def no_temporary_files_beside(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSIBLE_REMOTE_TMP", str(tmp_path_factory.mktemp("ansible")))
+pytestmark = pytest.mark.usefixtures("no_temporary_files_beside")
 
 
 def report(dest: Path, **arguments: Any) -> dict[str, Any]:

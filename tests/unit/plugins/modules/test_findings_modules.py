@@ -25,9 +25,7 @@ SEEN = result()
 WEB = "arn:aws:ec2:eu-central-1:111122223333:instance/i-0f1e2d3c4b5a69788"
 
 
-@pytest.fixture(autouse=True)
-def no_temporary_files_beside(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSIBLE_REMOTE_TMP", str(tmp_path_factory.mktemp("ansible")))
+pytestmark = pytest.mark.usefixtures("no_temporary_files_beside")
 
 
 @pytest.mark.parametrize(("name", "module"), MODULES.items())

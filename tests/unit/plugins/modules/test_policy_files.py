@@ -20,9 +20,7 @@ READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3
 POLICIES = {"reader": READ, "scp": json.dumps(READ, separators=(",", ":"))}
 
 
-@pytest.fixture(autouse=True)
-def no_temporary_files_beside(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSIBLE_REMOTE_TMP", str(tmp_path_factory.mktemp("ansible")))
+pytestmark = pytest.mark.usefixtures("no_temporary_files_beside")
 
 
 def write(dest: Path, policies: Any = POLICIES, **arguments: Any) -> dict[str, Any]:
