@@ -31,6 +31,9 @@ R = TypeVar("R")
 # Seconds. IAM promises no bound for a fresh role to become assumable; AWS's own tools wait up to two minutes.
 PROPAGATION_TIMEOUT = 120
 
+# Of a call, with botocore's pauses of up to 20 seconds between them.
+ATTEMPTS = 10
+
 
 class Refused(Exception):
     """The input, or the run's mode, does not allow the call. The text is for the user."""
@@ -56,18 +59,23 @@ class Aws:
         self.concurrency = concurrency
         self.calls: Counter[str] = Counter()
         self._calls_lock = threading.Lock()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, int], Any] = {}
         self._clients_lock = threading.Lock()  # boto3 makes one client at a time
         self._in_flight = threading.BoundedSemaphore(concurrency)
         self._thread = threading.local()  # `waits`: whether it waits for an answer
         self._identity: dict[str, str] = {}
         self._identity_lock = threading.Lock()
 
-    def client(self, service: str) -> Any:
-        """The boto3 client of a service, made once. Throttled calls are retried by botocore's standard mode."""
+    def client(self, service: str, attempts: int = ATTEMPTS) -> Any:
+        """The boto3 client of a service, made once. Throttled calls are retried by botocore's standard mode.
+
+        Args:
+            service: boto3's name of it.
+            attempts: how often a call is made at most: 1 where a second would make a second resource.
+        """
         with self._clients_lock:
-            if service in self._clients:
-                return self._clients[service]
+            if (service, attempts) in self._clients:
+                return self._clients[service, attempts]
             region, endpoint_url, parameters = get_aws_connection_info(self._module)
             client = boto3_conn(
                 self._module,
@@ -76,7 +84,7 @@ class Aws:
                 region=self._region or region,
                 endpoint=endpoint_url,
                 config=Config(
-                    retries={"mode": "standard", "total_max_attempts": 10},
+                    retries={"mode": "standard", "total_max_attempts": attempts},
                     max_pool_connections=self.concurrency,
                 ),
                 **parameters,
@@ -87,7 +95,7 @@ class Aws:
             client.meta.events.register_first("request-created", self._request_created)
             for end in ("response-received", "after-call-error"):  # the latter alone for an answer that makes no sense
                 client.meta.events.register_first(end, self._response_received)
-            self._clients[service] = client
+            self._clients[service, attempts] = client
             return client
 
     def in_region(self, region: str) -> Aws:

@@ -13,6 +13,7 @@ what is compared with what, check mode, the diff, tags, bounded concurrency, par
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,14 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain, until_propagated
+from ansible_collections.gitops.aws.plugins.module_utils._aws import (
+    Aws,
+    NotYet,
+    Refused,
+    error_code,
+    explain,
+    until_propagated,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, refuse
 from ansible_collections.gitops.aws.plugins.module_utils._progress import Progress
 from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN, STANDS_FOR_SECRET
@@ -32,6 +40,9 @@ from ansible_collections.gitops.aws.plugins.module_utils._secrets import HIDDEN,
 Settings = dict[str, Any]
 
 CONCURRENCY: dict[str, Any] = {"type": "int", "default": 10}
+
+# Seconds in which what is there must be seen. AWS promises none.
+SEEN_TIMEOUT = 20
 
 ERRORS_SHOWN = 10  # in the message; the result holds all
 
@@ -71,6 +82,7 @@ class Kind:
         self.only_shown = False  # whether what is read is for a person, and nothing is written after it
         self.name_prefix = ""  # of what an info module reads that is given no names
         self.params: dict[str, Any] = {}  # the module's
+        self.options: dict[str, Any] = {}  # of an item
         self.owner_tags: dict[str, str] = {}  # without which nothing that exists is touched
         self.purge_tags = True
 
@@ -177,6 +189,13 @@ class Kind:
     def public(self, settings: Settings) -> Settings:
         """The settings as they may be shown: secrets hidden."""
         return settings
+
+    def anew(self) -> Kind:
+        """The same, that knows nothing of what was read."""
+        other = type(self)(self.aws)
+        other.params, other.options = self.params, self.options
+        other.owner_tags, other.purge_tags = self.owner_tags, self.purge_tags
+        return other
 
 
 @dataclass
@@ -341,24 +360,14 @@ def check_items(kind: Kind, plural: str, items: list[Settings], state: str) -> l
 
 def apply(kind: Kind, step: Step) -> None:
     """Carries one step out. An error is kept in the step, so that the others' results are not lost."""
-    before, after, check_mode = step.before, step.after, kind.aws.check_mode
     try:
-        if step.action == "created" and after is not None:
-            missing = [option for option in kind.required if after.get(option) in (None, "", {}, [])]
-            if missing:
-                raise Refused(f"it does not exist yet, and to create it {', '.join(missing)} must be given")
-            if check_mode:
-                step.facts = kind.predict(after)
-            else:
-                step.facts = until_propagated(partial(kind.create, after), kind.not_yet)
-        elif step.action == "updated" and before is not None and after is not None and not check_mode:
-            facts = until_propagated(partial(kind.update, before, after, step.changed), kind.not_yet)
-            step.facts.update(facts or {})
-        elif step.action == "deleted" and before is not None:
-            kind.check_delete(before, step.item)
-            if not check_mode:
-                kind.delete(before, step.item)
-    except (ClientError, BotoCoreError, Refused) as error:
+        try:
+            act(kind, step)
+        except (ClientError, BotoCoreError) as error:
+            if kind.aws.check_mode or not unsure(step, error):
+                raise
+            act_once_more(kind, step, error)
+    except (ClientError, BotoCoreError, Refused, NotYet) as error:
         step.error = explain(error, f"{kind.noun} {step.name}")
     except Exception as error:
         # Whatever it is, what became of the others is not lost.
@@ -368,6 +377,67 @@ def apply(kind: Kind, step: Step) -> None:
             "This is a bug in gitops.aws."
         )
     kind.progress.written()
+
+
+def act(kind: Kind, step: Step) -> None:
+    """Makes the calls of one step, in check mode none that writes. Raises what AWS says, and Refused."""
+    before, after, check_mode = step.before, step.after, kind.aws.check_mode
+    if step.action == "created" and after is not None:
+        missing = [option for option in kind.required if after.get(option) in (None, "", {}, [])]
+        if missing:
+            raise Refused(f"it does not exist yet, and to create it {', '.join(missing)} must be given")
+        if check_mode:
+            step.facts = kind.predict(after)
+        else:
+            step.facts = until_propagated(partial(kind.create, after), kind.not_yet)
+    elif step.action == "updated" and before is not None and after is not None and not check_mode:
+        facts = until_propagated(partial(kind.update, before, after, step.changed), kind.not_yet)
+        step.facts.update(facts or {})
+    elif step.action == "deleted" and before is not None:
+        kind.check_delete(before, step.item)
+        if not check_mode:
+            kind.delete(before, step.item)
+
+
+# Codes by which AWS says that what is to be made is there, and that what is to be deleted is not.
+THERE = re.compile("Already|InUse|NameExists|QueueExists|Conflict|Duplicate")
+GONE = re.compile("NoSuch|NotFound|NotExist|NonExistent|Invalid.*Exist")
+
+
+def unsure(step: Step, error: BaseException) -> bool:
+    """Whether an error may tell of what this step has done itself, or somebody else at this moment.
+
+    An answer can be lost on its way. botocore then makes the call again, and AWS says of the second that there is
+    nothing left to do, in words as if it could not be done.
+    """
+    if not isinstance(error, ClientError):
+        return True  # no answer came at all
+    answer = getattr(error, "response", {})
+    code = THERE if step.action == "created" else GONE
+    return bool(answer.get("ResponseMetadata", {}).get("RetryAttempts") or code.search(error_code(error)))
+
+
+def act_once_more(kind: Kind, step: Step, error: BaseException) -> None:
+    """Reads what there is now, and does what is left to do. Raises the error where that is all."""
+    state = "absent" if step.action == "deleted" else "present"
+
+    def look() -> Step:
+        other = kind.anew()
+        (found,) = plan(other, kind.options, [("", step.item)], state, other.read([step.item]))
+        if found.error:
+            raise Refused(found.error.removeprefix(f"{kind.noun} {step.name}: "))
+        if step.action == found.action == "created" and THERE.search(error_code(error)):
+            raise NotYet  # AWS has it, and does not show it yet
+        return found
+
+    try:
+        left = until_propagated(look, lambda each: isinstance(each, NotYet), SEEN_TIMEOUT)
+    except NotYet:
+        raise error from None
+    if left.action == step.action and left.changed == step.changed:
+        raise error  # nothing came of it
+    act(kind, left)
+    step.facts = {**step.facts, **left.facts}
 
 
 def difference(kind: Kind, step: Step) -> dict[str, Any]:
@@ -416,6 +486,7 @@ def plan(
     Args:
         items: with the tags of their owner, each with its path.
     """
+    kind.options = options
     steps = []
     for path, item in items:
         name = item[kind.key]

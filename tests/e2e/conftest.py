@@ -20,11 +20,19 @@ import pytest
 import yaml
 from local_estate import ACCOUNT, REGION, ROOT, LocalAws, Person, Repository, execution_of_push, people_policies
 
-from tests.e2e.estate import Estate, Run, allow, emergency_role, in_role, inventory, new_person
+from tests.e2e.estate import (
+    EVERYTHING,
+    REPOSITORY,
+    Estate,
+    Run,
+    allow,
+    emergency_role,
+    in_role,
+    inventory,
+    new_person,
+)
 
 HERE = Path(__file__).parent
-REPOSITORY = "acme/infrastructure"
-EVERYTHING = allow(["*"], ["*"])
 EXTERNAL_ID = "agreed-with-the-other-account"
 # Terraform's resource of the root module `parameter`, for one parameter.
 PARAMETER_ACTIONS = [

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from local_estate import ACCOUNT, LocalAws, Person, PlaybookFailed, playbook
+from local_estate import ACCOUNT, ROOT, LocalAws, Person, PlaybookFailed, Repository, people_policies, playbook
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import foundation_of
 from ansible_collections.gitops.aws.plugins.module_utils._operations import READ_ONLY_OPERATION
@@ -22,6 +22,7 @@ from local_aws.mfa import code
 from local_aws.process import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY
 
 BUILDS = ("Plan", "Apply", "Destroy", "Drift")
+REPOSITORY = "acme/infrastructure"
 FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 Call = dict[str, Any]
@@ -271,6 +272,24 @@ class Estate:
         return self.operator.client("codepipeline")
 
 
+def new_estate(
+    aws: LocalAws, directory: Path, stacks: list[dict[str, Any]], **settings: Any
+) -> tuple[Estate, Repository]:
+    """An estate before the first site.yml: people with exactly the rendered policies, and an empty repository."""
+    administrator = aws.person("administrator", EVERYTHING)
+    example = yaml.safe_load((ROOT / "playbooks" / "example.yml").read_text())
+    estate = Estate(aws, administrator, directory, {**example["gitops_settings"], **settings}, stacks)
+    rendered = estate.playbook("policies.yml", None, account_id=ACCOUNT, directory=str(directory / "policies"))
+    assert not rendered.failed, rendered.output
+    for name, policy in people_policies(directory / "policies", "installer", "operator", "recovery").items():
+        setattr(estate, name, new_person(administrator, name, policy))
+    repository = Repository(directory / "git")
+    aws.command("map-repository", REPOSITORY, str(repository.bare))
+    (repository.clone / "README.md").write_text("All stacks\n")
+    repository.push("Begin")
+    return estate, repository
+
+
 def new_person(administrator: Person, name: str, policy: dict[str, Any]) -> Person:
     """A user with exactly this policy, made by the administrator."""
     iam = administrator.client("iam")
@@ -332,6 +351,9 @@ def emergency_role(administrator: Person) -> str:
 def allow(actions: list[str], resources: list[str]) -> dict[str, Any]:
     """A policy of one statement."""
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resources}]}
+
+
+EVERYTHING = allow(["*"], ["*"])
 
 
 def _own_policies(administrator: Person) -> list[dict[str, Any]]:

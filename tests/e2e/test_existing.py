@@ -16,8 +16,8 @@ from ansible_collections.gitops.aws.plugins.module_utils._estate.installer impor
 from ansible_collections.gitops.aws.plugins.module_utils._estate.people import operator_policy
 from ansible_collections.gitops.aws.plugins.module_utils._estate.roles import build_role
 from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check
-from tests.e2e.conftest import REPOSITORY, Account
-from tests.e2e.estate import Estate, Execution, Run, inventory, mutations, new_person
+from tests.e2e.conftest import Account
+from tests.e2e.estate import REPOSITORY, Estate, Execution, Run, inventory, mutations, new_person
 
 ROLE_NAME = "platform-plans"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"

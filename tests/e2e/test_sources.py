@@ -20,9 +20,8 @@ from typing import Any
 import pytest
 from local_estate import ACCOUNT, REGION, LocalAws, Repository
 
-from tests.e2e.conftest import HERE, REPOSITORY
-from tests.e2e.estate import Estate, Execution, Run, emergency_role, in_role, inventory
-from tests.e2e.statements.conftest import new_estate
+from tests.e2e.conftest import HERE
+from tests.e2e.estate import REPOSITORY, Estate, Execution, Run, emergency_role, in_role, inventory, new_estate
 
 NAME = "own"
 CODE = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:infrastructure"

@@ -263,7 +263,9 @@ def state_part(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
     }
     return [
         allow(
-            "ReadAcrossTheAccount", ["logs:DescribeLogGroups", "ssm:DescribeParameters", "tag:GetResources"], [ANYTHING]
+            "ReadAcrossTheAccount",
+            ["kms:ListAliases", "logs:DescribeLogGroups", "ssm:DescribeParameters", "tag:GetResources"],
+            [ANYTHING],
         ),
         *key_statements(foundation),
         *bucket_statements(buckets),

@@ -15,9 +15,7 @@ import yaml
 from botocore.config import Config
 from local_estate import ACCOUNT, REGION, LocalAws, Person
 
-from tests.e2e.conftest import REPOSITORY
-from tests.e2e.estate import Estate, Run
-from tests.e2e.statements.conftest import new_estate
+from tests.e2e.estate import REPOSITORY, Estate, Run, new_estate
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:listeners"
 SECRETS = {"ops": "xoxb-canary", "team": "canary-of-teams", "net": "canary-of-net"}

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from local_estate import ACCOUNT, ROOT, LocalAws, Repository, execution_of_push, people_policies
 
-from tests.e2e.conftest import EVERYTHING, HERE, PARAMETER_ACTIONS, REPOSITORY, parameter_policy
-from tests.e2e.estate import Estate, Execution, break_glass, helper_in_need, new_person, root
+from tests.e2e.conftest import HERE, PARAMETER_ACTIONS, parameter_policy
+from tests.e2e.estate import EVERYTHING, REPOSITORY, Estate, Execution, break_glass, helper_in_need, new_person, root
 
 ROOTS = HERE / "roots"
 MINUTE = 4  # seconds that a minute of a timeout takes here, so that an approval can expire

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import REPOSITORY
-from tests.e2e.estate import Estate, mutations
+from tests.e2e.estate import REPOSITORY, Estate, mutations
 from tests.e2e.runs.conftest import Runs
 
 

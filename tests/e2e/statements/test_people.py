@@ -23,9 +23,8 @@ from typing import Any
 import pytest
 from local_estate import ACCOUNT, REGION, LocalAws, people_policies
 
-from tests.e2e.conftest import HERE, REPOSITORY
-from tests.e2e.estate import Call, Run, allow, new_person
-from tests.e2e.statements.conftest import new_estate
+from tests.e2e.conftest import HERE
+from tests.e2e.estate import REPOSITORY, Call, Run, allow, new_estate, new_person
 
 NAME = "life"
 DOCUMENTS = {

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from local_estate import ACCOUNT, ROOT, LocalAws, Repository
 
-from tests.e2e.conftest import HERE, REPOSITORY, parameter_policy
-from tests.e2e.estate import Estate, Execution
-from tests.e2e.statements.conftest import new_estate, reviews
+from tests.e2e.conftest import HERE, parameter_policy
+from tests.e2e.estate import REPOSITORY, Estate, Execution, new_estate
+from tests.e2e.statements.conftest import reviews
 
 NAME = "e"  # short, because artifact folders hold 20 characters of a pipeline's name, and here they must differ
 CONTROL = "control"  # the stack with all statements

@@ -26,9 +26,7 @@ from typing import Any
 import pytest
 from local_estate import ROOT, LocalAws
 
-from tests.e2e.conftest import REPOSITORY
-from tests.e2e.estate import Estate, Run, root
-from tests.e2e.statements.conftest import new_estate
+from tests.e2e.estate import REPOSITORY, Estate, Run, new_estate, root
 
 # What a run that changes nothing may take: for what the stacks share, and for each of them. From ten pipelines on,
 # those are not read again whose version is known; all else comes in bulk, a page now and then.
