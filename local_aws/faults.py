@@ -221,7 +221,8 @@ class Connection(TCPServer):  # type: ignore[misc]  # hypercorn has no types
         try:
             await super().run()
         finally:
-            _connections.pop(peer, None)
+            if _connections.get(peer) is self.writer:  # the port may be another connection's by now
+                del _connections[peer]
 
 
 @dataclass(frozen=True)

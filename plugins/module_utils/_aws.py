@@ -17,9 +17,9 @@ from typing import Any, Callable, Iterable, TypeVar
 
 try:
     from botocore.config import Config
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:  # AnsibleAWSModule reports the missing library
-    ClientError = Exception
+    BotoCoreError = ClientError = Exception
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_conn, get_aws_connection_info
 
@@ -30,6 +30,9 @@ R = TypeVar("R")
 
 # Seconds. IAM promises no bound for a fresh role to become assumable; AWS's own tools wait up to two minutes.
 PROPAGATION_TIMEOUT = 120
+
+# Seconds in which what was made must be seen by who reads. AWS promises none.
+SEEN_TIMEOUT = 20
 
 # Of a call, with botocore's pauses of up to 20 seconds between them.
 ATTEMPTS = 10
@@ -59,23 +62,26 @@ class Aws:
         self.concurrency = concurrency
         self.calls: Counter[str] = Counter()
         self._calls_lock = threading.Lock()
-        self._clients: dict[tuple[str, int], Any] = {}
+        self._clients: dict[str, Any] = {}
+        self._clients_trying_once: dict[str, Any] = {}
         self._clients_lock = threading.Lock()  # boto3 makes one client at a time
         self._in_flight = threading.BoundedSemaphore(concurrency)
         self._thread = threading.local()  # `waits`: whether it waits for an answer
         self._identity: dict[str, str] = {}
         self._identity_lock = threading.Lock()
 
-    def client(self, service: str, attempts: int = ATTEMPTS) -> Any:
-        """The boto3 client of a service, made once. Throttled calls are retried by botocore's standard mode.
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, made once. Failed calls are repeated by botocore's standard mode."""
+        return self._made(self._clients, service, ATTEMPTS)
 
-        Args:
-            service: boto3's name of it.
-            attempts: how often a call is made at most: 1 where a second would make a second resource.
-        """
+    def client_trying_once(self, service: str) -> Any:
+        """The same for calls that must not be repeated by themselves, since each makes one more of something."""
+        return self._made(self._clients_trying_once, service, 1)
+
+    def _made(self, clients: dict[str, Any], service: str, attempts: int) -> Any:
         with self._clients_lock:
-            if (service, attempts) in self._clients:
-                return self._clients[service, attempts]
+            if service in clients:
+                return clients[service]
             region, endpoint_url, parameters = get_aws_connection_info(self._module)
             client = boto3_conn(
                 self._module,
@@ -95,7 +101,7 @@ class Aws:
             client.meta.events.register_first("request-created", self._request_created)
             for end in ("response-received", "after-call-error"):  # the latter alone for an answer that makes no sense
                 client.meta.events.register_first(end, self._response_received)
-            self._clients[service, attempts] = client
+            clients[service] = client
             return client
 
     def in_region(self, region: str) -> Aws:
@@ -207,6 +213,51 @@ def until_propagated(call: Callable[[], R], fresh: Callable[[BaseException], boo
                 raise
         time.sleep(pause)
         pause = min(pause * 1.6, 8)
+
+
+# Errors of a call that was not carried out, and may be soon; and of one of which that is not known.
+THROTTLED = re.compile("Throttl|TooManyRequests|LimitExceeded$|SlowDown")
+UNKNOWN = re.compile("Internal|Unavailable|Timeout|^5")
+
+
+def make_once(make: Callable[[], R], find: Callable[[], R | None]) -> R:
+    """Makes something of which each call makes one more, and whose answer may be lost: exactly one.
+
+    Args:
+        make: makes the call, with a client that tries once.
+        find: what an earlier call has made; None where none is seen.
+
+    Raises what `make` does, in the end.
+    """
+
+    def seen() -> R:
+        found = find()
+        if found is None:
+            raise NotYet
+        return found
+
+    def attempt() -> R:
+        try:
+            return make()
+        except (ClientError, BotoCoreError) as error:
+            refused = isinstance(error, ClientError)
+            if refused and not THROTTLED.search(error_code(error)) and not UNKNOWN.search(error_code(error)):
+                raise
+            if not (refused and THROTTLED.search(error_code(error))):
+                try:
+                    return until_propagated(seen, _is_not_yet, SEEN_TIMEOUT)
+                except NotYet:
+                    pass  # it did not arrive
+            raise NotYet from error
+
+    try:
+        return until_propagated(attempt, _is_not_yet)
+    except NotYet as last:
+        raise last.__cause__ or last from None
+
+
+def _is_not_yet(error: BaseException) -> bool:
+    return isinstance(error, NotYet)
 
 
 _DENIED = re.compile(r"(?P<principal>arn:\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)")

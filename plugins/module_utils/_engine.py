@@ -26,6 +26,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
 from ansible_collections.gitops.aws.plugins.module_utils._aws import (
+    SEEN_TIMEOUT,
     Aws,
     NotYet,
     Refused,
@@ -41,8 +42,8 @@ Settings = dict[str, Any]
 
 CONCURRENCY: dict[str, Any] = {"type": "int", "default": 10}
 
-# Seconds in which what is there must be seen. AWS promises none.
-SEEN_TIMEOUT = 20
+# How often what is left of a step is done, each time after something came of it.
+ROUNDS = 5
 
 ERRORS_SHOWN = 10  # in the message; the result holds all
 
@@ -55,11 +56,13 @@ class Resource:
         settings: in the vocabulary of the module's options, so that it can be fed back to the module.
         facts: what AWS decides, such as `arn`.
         details: more of that, which the info modules give.
+        unfinished: whether it is as its creation leaves it, before it could be given its owner's tags. It may be taken.
     """
 
     settings: Settings
     facts: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    unfinished: bool = False
 
 
 class Kind:
@@ -82,7 +85,7 @@ class Kind:
         self.only_shown = False  # whether what is read is for a person, and nothing is written after it
         self.name_prefix = ""  # of what an info module reads that is given no names
         self.params: dict[str, Any] = {}  # the module's
-        self.options: dict[str, Any] = {}  # of an item
+        self.options: dict[str, Any] = {}  # that an item has
         self.owner_tags: dict[str, str] = {}  # without which nothing that exists is touched
         self.purge_tags = True
 
@@ -189,13 +192,6 @@ class Kind:
     def public(self, settings: Settings) -> Settings:
         """The settings as they may be shown: secrets hidden."""
         return settings
-
-    def anew(self) -> Kind:
-        """The same, that knows nothing of what was read."""
-        other = type(self)(self.aws)
-        other.params, other.options = self.params, self.options
-        other.owner_tags, other.purge_tags = self.owner_tags, self.purge_tags
-        return other
 
 
 @dataclass
@@ -361,13 +357,17 @@ def check_items(kind: Kind, plural: str, items: list[Settings], state: str) -> l
 def apply(kind: Kind, step: Step) -> None:
     """Carries one step out. An error is kept in the step, so that the others' results are not lost."""
     try:
-        try:
-            act(kind, step)
-        except (ClientError, BotoCoreError) as error:
-            if kind.aws.check_mode or not unsure(step, error):
-                raise
-            act_once_more(kind, step, error)
-    except (ClientError, BotoCoreError, Refused, NotYet) as error:
+        left, rounds = step, 1
+        while True:
+            try:
+                act(kind, left)
+                break
+            except (ClientError, BotoCoreError) as error:
+                if kind.aws.check_mode or rounds == ROUNDS or not unsure(left, error):
+                    raise
+                left, rounds = what_is_left(kind, left, error), rounds + 1
+        step.facts = {**step.facts, **left.facts}
+    except (ClientError, BotoCoreError, Refused) as error:
         step.error = explain(error, f"{kind.noun} {step.name}")
     except Exception as error:
         # Whatever it is, what became of the others is not lost.
@@ -382,6 +382,13 @@ def apply(kind: Kind, step: Step) -> None:
 def act(kind: Kind, step: Step) -> None:
     """Makes the calls of one step, in check mode none that writes. Raises what AWS says, and Refused."""
     before, after, check_mode = step.before, step.after, kind.aws.check_mode
+
+    def busy(error: BaseException) -> bool:
+        return bool(BUSY.search(error_code(error)))
+
+    def not_yet(error: BaseException) -> bool:
+        return busy(error) or kind.not_yet(error)
+
     if step.action == "created" and after is not None:
         missing = [option for option in kind.required if after.get(option) in (None, "", {}, [])]
         if missing:
@@ -389,17 +396,19 @@ def act(kind: Kind, step: Step) -> None:
         if check_mode:
             step.facts = kind.predict(after)
         else:
-            step.facts = until_propagated(partial(kind.create, after), kind.not_yet)
+            step.facts = until_propagated(partial(kind.create, after), not_yet)
     elif step.action == "updated" and before is not None and after is not None and not check_mode:
-        facts = until_propagated(partial(kind.update, before, after, step.changed), kind.not_yet)
+        facts = until_propagated(partial(kind.update, before, after, step.changed), not_yet)
         step.facts.update(facts or {})
     elif step.action == "deleted" and before is not None:
         kind.check_delete(before, step.item)
         if not check_mode:
-            kind.delete(before, step.item)
+            until_propagated(partial(kind.delete, before, step.item), busy)
 
 
-# Codes by which AWS says that what is to be made is there, and that what is to be deleted is not.
+# Codes by which AWS says that somebody else changes the same thing just now, that what is to be made is there, and that
+# what is to be deleted is not.
+BUSY = re.compile("ConcurrentModification|OperationAborted|TemporarilyUnmodifiable")
 THERE = re.compile("Already|InUse|NameExists|QueueExists|Conflict|Duplicate")
 GONE = re.compile("NoSuch|NotFound|NotExist|NonExistent|Invalid.*Exist")
 
@@ -417,27 +426,26 @@ def unsure(step: Step, error: BaseException) -> bool:
     return bool(answer.get("ResponseMetadata", {}).get("RetryAttempts") or code.search(error_code(error)))
 
 
-def act_once_more(kind: Kind, step: Step, error: BaseException) -> None:
-    """Reads what there is now, and does what is left to do. Raises the error where that is all."""
+def what_is_left(kind: Kind, step: Step, error: BaseException) -> Step:
+    """Reads what there is now; what is left to do after an error. Raises the error where that is all of it."""
     state = "absent" if step.action == "deleted" else "present"
+    says = THERE if step.action == "created" else GONE
 
     def look() -> Step:
-        other = kind.anew()
-        (found,) = plan(other, kind.options, [("", step.item)], state, other.read([step.item]))
+        kind.unreadable.pop(step.name, None)
+        (found,) = plan(kind, kind.options, [("", step.item)], state, kind.read([step.item]))
         if found.error:
             raise Refused(found.error.removeprefix(f"{kind.noun} {step.name}: "))
-        if step.action == found.action == "created" and THERE.search(error_code(error)):
-            raise NotYet  # AWS has it, and does not show it yet
-        return found
+        if (found.action, found.before) != (step.action, step.before):
+            return found
+        if step.action != "updated" and says.search(error_code(error)):
+            raise NotYet  # AWS knows better, and does not show it yet
+        raise error  # nothing came of it
 
     try:
-        left = until_propagated(look, lambda each: isinstance(each, NotYet), SEEN_TIMEOUT)
+        return until_propagated(look, lambda each: isinstance(each, NotYet), SEEN_TIMEOUT)
     except NotYet:
         raise error from None
-    if left.action == step.action and left.changed == step.changed:
-        raise error  # nothing came of it
-    act(kind, left)
-    step.facts = {**step.facts, **left.facts}
 
 
 def difference(kind: Kind, step: Step) -> dict[str, Any]:
@@ -458,7 +466,7 @@ def not_ours(kind: Kind, name: str, before: Resource | None, owner_tags: dict[st
     """Why a resource that exists must be left alone: it does not carry the tags of its owner. None where it may not."""
     tags = before.settings.get("tags") or {} if before else owner_tags
     missing = [f"{key}={value}" for key, value in sorted(owner_tags.items()) if tags.get(key) != value]
-    if not missing:
+    if not missing or (before and before.unfinished):
         return None
     return (
         f"{kind.noun} {name}: it exists already and was made by something else, for it lacks the tag "
@@ -486,7 +494,6 @@ def plan(
     Args:
         items: with the tags of their owner, each with its path.
     """
-    kind.options = options
     steps = []
     for path, item in items:
         name = item[kind.key]
@@ -524,7 +531,7 @@ def converge(
     owner_tags: dict[str, str] | None = None,
 ) -> list[Step]:
     """Reads everything at once, then writes what differs."""
-    kind.owner_tags, kind.purge_tags = owner_tags or {}, purge_tags
+    kind.options, kind.owner_tags, kind.purge_tags = options, owner_tags or {}, purge_tags
     items = owned(items, owner_tags)
     kind.progress.begin(len(items))
     paths = [f"{plural}[{index}]" for index in range(len(items))]

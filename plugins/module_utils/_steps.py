@@ -247,6 +247,7 @@ def part(aws: Aws, index: int, step: dict[str, Any], more: dict[str, Any]) -> tu
     if wrong:
         return None, [f"{path}.{each.replace(bulk.plural, 'items', 1)}" for each in wrong]
     items = params[bulk.plural]
+    kind.options = bulk.options
     kind.owner_tags, kind.purge_tags = params.get("owner_tags") or {}, params.get("purge_tags", True)
     made = Part(path, step["module"], kind, owned(items, kind.owner_tags), step["state"], step["with_deleted"] or "")
     return made, check_items(kind, f"{path}.items", items, step["state"])

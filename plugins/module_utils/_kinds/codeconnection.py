@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, make_once
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings, Step
 from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
@@ -46,7 +46,7 @@ class CodeConnection(Kind):
 
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
-        self._listed: list[dict[str, Any]] | None = None
+        self._listed: list[dict[str, Any]] | None = None  # by what an info module has read for the names
 
     def problems(self, item: Settings) -> list[str]:
         found = []
@@ -64,12 +64,13 @@ class CodeConnection(Kind):
         return {name: value for name, value in settings.items() if value != ""}
 
     def names(self) -> list[str]:
-        return [connection["ConnectionName"] for connection in self._list()]
+        self._listed = self._all()
+        return [connection["ConnectionName"] for connection in self._listed]
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         wanted = {item["name"]: item for item in items}
         connections: dict[str, dict[str, Any]] = {}
-        for connection in self._list():
+        for connection in self._all() if self._listed is None else self._listed:
             name = connection["ConnectionName"]
             if name in connections:
                 # AWS allows it, and then a name says nothing.
@@ -87,12 +88,6 @@ class CodeConnection(Kind):
             result[name] = Resource(settings, _facts(connection["ConnectionArn"], connection["ConnectionStatus"]))
         add_tags(self, result, items, self._tags)
         return result
-
-    def _list(self) -> list[dict[str, Any]]:
-        """All connections, listed once."""
-        if self._listed is None:
-            self._listed = self._all()
-        return self._listed
 
     def _all(self) -> list[dict[str, Any]]:
         # botocore has no paginator for ListConnections.
@@ -121,7 +116,16 @@ class CodeConnection(Kind):
             arguments["HostArn"] = after["host_arn"]
         if after.get("tags"):
             arguments["Tags"] = to_list(after["tags"])
-        return _facts(self.client.create_connection(**arguments)["ConnectionArn"], "PENDING")
+        client = self.aws.client_trying_once(self.service)
+
+        def made_before() -> str | None:
+            # There was none of the name when it was read.
+            named = [each for each in self._all() if each["ConnectionName"] == after["name"]]
+            return named[0]["ConnectionArn"] if named else None
+
+        # Names are not unique: each call that arrives makes a connection.
+        arn = make_once(lambda: client.create_connection(**arguments)["ConnectionArn"], made_before)
+        return _facts(arn, "PENDING")
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
         put, remove = tag_changes(before.settings["tags"], after["tags"])

@@ -9,8 +9,7 @@
 from __future__ import annotations
 
 import json
-import re
-import time
+import threading
 from typing import Any
 
 try:
@@ -20,15 +19,12 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, NotYet, error_code, read_or_none
-from ansible_collections.gitops.aws.plugins.module_utils._engine import SEEN_TIMEOUT, Kind, Resource, Settings
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, make_once, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
 from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
 TAG_NAMES = ("TagKey", "TagValue")
-
-# Errors of which the next try may know nothing: those where nothing was done, and those where that is not known.
-REFUSED, UNKNOWN = re.compile("Throttl|TooMany|LimitExceeded$"), re.compile("Internal|Unavailable|Timeout")
 
 TAG_FILTERS = 50  # of GetResources; AWS
 
@@ -50,7 +46,7 @@ class KmsKey(Kind):
 
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
-        self._look_until = 0.0  # for a key that was perhaps made
+        self._making = threading.Lock()
 
     def problems(self, item: Settings) -> list[str]:
         found = []
@@ -109,65 +105,57 @@ class KmsKey(Kind):
             arguments["Policy"] = json.dumps(after["policy"])
         if after.get("tags"):
             arguments["Tags"] = to_list(after["tags"], *TAG_NAMES)
-        key = self._left_behind(after)
-        if key:
-            self.client.update_key_description(KeyId=key["KeyId"], Description=arguments["Description"])
-            if "Policy" in arguments:
-                self.client.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=arguments["Policy"])
-        else:
-            key = self._new(arguments)
-        try:
-            self.client.create_alias(AliasName=after["alias"], TargetKeyId=key["KeyId"])
-        except (ClientError, BotoCoreError):
-            # It may be there: the answer to a first try can be lost, and the second is then refused.
-            there = read_or_none(self.client.describe_key, ("NotFoundException",), KeyId=after["alias"])
-            if (there or {}).get("KeyMetadata", {}).get("KeyId") != key["KeyId"]:
-                # Without an alias no later run would find the key, and every run would make one more.
-                self.client.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
-                raise
+        with self._making:  # one by one: a key that has no alias yet looks as one that was left behind
+            key = self._made(after, arguments)
+            self._name(key, after["alias"])
         if after.get("enable_key_rotation"):
             self.client.enable_key_rotation(KeyId=key["KeyId"])
         return {"arn": key["Arn"], "key_id": key["KeyId"], "key_state": key["KeyState"]}
 
-    def _new(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """A new key. Raises NotYet where it is not known whether there is one now."""
-        if not self.owner_tags:  # by which it would be found again
-            return self.client.create_key(**arguments)["KeyMetadata"]
-        try:
-            # Each call that arrives makes a key, also one whose answer is lost: this is not left to botocore.
-            return self.aws.client("kms", attempts=1).create_key(**arguments)["KeyMetadata"]
-        except (ClientError, BotoCoreError) as error:
-            if REFUSED.search(error_code(error)):
-                raise NotYet(str(error)) from error
-            if isinstance(error, ClientError) and not UNKNOWN.search(error_code(error)):
-                raise
-            self._look_until = time.monotonic() + SEEN_TIMEOUT
-            raise NotYet(str(error)) from error
+    def _made(self, after: Settings, arguments: dict[str, Any]) -> dict[str, Any]:
+        """A key without an alias: a new one, or one that a run made that was killed before it gave the alias."""
 
-    def _left_behind(self, after: Settings) -> dict[str, Any] | None:
-        """A key with these tags and without an alias: of a run that was killed, or whose answer was lost."""
-        if not self.owner_tags:
-            return None
-        filters = [{"Key": name, "Values": [value]} for name, value in after["tags"].items()]
-        candidates = self.aws.pages(
+        def left_behind() -> dict[str, Any] | None:
+            return self._left_behind(after["tags"], arguments["Description"]) if self.owner_tags else None
+
+        key = left_behind()
+        if key is None:
+            once = self.aws.client_trying_once(self.service)
+            return make_once(lambda: once.create_key(**arguments)["KeyMetadata"], left_behind)
+        if "Policy" in arguments:
+            self.client.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=arguments["Policy"])
+        return key
+
+    def _left_behind(self, tags: dict[str, str], description: str) -> dict[str, Any] | None:
+        """A key in use with these tags, which name its owner, and this description, that has no alias."""
+        filters = [{"Key": name, "Values": [value]} for name, value in tags.items()]
+        tagged = self.aws.pages(
             "resourcegroupstaggingapi",
             "get_resources",
             "ResourceTagMappingList",
             TagFilters=filters[:TAG_FILTERS],
             ResourceTypeFilters=["kms:key"],
         )
-        aliases = self.aws.pages("kms", "list_aliases", "Aliases") if candidates else []
+        aliases = self.aws.pages("kms", "list_aliases", "Aliases") if tagged else []
         named = {alias.get("TargetKeyId") for alias in aliases}
-        for candidate in candidates:
-            key = self.client.describe_key(KeyId=candidate["ResourceARN"])["KeyMetadata"]
-            if key["KeyState"] == "Enabled" and key["KeyId"] not in named:
+        for each in tagged:
+            key = self.client.describe_key(KeyId=each["ResourceARN"])["KeyMetadata"]
+            if key["KeyState"] == "Enabled" and key["Description"] == description and key["KeyId"] not in named:
                 return key
-        if time.monotonic() < self._look_until:
-            raise NotYet("whether there is a new key is not known yet")  # the Tagging API learns of it with a delay
         return None
 
-    def not_yet(self, error: BaseException) -> bool:
-        return isinstance(error, NotYet)
+    def _name(self, key: dict[str, Any], alias: str) -> None:
+        """Gives a new key its alias."""
+        try:
+            self.client.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
+        except (ClientError, BotoCoreError):
+            # It may have it: where the answer to a first try is lost, the second one is refused.
+            there = read_or_none(self.client.describe_key, ("NotFoundException",), KeyId=alias)
+            if there and there["KeyMetadata"]["KeyId"] == key["KeyId"]:
+                return
+            # Without its alias no later run would find the key, and every run would make one more.
+            self.client.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
+            raise
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
         key_id = before.facts["key_id"]

@@ -172,7 +172,20 @@ class S3Bucket(Kind):
             work.insert(0, read_tags)
         self.aws.together(*work)
         add_tags(self, found, untagged, lambda bucket: _value(readers["tags"], bucket.settings["name"]), known)
+        for name, bucket in found.items():
+            if self.owner_tags and bucket.settings.get("tags") == {}:
+                with self.failing_alone(name):
+                    bucket.unfinished = self._is_new(name, readers)
         return found
+
+    def _is_new(self, name: str, readers: dict[str, Reader]) -> bool:
+        """Whether a bucket is as CreateBucket leaves it, without tags: a run was interrupted just then."""
+        set_up = any(_value(readers[option], name) for option in ("policy", "versioning", "lifecycle_rules"))
+        return not set_up and not self._holds_something(name)
+
+    def _holds_something(self, name: str) -> bool:
+        page = self.client.list_object_versions(Bucket=name, MaxKeys=1)
+        return bool(page.get("Versions") or page.get("DeleteMarkers"))
 
     def _look(self, item: Settings, readers: dict[str, Reader]) -> Resource | None:
         """The bucket with the first of the settings that are asked for, None where there is none.
@@ -270,10 +283,7 @@ class S3Bucket(Kind):
         self.client.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
     def check_delete(self, before: Resource, item: Settings) -> None:
-        if item["force"]:
-            return
-        page = self.client.list_object_versions(Bucket=item["name"], MaxKeys=1)
-        if page.get("Versions") or page.get("DeleteMarkers"):
+        if not item["force"] and self._holds_something(item["name"]):
             raise Refused(
                 "it still holds objects and was not deleted. Fix: empty it, or set force: true to delete every "
                 "version of every object in it"

@@ -16,13 +16,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, error_code, explain, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils import _aws
+from ansible_collections.gitops.aws.plugins.module_utils._aws import (
+    Aws,
+    Refused,
+    error_code,
+    explain,
+    make_once,
+    read_or_none,
+)
 
 ARN = "arn:aws:iam::111111111111:user/somebody"
+LOST = EndpointConnectionError(endpoint_url="x")
 
 
 def aws(*, check_mode: bool = False, concurrency: int = 10) -> Aws:
@@ -346,3 +355,62 @@ class TestExplain:
     def test_errors_that_are_not_of_aws(self) -> None:
         assert explain(NoCredentialsError(), "Reading roles") == "Reading roles: Unable to locate credentials"
         assert explain(Refused("no"), "x") == "x: no"
+
+
+class TestMakeOnce:
+    """A creation that must not be repeated without looking."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Sleeping moves this clock and nothing else; the list holds the pauses."""
+        pauses: list[float] = []
+        monkeypatch.setattr(_aws, "time", SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append))
+        return pauses
+
+    @staticmethod
+    def made(*errors: BaseException | None, seen: int = 0) -> tuple[list[int], int]:
+        """The things that came to be, and the one that was returned.
+
+        Each error stands for a call: None for one that makes a thing and says so, LOST for one that makes a thing. That
+        is seen after it was looked for so often.
+        """
+        things, left, looks = list[int](), list(errors), [seen]
+
+        def make() -> int:
+            answer = left.pop(0)
+            if answer in (None, LOST):
+                things.append(len(things))
+            if answer:
+                raise answer
+            return things[-1]
+
+        def find() -> int | None:
+            looks[0] -= 1
+            return things[-1] if things and looks[0] < 0 else None
+
+        return things, make_once(make, find)
+
+    def test_it_is_made(self) -> None:
+        assert self.made(None) == ([0], 0)
+
+    @pytest.mark.parametrize("seen", [0, 1, 4])
+    def test_lost_answer(self, seen: int) -> None:
+        assert self.made(LOST, seen=seen) == ([0], 0)
+
+    @pytest.mark.parametrize("code", ["InternalException", "KMSInternalException", "DependencyTimeoutException", "503"])
+    def test_call_that_did_not_arrive_is_made_again(self, code: str) -> None:
+        assert self.made(client_error(code, "no"), client_error(code, "no"), None) == ([0], 0)
+
+    def test_throttled_call_is_made_again_without_looking(self, clock: list[float]) -> None:
+        assert self.made(client_error("ThrottlingException", "no"), None) == ([0], 0)
+        assert len(clock) == 1
+
+    def test_refused_call_is_not_repeated(self, clock: list[float]) -> None:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            self.made(client_error("AccessDenied", "no"), None)
+        assert clock == []
+
+    def test_it_ends_with_the_last_error(self, clock: list[float]) -> None:
+        with pytest.raises(ClientError, match="ThrottlingException"):
+            self.made(*[client_error("ThrottlingException", "no")] * 1000)
+        assert sum(clock) <= _aws.PROPAGATION_TIMEOUT

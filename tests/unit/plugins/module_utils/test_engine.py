@@ -75,7 +75,10 @@ class FakeAws:
 
 
 class Crate(Kind):
-    """A resource in `store`, by name. `fails` maps names to the errors that their next writes meet, in order."""
+    """A resource in `store`, by name. `fails` maps names to the errors that their next writes meet, in order.
+
+    Those of `late_fails` are met after all is written: the answer is lost. `stale` is what is read first, in order.
+    """
 
     noun = "crate"
     required = ("size",)
@@ -86,6 +89,8 @@ class Crate(Kind):
         super().__init__(aws)
         self.store = copy.deepcopy(store or {})
         self.fails: dict[str, list[BaseException]] = {}
+        self.late_fails: dict[str, list[BaseException]] = {}
+        self.stale: dict[str, list[Settings | None]] = {}
         self.written: list[tuple[str, str, set[str]]] = []
         self.lock = threading.Lock()
 
@@ -102,7 +107,8 @@ class Crate(Kind):
         self.aws.calls["crates:Get"] += 1
         if item["name"] == "unreadable":
             raise error("AccessDenied")
-        found = self.store.get(item["name"])
+        stale = self.stale.get(item["name"])
+        found = stale.pop(0) if stale else self.store.get(item["name"])
         return Resource(dict(found), {"arn": f"arn:{item['name']}"}) if found else None
 
     def _write(self, action: str, name: str, changed: set[str]) -> None:
@@ -111,9 +117,14 @@ class Crate(Kind):
             if self.fails.get(name):
                 raise self.fails[name].pop(0)
 
+    def _written(self, name: str) -> None:
+        if self.late_fails.get(name):
+            raise self.late_fails[name].pop(0)
+
     def create(self, after: Settings) -> dict[str, Any]:
         self._write("create", after["name"], set())
         self.store[after["name"]] = after
+        self._written(after["name"])
         return {"arn": f"arn:{after['name']}"}
 
     def predict(self, after: Settings) -> dict[str, Any]:
@@ -122,6 +133,7 @@ class Crate(Kind):
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
         self._write("update", after["name"], changed)
         self.store[after["name"]] = after
+        self._written(after["name"])
 
     def check_delete(self, before: Resource, item: Settings) -> None:
         if before.settings.get("size") == 99:
@@ -130,6 +142,7 @@ class Crate(Kind):
     def delete(self, before: Resource, item: Settings) -> None:
         self._write("delete", item["name"], set())
         del self.store[item["name"]]
+        self._written(item["name"])
 
     def not_yet(self, caught: BaseException) -> bool:
         return "not yet" in str(caught)
@@ -447,15 +460,124 @@ class TestFailures:
         assert not run(crates, item("a", size=1))["changed"]
 
 
-class TestPropagation:
-    @pytest.fixture
-    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-        """Sleeping moves this clock and nothing else; the list holds the pauses."""
-        pauses: list[float] = []
-        clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
-        monkeypatch.setattr(_aws, "time", clock)
-        return pauses
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Sleeping moves this clock and nothing else; the list holds the pauses."""
+    pauses: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+    monkeypatch.setattr(_aws, "time", clock)
+    return pauses
 
+
+def repeated(code: str) -> ClientError:
+    """What botocore raises where AWS refuses the second try."""
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"RetryAttempts": 1}}
+    return ClientError(answer, "MakeCrate")
+
+
+LOST = EndpointConnectionError(endpoint_url="x")
+
+
+class TestLostAnswers:
+    """What was done although nobody said so: it is read again, and what is left is done."""
+
+    @pytest.mark.parametrize("lost", [LOST, error("CrateAlreadyExists"), error("CrateInUse"), repeated("Odd")])
+    def test_creation_is_found(self, clock: list[float], lost: BaseException) -> None:
+        crates = kind()
+        crates.late_fails = {"a": [lost]}
+        result = run(crates, item("a", size=1), item("b", size=1))
+
+        assert result["resources"] == {name: {"action": "created", "arn": f"arn:{name}"} for name in "ab"}
+        assert sorted(crates.written) == [("create", "a", set()), ("create", "b", set())]
+
+    def test_creation_that_is_not_seen_yet_is_waited_for(self, clock: list[float]) -> None:
+        crates = kind()
+        crates.late_fails, crates.stale = {"a": [error("CrateAlreadyExists")]}, {"a": [None, None, None]}
+        result = run(crates, item("a", size=1))
+
+        assert result["resources"]["a"]["action"] == "created"
+        assert len(crates.written) == 1
+        assert len(clock) == 2
+
+    def test_waiting_to_see_it_is_bounded(self, clock: list[float]) -> None:
+        crates = kind()
+        crates.late_fails, crates.stale = {"a": [error("CrateAlreadyExists")]}, {"a": [None] * 1000}
+        result = run(crates, item("a", size=1))
+
+        assert "CrateAlreadyExists" in result["resources"]["a"]["error"]
+        assert len(crates.written) == 1
+        assert sum(clock) <= _aws.SEEN_TIMEOUT
+
+    def test_what_is_there_otherwise_than_it_was_read_is_brought_to_its_settings(self, clock: list[float]) -> None:
+        crates = kind(a={"name": "a", "size": 1, "labels": ["x"]})
+        crates.stale, crates.fails = {"a": [None]}, {"a": [error("CrateAlreadyExists")]}
+        result = run(crates, item("a", size=2))
+
+        assert result["resources"]["a"]["action"] == "created"
+        assert crates.written[1:] == [("update", "a", {"size"})]
+        assert crates.store["a"] == {"name": "a", "size": 2, "labels": ["x"]}
+
+    def test_what_somebody_else_made_is_left_alone(self, clock: list[float]) -> None:
+        crates = kind(a={"name": "a", "size": 1, "tags": {"team": "other"}})
+        crates.stale, crates.fails = {"a": [None]}, {"a": [error("CrateAlreadyExists")]}
+        steps = converge(crates, "crates", OPTIONS, [item("a", size=2)], "present", True, {"team": "ours"})
+
+        assert "team=ours" in str(steps[0].error)
+        assert crates.store["a"]["size"] == 1
+
+    def test_update_of_which_the_answer_is_lost(self, clock: list[float]) -> None:
+        crates = kind(a={"name": "a", "size": 1})
+        crates.late_fails = {"a": [LOST]}
+        result = run(crates, item("a", size=2))
+
+        assert result["resources"]["a"] == {"action": "updated", "arn": "arn:a"}
+        assert len(crates.written) == 1
+
+    @pytest.mark.parametrize("lost", [LOST, error("NoSuchCrate"), error("CrateNotFoundException"), repeated("Odd")])
+    def test_deletion_of_which_the_answer_is_lost(self, clock: list[float], lost: BaseException) -> None:
+        crates = kind(a={"name": "a", "size": 1})
+        crates.late_fails, crates.stale = {"a": [lost]}, {"a": [{"name": "a", "size": 1}]}
+        result = run(crates, item("a"), state="absent")
+
+        assert result["resources"]["a"] == {"action": "deleted"}
+        assert len(crates.written) == 1
+
+    @pytest.mark.parametrize("refused", [error("AccessDenied"), error("CrateAlreadyExists"), error("Broken"), LOST])
+    def test_what_was_not_done_fails_as_aws_says(self, clock: list[float], refused: BaseException) -> None:
+        crates = kind(a={"name": "a", "size": 1})
+        crates.fails = {"a": [refused]}
+        result = run(crates, item("a", size=2))
+
+        assert str(refused).rpartition(": ")[2] in result["resources"]["a"]["error"]
+        assert crates.store["a"]["size"] == 1
+        assert len(crates.written) == 1
+
+    def test_it_ends(self, clock: list[float]) -> None:
+        crates = kind(a={"name": "a", "size": 1})
+        crates.stale = {"a": [{"name": "a", "size": size} for size in range(3, 100)]}
+        crates.fails = {"a": [LOST] * 100}
+        result = run(crates, item("a", size=2))
+
+        assert result["resources"]["a"]["action"] == "failed"
+        assert len(crates.written) == _engine.ROUNDS
+
+    def test_check_mode_asks_once(self) -> None:
+        crates = checking(kind())
+        run(crates, item("a", size=1))
+
+        assert crates.aws.calls == {"crates:Get": 1}
+
+    @pytest.mark.parametrize("state", ["present", "absent"])
+    def test_who_is_busy_with_it_is_waited_for(self, clock: list[float], state: str) -> None:
+        crates = kind(a={"name": "a", "size": 1})
+        crates.fails = {"a": [error("ConcurrentModification")] * 3}
+        result = run(crates, item("a", size=2), state=state)
+
+        assert result["resources"]["a"]["action"] in ("updated", "deleted")
+        assert len(clock) == 3
+
+
+class TestPropagation:
     @pytest.mark.parametrize("store", [{}, {"a": {"size": 0}}])
     def test_fresh_role_is_waited_for(self, clock: list[float], store: dict[str, Settings]) -> None:
         crates = kind(**store)
