@@ -146,15 +146,16 @@ class PlaybookFailed(Exception):
     """ansible-playbook ended with an error; its output has said which."""
 
 
-def playbook(
+def start_playbook(
     name: str,
     vars_file: Path,
     person: Person | None,
     variables: Mapping[str, Any],
     *arguments: str,
     settings: Mapping[str, str] | None = None,
-) -> Iterator[str]:
-    """Runs a playbook of the collection and yields its output line by line, as it comes.
+    own_group: bool = False,
+) -> subprocess.Popen[str]:
+    """Starts a playbook of the collection.
 
     Args:
         name: site.yml in playbooks/, or gitops.aws.site of the installed collection.
@@ -163,9 +164,7 @@ def playbook(
         variables: more variables, each as with -e.
         arguments: more arguments of ansible-playbook, such as --check.
         settings: more environment variables, such as settings of Ansible's output.
-
-    Raises:
-        PlaybookFailed: after the last line.
+        own_group: whether all its processes are a group, which can be killed.
     """
     command = ["ansible-playbook", name, "-e", f"@{vars_file}", "-e", json.dumps(dict(variables)), *arguments]
     environment = {
@@ -177,9 +176,31 @@ def playbook(
         **(person.environment() if person else {}),
         **(settings or {}),
     }
-    with subprocess.Popen(
-        command, cwd=ROOT / "playbooks", env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    return subprocess.Popen(
+        command,
+        cwd=ROOT / "playbooks",
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=own_group,
+    )
+
+
+def playbook(
+    name: str,
+    vars_file: Path,
+    person: Person | None,
+    variables: Mapping[str, Any],
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Runs a playbook, as start_playbook starts it, and yields its output line by line, as it comes.
+
+    Raises:
+        PlaybookFailed: after the last line.
+    """
+    with start_playbook(name, vars_file, person, variables, *arguments, settings=settings) as process:
         assert process.stdout is not None
         yield from process.stdout
         if process.wait() != 0:

@@ -429,11 +429,13 @@ def unsure(step: Step, error: BaseException) -> bool:
 def what_is_left(kind: Kind, step: Step, error: BaseException) -> Step:
     """Reads what there is now; what is left to do after an error. Raises the error where that is all of it."""
     state = "absent" if step.action == "deleted" else "present"
+    # Where the item is not kept, for there may be thousands, what it becomes has the same settings.
+    item = step.item or {**dict.fromkeys(kind.options), **(step.after or {})}
     says = THERE if step.action == "created" else GONE
 
     def look() -> Step:
         kind.unreadable.pop(step.name, None)
-        (found,) = plan(kind, kind.options, [("", step.item)], state, kind.read([step.item]))
+        (found,) = plan(kind, kind.options, [("", item)], state, kind.read([item]))
         if found.error:
             raise Refused(found.error.removeprefix(f"{kind.noun} {step.name}: "))
         if (found.action, found.before) != (step.action, step.before):

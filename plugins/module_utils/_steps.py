@@ -122,6 +122,7 @@ ARGUMENTS: dict[str, Any] = {
     },
     "owner_tags": {"type": "dict"},
     "purge_tags": {"type": "bool", "default": True},
+    "group_tag": {"type": "str"},
     "known_pipelines": PLACE,
     "concurrency": CONCURRENCY,
 }
@@ -192,6 +193,35 @@ class Look:
         """Gives the steps to the parts that they are of."""
         for (one, _path, _item), step in zip(self.items, self.steps):
             one.steps.append(step)
+
+
+class Groups:
+    """Items of several steps that belong together, by the value of a tag: one that fails holds its own up, not others.
+
+    Without a tag all are one group.
+    """
+
+    def __init__(self, tag: str | None) -> None:
+        self._tag = tag
+        self._failed: dict[str, str] = {}  # a group, and what failed of it
+
+    def hold_up(self, one: Part) -> None:
+        """Lets nothing begin of whose group something has failed."""
+        for step in one.steps:
+            failed = self._failed.get(self._group(step))
+            if failed and step.action != "unchanged" and not step.error:
+                step.error = f"{one.kind.noun} {step.name}: it was not begun, because {failed} failed before it"
+
+    def learn(self, one: Part) -> bool:
+        """What became of a step; whether the next one can begin."""
+        for step in one.steps:
+            if step.error:
+                self._failed.setdefault(self._group(step), f"{one.kind.noun} {step.name}")
+        return "" not in self._failed
+
+    def _group(self, step: Step) -> str:
+        tags = (step.after or step.item).get("tags") or {}
+        return str(tags.get(self._tag, "")) if self._tag else ""
 
 
 def with_lists(steps: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -287,17 +317,19 @@ def run() -> None:
         result["api_calls"] = dict(sorted(aws.calls.items()))
         module.fail_json(msg=f"Nothing was changed. {failure}", invocation=shown, **result)
     pipelines = [one.kind for one in parts if isinstance(one.kind, codepipeline.Codepipeline)]
-    while parts and not failure:
-        failure = carry_out(parts.pop(0), result, module._diff)
+    failures, groups, goes_on = list[str](), Groups(module.params["group_tag"]), True
+    while parts and goes_on:
+        failure, goes_on = carry_out(parts.pop(0), groups, result, module._diff)
+        failures += [failure] if failure else []
     if known and not aws.check_mode:
         remember(known, pipelines)
     if known and known.trouble:
         module.warn(known.trouble)
     result["api_calls"] = dict(sorted(aws.calls.items()))
-    if failure:
+    if failures:
         left = ", ".join(one.module for one in parts)
         after = f" Not begun, for they come after it: {left}." if left else ""
-        module.fail_json(msg=failure + after, invocation=shown, **result)
+        module.fail_json(msg=" | ".join(failures) + after, invocation=shown, **result)
     module.exit_json(invocation=shown, **result)
 
 
@@ -400,20 +432,23 @@ def looks_at(parts: list[Part]) -> list[Look]:
     return [Look(kind, bulk.options, parts[0].state, each) for each in chunks(items, size)]
 
 
-def carry_out(one: Part, result: dict[str, Any], diff: bool) -> str:
-    """One step; adds what came of it to the result. Returns why it failed, '' where it did not."""
+def carry_out(one: Part, groups: Groups, result: dict[str, Any], diff: bool) -> tuple[str, bool]:
+    """One step; adds what came of it to the result. Returns why it failed, '' where it did not; whether it goes on."""
     if not one.ahead:
         for each in looks_at([one]):
             each.read()
             each.tell()
             if each.failure:
-                return each.failure
+                return each.failure, False
+    groups.hold_up(one)
     _engine.carry_out(one.kind, one.steps)
     came, failure = conclude(one.kind, one.steps, one.kind.params, diff)
     result["changed"] = result["changed"] or came["changed"]
     result["resources"].setdefault(one.module, {}).update(came["resources"])
     result["diff"] += came["diff"]
-    return failure
+    # What is waited for in vain is no item's failure, and everything's.
+    waited_in_vain = bool(failure) and not any(step.error for step in one.steps)
+    return failure, groups.learn(one) and not waited_in_vain
 
 
 def _shown(params: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:

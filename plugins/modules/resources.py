@@ -105,6 +105,13 @@ options:
       - With V(false), its C(tags) are added to those the resource has, and nothing is removed.
     type: bool
     default: true
+  group_tag:
+    description:
+      - A tag of the items, such as one that names a customer. When an item fails, those of the following steps that
+        have the same value of it are not begun, and all others are. Deletions and other items that do not have the tag
+        are of no group. When one of those fails, no following step is begun.
+      - Without it, no following step is begun when an item fails.
+    type: str
   known_pipelines:
     description:
       - An object in S3 that keeps which version of each pipeline was found, or made, to be as its item says. Such a
@@ -147,7 +154,8 @@ extends_documentation_fragment:
   - gitops.aws.attributes.platform
 notes:
   - The items of a step are independent of each other. When one fails, the others of its step are carried out all the
-    same. The task then fails with one message that names every failed item and the steps that were not begun.
+    same; O(group_tag) says what is begun after it. The task then fails with one message that names every failed item
+    and what was not begun.
   - The settings of the resources are not returned, unlike by the modules that manage one kind.
 seealso:
   - module: gitops.aws.iam_roles

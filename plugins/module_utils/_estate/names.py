@@ -13,6 +13,7 @@ from typing import Any
 Stack = dict[str, Any]
 Foundation = dict[str, Any]
 
+STACK_TAG = "gitops:stack"  # of what belongs to one stack
 OWNER_TAG = "gitops:estate"  # of every foundation, and of what is made for its stacks' pipelines
 PROTECT_TAG = "gitops:protect"  # of what is never a finding
 ARTIFACT_FOLDER = 20  # characters of a pipeline's name that CodePipeline keeps in the keys of its artifacts
@@ -106,6 +107,11 @@ def known_pipelines(foundation: Foundation, read_all: bool | None = None) -> dic
 def owner_tags(foundation: Foundation) -> dict[str, str]:
     """The tags that mark a resource as made for this estate. Without them nothing is changed or deleted."""
     return {OWNER_TAG: foundation["name"]}
+
+
+def stack_tags(foundation: Foundation, stack: Stack) -> dict[str, str]:
+    """The tags of what belongs to a stack."""
+    return {**foundation["tags"], **stack["tags"], STACK_TAG: stack["name"]}
 
 
 def project(foundation: Foundation, stack: Stack, step: str) -> str:

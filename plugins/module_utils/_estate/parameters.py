@@ -13,6 +13,7 @@ import io
 import os
 from typing import Any, Callable
 
+from ansible_collections.gitops.aws.plugins.module_utils._estate import names
 from ansible_collections.gitops.aws.plugins.module_utils._estate.names import Foundation, Stack
 
 ID_COLUMN, SECRET_COLUMN = "Access key ID", "Secret access key"
@@ -84,7 +85,7 @@ def stack_parameters(
                     "type": "SecureString",
                     "key_id": foundation["kms_key_arn"],
                     "description": f"{part} of the Terraform stack {stack['name']}",
-                    "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
+                    "tags": names.stack_tags(foundation, stack),
                 }
             )
     return result

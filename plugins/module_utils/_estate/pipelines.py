@@ -233,7 +233,7 @@ def project(foundation: Foundation, stack: Stack, step: str, stacks: list[Stack]
         "logs_config": {
             "cloud_watch_logs": {"status": "ENABLED", "group_name": foundation["log_group"], "stream_name": name}
         },
-        "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
+        "tags": names.stack_tags(foundation, stack),
     }
 
 
@@ -417,7 +417,7 @@ def stack_pipelines(stacks: list[Stack], foundation: Foundation) -> list[dict[st
                 "location": foundation["artifact_bucket"],
                 "encryption_key": {"id": foundation["kms_key_arn"]},
             },
-            "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
+            "tags": names.stack_tags(foundation, stack),
         }
         result.append(
             {
@@ -479,7 +479,7 @@ def source_rules(stacks: list[Stack], foundation: Foundation) -> list[dict[str, 
                     "role_arn": names.arn(foundation, "iam", f"role/{names.source(foundation, stack)}", ""),
                 }
             ],
-            "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
+            "tags": names.stack_tags(foundation, stack),
         }
         for stack in stacks
         if names.has_rule(stack)

@@ -436,7 +436,7 @@ def stack_roles(stacks: list[Stack], foundation: Foundation) -> list[dict[str, A
     for stack in stacks:
         common = {
             "permissions_boundary": foundation["permissions_boundary"],
-            "tags": {**foundation["tags"], **stack["tags"], "gitops:stack": stack["name"]},
+            "tags": names.stack_tags(foundation, stack),
         }
         for purpose in ("plan", "apply"):
             if not stack.get(f"{purpose}_role_arn"):

@@ -39,6 +39,10 @@ CONSOLE = (
 )
 
 
+# Seconds within which two runs may make a connection of one name. Afterwards each sees that of the other.
+RACE = 1
+
+
 class CodeConnection(Kind):
     noun = "connection"
     service = "codeconnections"
@@ -118,14 +122,23 @@ class CodeConnection(Kind):
             arguments["Tags"] = to_list(after["tags"])
         client = self.aws.client_trying_once(self.service)
 
-        def made_before() -> str | None:
-            # There was none of the name when it was read.
-            named = [each for each in self._all() if each["ConnectionName"] == after["name"]]
-            return named[0]["ConnectionArn"] if named else None
-
-        # Names are not unique: each call that arrives makes a connection.
-        arn = make_once(lambda: client.create_connection(**arguments)["ConnectionArn"], made_before)
+        # Names are not unique: each call that arrives makes a connection, of this run or another.
+        if self._named(after["name"]):
+            raise Refused("somebody else has made it just now. Fix: run again")
+        arn = make_once(
+            lambda: client.create_connection(**arguments)["ConnectionArn"],
+            lambda: next(iter(self._named(after["name"])), None),
+        )
+        time.sleep(RACE)
+        named = self._named(after["name"])
+        if named[0] != arn:
+            self.client.delete_connection(ConnectionArn=arn)
+            raise Refused(f"somebody else made one at the same moment, {named[0]}. That one stays. Fix: run again")
         return _facts(arn, "PENDING")
+
+    def _named(self, name: str) -> list[str]:
+        """The ARNs of the connections of a name."""
+        return sorted(each["ConnectionArn"] for each in self._all() if each["ConnectionName"] == name)
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
         put, remove = tag_changes(before.settings["tags"], after["tags"])

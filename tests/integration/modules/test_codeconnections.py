@@ -8,9 +8,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from ansible_collections.gitops.aws.plugins.module_utils._kinds import codeconnection
 from tests.integration.modules.harness import Account, ModuleFailed, unique
 
 
@@ -88,5 +91,42 @@ def test_two_connections_of_one_name_are_not_guessed_between(account: Account) -
     with pytest.raises(ModuleFailed, match=r"two have this name, arn:aws:codeconnections:.* and arn:aws:") as failure:
         account.run("codeconnections", connections=[{"name": name}], state="absent")
     client.delete_connection(ConnectionArn=created[0]["ConnectionArn"])
+
+    assert failure.value.result["mutations"] == []
+
+
+def test_of_two_made_at_the_same_moment_one_stays(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, client = unique("two"), account.client("codeconnections")
+
+    def named() -> list[str]:
+        found = client.list_connections(MaxResults=100)["Connections"]
+        return sorted(each["ConnectionArn"] for each in found if each["ConnectionName"] == name)
+
+    def somebody_else_makes_one(_seconds: float) -> None:
+        (ours,) = named()
+        while named()[0] == ours:
+            client.create_connection(ConnectionName=name, ProviderType="GitHub")
+
+    monkeypatch.setattr(codeconnection, "time", SimpleNamespace(sleep=somebody_else_makes_one))
+    with pytest.raises(ModuleFailed, match=r"That one stays\. Fix: run again") as failure:
+        account.run("codeconnections", connections=[{"name": name, "provider_type": "GitHub"}])
+
+    assert failure.value.result["mutations"][-1] == "codeconnections:DeleteConnection"
+    assert named()[0] in failure.value.result["msg"]
+
+
+def test_one_that_came_after_it_was_looked_for_is_no_second_one(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, client = unique("late"), account.client("codeconnections")
+    convergence = codeconnection.CodeConnection.create
+
+    def create(self: Any, after: dict[str, Any]) -> dict[str, Any]:
+        client.create_connection(ConnectionName=name, ProviderType="GitHub")
+        return convergence(self, after)
+
+    monkeypatch.setattr(codeconnection.CodeConnection, "create", create)
+    with pytest.raises(ModuleFailed, match="somebody else has made it just now") as failure:
+        account.run("codeconnections", connections=[{"name": name, "provider_type": "GitHub"}])
 
     assert failure.value.result["mutations"] == []

@@ -115,6 +115,43 @@ def test_it_stops_after_the_step_that_fails_and_says_what_it_left(account: Accou
     assert account.client("events").list_rules(NamePrefix=name)["Rules"] == []
 
 
+def test_what_fails_of_a_group_holds_up_its_own_only(account: Account) -> None:
+    names = {group: unique(group) for group in ("one", "two", "none")}
+
+    def tags(group: str) -> dict[str, Any]:
+        return {"tags": {} if group == "none" else {"group": group}}
+
+    topics = [{"name": name, **tags(group)} for group, name in names.items()]
+    rules = [
+        {"name": name, "schedule_expression": "rate(1 day)", "enabled": False, **tags(group)}
+        for group, name in names.items()
+    ]
+    topic, rule = {"module": "sns_topics", "items": topics}, {"module": "eventbridge_rules", "items": rules}
+    account.client("sns").create_topic(Name=names["one"])
+    arguments: dict[str, Any] = {"owner_tags": {"gitops:estate": "one"}, "group_tag": "group"}
+
+    with pytest.raises(ModuleFailed) as failed:
+        account.run("resources", steps=[topic, rule], **arguments)
+
+    result = failed.value.result
+    told = f"rule {names['one']}: it was not begun, because SNS topic {names['one']} failed before it"
+    assert told in result["msg"]
+    actions = {
+        module: {group: resources[name]["action"] for group, name in names.items()}
+        for module, resources in result["resources"].items()
+    }
+    expected = {"one": "failed", "two": "created", "none": "created"}
+    assert actions == {"sns_topics": expected, "eventbridge_rules": expected}
+
+    # Of no group: everything may depend on it.
+    account.client("sns").delete_topic(TopicArn=f"arn:aws:sns:{REGION}:{ACCOUNT}:{names['none']}")
+    account.client("sns").create_topic(Name=names["none"])
+    account.client("events").delete_rule(Name=names["two"])
+    with pytest.raises(ModuleFailed) as failed:
+        account.run("resources", steps=[topic, rule], **arguments)
+    assert failed.value.result["msg"].endswith("Not begun, for they come after it: eventbridge_rules.")
+
+
 def test_owner_tags_are_for_the_kinds_that_have_tags(account: Account) -> None:
     name = unique("both")
 

@@ -34,6 +34,7 @@ class Aws:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.clients: dict[str, Any] = {}
+        self.connection: dict[str, str] = {}
 
     def client(self, service: str) -> Any:
         if service not in self.clients:
@@ -43,6 +44,8 @@ class Aws:
             self.clients[service] = client
         return self.clients[service]
 
+    client_trying_once = client
+
     def _answer(self, model: Any, params: dict[str, Any], **_kwargs: Any) -> tuple[Any, Any]:
         operation = f"{model.service_model.service_name}:{model.name}"
         self.calls[operation] += 1
@@ -51,6 +54,11 @@ class Aws:
             # The connection of a new API destination is looked up by its name.
             name = json.loads(params["body"])["NamePrefix"]
             found = {"Connections": [{"Name": name, "ConnectionArn": ARN, "ConnectionState": "AUTHORIZED"}]}
+        elif operation == "codeconnections:CreateConnection":
+            self.connection = {"ConnectionName": json.loads(params["body"])["ConnectionName"], **found}
+        elif operation == "codeconnections:ListConnections":
+            # Listed before it is made, and after it.
+            found = {"Connections": [self.connection] if self.connection else []}
         return SimpleNamespace(status_code=200), found
 
     def in_region(self, _region: str) -> Aws:

@@ -54,6 +54,7 @@ WITHOUT_RESOURCE = {
     "iam:ListRoles",
     "iam:SimulateCustomPolicy",
     "kms:CreateKey",
+    "kms:ListAliases",
     "logs:DescribeLogGroups",
     "sns:GetSubscriptionAttributes",
     "sns:SetSubscriptionAttributes",
