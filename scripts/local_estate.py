@@ -153,7 +153,6 @@ def start_playbook(
     variables: Mapping[str, Any],
     *arguments: str,
     settings: Mapping[str, str] | None = None,
-    own_group: bool = False,
 ) -> subprocess.Popen[str]:
     """Starts a playbook of the collection.
 
@@ -164,7 +163,6 @@ def start_playbook(
         variables: more variables, each as with -e.
         arguments: more arguments of ansible-playbook, such as --check.
         settings: more environment variables, such as settings of Ansible's output.
-        own_group: whether all its processes are a group, which can be killed.
     """
     command = ["ansible-playbook", name, "-e", f"@{vars_file}", "-e", json.dumps(dict(variables)), *arguments]
     environment = {
@@ -177,13 +175,7 @@ def start_playbook(
         **(settings or {}),
     }
     return subprocess.Popen(
-        command,
-        cwd=ROOT / "playbooks",
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=own_group,
+        command, cwd=ROOT / "playbooks", env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 

@@ -141,9 +141,13 @@ class Estate:
 
     def playbook(self, name: str, person: Person | None, *arguments: str, **variables: Any) -> Run:
         """Runs a playbook, whether it fails or not, with the vars file as the settings and stacks are now."""
+        return self.playbook_with(self.vars_file(), name, person, *arguments, **variables)
+
+    def vars_file(self) -> Path:
+        """The vars file as the settings and stacks are now."""
         vars_file = self.directory / "your.yml"
         vars_file.write_text(yaml.safe_dump({"gitops_settings": self.settings, "gitops_stacks": self.stacks}))
-        return self.playbook_with(vars_file, name, person, *arguments, **variables)
+        return vars_file
 
     def playbook_with(
         self, vars_file: Path, name: str, person: Person | None, *arguments: str, **variables: Any
