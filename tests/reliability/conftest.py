@@ -18,11 +18,7 @@ from local_estate import LocalAws
 from tests.reliability.figures import counted
 
 # Machines are busy, and a case may begin a process: what must not take long is measured, not each single case.
-_COMMON: dict[str, Any] = {
-    "deadline": None,
-    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
-    "database": None,
-}
+_COMMON: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow], "database": None}
 hypothesis.settings.register_profile("small", max_examples=25, derandomize=True, **_COMMON)
 hypothesis.settings.register_profile("soak", max_examples=1000, print_blob=True, **_COMMON)
 
