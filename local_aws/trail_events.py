@@ -33,6 +33,7 @@ _SECRET_OF = {
     "kms": frozenset({"message", "mac"}),
     "ecs": frozenset({"environment"}),
     "cloudformation": frozenset({"parametervalue"}),
+    "events": frozenset({"authparameters"}),
     "states": frozenset({"input", "output", "cause"}),
 }
 

@@ -51,15 +51,36 @@ def unpack(archive: Path | IO[bytes], directory: Path) -> None:
                         shutil.copyfileobj(content, file)
                     if mode & 0o777:
                         target.chmod(mode & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        # Links come last: no member may be written through one.
+        _make_links(root, links)
+    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError) as error:
         raise ArtifactError(f"invalid archive: {error}") from error
-    # Links come last: no member may be written through one.
-    for target, destination in links:
-        if os.path.isabs(destination) or not (target.parent / destination).resolve().is_relative_to(root):
-            raise ArtifactError(f"invalid archive: the link {target.relative_to(root)} leads outside")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        target.symlink_to(destination)
+
+
+def _make_links(root: Path, links: list[tuple[Path, str]]) -> None:
+    """Makes links, unless one leads outside of root. Raises ArtifactError, and leaves none of them then."""
+    made: list[Path] = []
+    try:
+        for target, destination in links:
+            # What is on the way may be a link itself.
+            if os.path.isabs(destination) or not target.parent.resolve().is_relative_to(root):
+                raise _leads_outside(root, target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            target.symlink_to(destination)
+            made.append(target)
+        # Only now: where a link leads depends on those that are made after it.
+        for target in made:
+            if not target.resolve().is_relative_to(root):
+                raise _leads_outside(root, target)
+    except BaseException:
+        for target in reversed(made):
+            target.unlink(missing_ok=True)
+        raise
+
+
+def _leads_outside(root: Path, target: Path) -> ArtifactError:
+    return ArtifactError(f"invalid archive: the link {target.relative_to(root)} leads outside")
 
 
 def inside(root: Path, name: str) -> Path:

@@ -178,6 +178,11 @@ def test_no_secret_is_told(local_aws: LocalAws) -> None:
     seed = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]["Base32StringSeed"].decode()
     local_aws.client("ssm", keys).put_parameter(Name=f"/{name}", Value=secret, Type="SecureString")
     local_aws.client("secretsmanager", keys).create_secret(Name=name, SecretString=secret)
+    of_connection: dict[str, Any] = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": secret}}
+    of_connection["InvocationHttpParameters"] = {"HeaderParameters": [{"Key": "X-More", "Value": secret}]}
+    local_aws.client("events", keys).create_connection(
+        Name=name, AuthorizationType="API_KEY", AuthParameters=of_connection
+    )
     token = local_aws.client("sts", keys).get_session_token()["Credentials"]
     found = events(local_aws, "Username", name, "us-east-1") + events(local_aws, "Username", name)
     names = {event["EventName"] for event in found}
