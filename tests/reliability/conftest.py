@@ -37,9 +37,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Generated cases: the same ones in each make test, others for each seed in make soak."""
+    config.addinivalue_line("markers", "soak: only with --soak")
     hypothesis.settings.load_profile("soak" if config.getoption("--soak") else "small")
     if config.getoption("--soak"):
         config.option.hypothesisseed = config.getoption("--seed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what make test has no time for."""
+    if not config.getoption("--soak"):
+        left_out = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
