@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
-PARTS := lint unit sanity integration browser molecule e2e
+PARTS := lint unit sanity integration browser molecule reliability e2e
 # What else a release must pass.
 RELEASE := statements artifact docs compat
 # Parts that are long have lanes, each with an AWS of its own, which run at the same time.
@@ -33,6 +33,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 # PYTHON=...     the Python to use instead of the newest found
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
+# MINUTES=... SEED=...  soak: how long, and the first of its seeds
 # ONLY='...'     bench: arguments of tests/bench/estate, for a part of it
 # CORE=...       compat: the ansible-core to test; CORE_PYTHON=... the Python for it
 # JOBS=...       how many parts and lanes of tests run at the same time, instead of two for each processor
@@ -60,7 +61,7 @@ unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
 # Tests start thousands of Pythons: without its cache each would compile all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo local-up local-down test $(PARTS) $(E2E) $(INTEGRATION) release-checks $(RELEASE) $(ARTIFACT) picture audit bench format dist lock clean
+.PHONY: help setup demo local-up local-down test $(PARTS) $(E2E) $(INTEGRATION) release-checks $(RELEASE) $(ARTIFACT) picture audit bench soak format dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -79,7 +80,7 @@ local-down: setup ## Stop it
 
 test: setup ## Every check; what takes longest first
 	@$(PROVIDE_BROWSER) # before others run from the environment that it installs into
-	@$(TOGETHER) $(E2E) $(INTEGRATION) unit sanity molecule lint browser
+	@$(TOGETHER) $(E2E) $(INTEGRATION) reliability unit sanity molecule lint browser
 
 lint: setup ## Linters: Python, types, YAML, shell, Terraform, changelog, Ansible
 	@sh scripts/lint.sh
@@ -130,6 +131,13 @@ e2e-runs: setup
 
 e2e-drift: setup
 	@pytest tests/e2e/drift tests/e2e/notices/test_converge.py
+
+reliability: setup ## Faults, killed runs, bad input, secrets (make soak has more of it)
+	@pytest tests/reliability
+
+soak: setup ## The same for half an hour and more, in the large size, each time with another seed (MINUTES=30 SEED=1)
+	@PYTHONPATH=.:scripts:.work/collections python -m tests.reliability --minutes $(or $(MINUTES),30) \
+		--seed $(or $(SEED),1) --write
 
 release-checks: setup ## What else a release must pass: the four below
 	@$(TOGETHER) compat statements $(ARTIFACT) docs
