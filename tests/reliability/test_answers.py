@@ -19,7 +19,7 @@ from tests.reliability.modules import NAMES, Network, calls_aws, code_of, exampl
 CALLING = [module for module in NAMES if calls_aws(module)]
 # What of the engine's is not yet understood is not yet promised.
 ENGINE = pytest.mark.skipif(not hasattr(_engine, "understood"), reason="the engine has no frame for such answers yet")
-EACH = max(settings().max_examples // 8, 3)  # for each module: there are many
+EACH = max(settings().max_examples // 8, 6)  # for each module: there are many
 
 
 def of_the_engine(module: str) -> bool:
@@ -38,7 +38,7 @@ def test_any_answers_end_in_a_result_or_in_words(module: str, tmp_path: Path, mo
     @given(
         st.sampled_from(examples_of(module)),
         st.integers(0, 2**32),
-        st.sampled_from([0.0, 0.02, 0.1, 0.5]),
+        st.sampled_from([0.0, 0.02, 0.1, 0.5, 4.0]),
         st.booleans(),
     )
     def check(arguments: dict[str, Any], seed: int, strange: float, check_mode: bool) -> None:

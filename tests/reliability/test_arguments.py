@@ -30,7 +30,7 @@ from tests.reliability.modules import (
 # What another module or filter has returned is given to them, as dictionaries without sub-options.
 GIVEN_RESULTS = ("drift_source", "pipeline_diagnosis_info", "estate_status_info", "unmanaged_resources")
 
-EACH = max(settings().max_examples // 8, 3)  # for each module: there are many
+EACH = max(settings().max_examples // 8, 6)  # for each module: there are many
 
 
 def refused_by_ansible(module: str, arguments: dict[str, Any]) -> bool:
@@ -77,3 +77,34 @@ def test_each_module_is_here() -> None:
     assert len(NAMES) > 50
     assert [module for module in NAMES if not examples_of(module)] == []
     assert set(spec_of("sqs_queues")) == {"queues", "state", "concurrency", "purge_tags", "owner_tags"}
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong", "said"),
+    [
+        (
+            "sqs_queues",
+            {"queues": [], "concurrency": None},
+            "concurrency: null is not allowed, it must be a whole number",
+        ),
+        (
+            "estate",
+            {"settings": {}, "stacks": [], "variables": None},
+            "variables: null is not allowed, it must be a list",
+        ),
+        (
+            "estate_report",
+            {"status": {}},
+            "status: it is not what gitops.aws.estate_status_info returns (it lacks 'stacks')",
+        ),
+        ("findings_report", {"result": {}, "stacks": [{}]}, "gitops.aws.unmanaged_resources_info returns (it lacks "),
+        (
+            "drift_source",
+            {"bucket": "a", "settings": {}, "src": "none"},
+            "src cannot be read: No such file or directory",
+        ),
+        ("pipeline_diagnosis_info", {"foundation": {}, "stacks": []}, "it lacks '"),
+    ],
+)
+def test_what_was_once_not_said(module: str, wrong: dict[str, Any], said: str) -> None:
+    assert said in run(module, wrong, Network())["msg"]

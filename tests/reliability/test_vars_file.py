@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from hypothesis import assume, event, given, note
+from hypothesis import assume, event, given, note, settings
 from hypothesis import strategies as st
 
 from ansible_collections.gitops.aws.plugins.filter.estate import FilterModule
@@ -266,16 +266,17 @@ class Nobody:
         return SimpleNamespace(meta=SimpleNamespace(region_name=REGION))
 
 
+@settings(max_examples=max(settings().max_examples // 2, 20))  # an estate has dozens of resources
 @given(ESTATES)
 def test_what_is_accepted_can_be_made(estate: Any) -> None:
     count(CASES)
-    settings, stacks, problems = spec.check(estate[0], estate[1], REGIONS)
+    shared, stacks, problems = spec.check(estate[0], estate[1], REGIONS)
     event(f"accepted: {not problems}")
     note(str(problems))
     assume(not problems)
     nobody: Any = Nobody()
 
-    for module, items in made(settings, stacks).items():
+    for module, items in made(shared, stacks).items():
         bulk = BULK[module]
         checked = ArgumentSpecValidator(common_options(bulk.plural, bulk.options)).validate(
             json.loads(json.dumps({bulk.plural: items}))  # what is given twice is two things
