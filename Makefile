@@ -17,6 +17,9 @@ TOGETHER = python scripts/run_parts.py
 # Chromium and what drives it are large, so that only what needs them installs them.
 PROVIDE_BROWSER = sh scripts/provide_browser.sh
 
+PROVIDE_FUZZER = UV_SYSTEM_CERTS=true uv pip install --quiet --no-config --require-hashes --only-binary :all: \
+	--python .work/venv/bin/python --requirements requirements/fuzz.txt
+
 # $(call provide,NAME) makes an environment of its own, .work/NAME, of requirements/NAME.txt: for tools that want other
 # versions than dev.txt has.
 provide = uv venv --quiet --no-config --clear --python .work/venv/bin/python .work/$(1) && \
@@ -34,6 +37,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # PYTHON=...     the Python to use instead of the newest found
 # TF_MIRROR=...  directory with a mirror of Terraform's AWS provider, instead of those searched for
 # MINUTES=... SEED=...  soak: how long, and the first of its seeds
+# FUZZ_SECONDS=... fuzz: how long for each of the two, instead of 60
 # ONLY='...'     bench: arguments of tests/bench/estate, for a part of it
 # CORE=...       compat: the ansible-core to test; CORE_PYTHON=... the Python for it
 # JOBS=...       how many parts and lanes of tests run at the same time, instead of two for each processor
@@ -61,7 +65,7 @@ unexport ANSIBLE_CONFIG PYTHONPATH PYTHONHOME VIRTUAL_ENV
 # Tests start thousands of Pythons: without its cache each would compile all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo local-up local-down test $(PARTS) $(E2E) $(INTEGRATION) release-checks $(RELEASE) $(ARTIFACT) picture audit bench soak format dist lock clean
+.PHONY: help setup demo local-up local-down test $(PARTS) $(E2E) $(INTEGRATION) release-checks $(RELEASE) $(ARTIFACT) picture audit bench soak fuzz format dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -136,6 +140,7 @@ reliability: setup ## Faults, killed runs, bad input, secrets (make soak has mor
 	@pytest tests/reliability
 
 soak: setup ## The same for half an hour and more, in the large size, each time with another seed (MINUTES=30 SEED=1)
+	@$(PROVIDE_FUZZER)
 	@PYTHONPATH=.:scripts:.work/collections python -m tests.reliability --minutes $(or $(MINUTES),30) \
 		--seed $(or $(SEED),1) --write
 
@@ -173,6 +178,11 @@ bench: setup ## Speed and memory, as ratios in one run, into docs/performance.md
 	@$(if $(ONLY),,PYTHONPATH=.:scripts:.work/collections python -m tests.bench.estate.same --stacks 2)
 	@PYTHONPATH=.:scripts python -m tests.bench.estate $(or $(ONLY),--write)
 
+fuzz: setup ## Fuzz what reads states and buildspecs, FUZZ_SECONDS=60 each (Atheris: CPython 3.11 to 3.13)
+	@$(PROVIDE_FUZZER)
+	@for target in state buildspec; do PYTHONPATH=.:.work/collections python -m tests.reliability.fuzz $$target \
+		-max_total_time=$(or $(FUZZ_SECONDS),60) || exit; done
+
 format: setup ## Format Python and Terraform
 	@ruff check --fix --quiet . ; ruff format . && terraform fmt -recursive tf && terraform fmt -recursive tests && terraform fmt -recursive buildspecs
 
@@ -183,6 +193,7 @@ lock: setup ## Resolve requirements/*.in, and what the builds that look for drif
 	@$(LOCK) requirements/dev.in --output-file requirements/dev.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/browser.in --output-file requirements/browser.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/bench.in --output-file requirements/bench.txt
+	@$(LOCK) --constraint requirements/dev.txt requirements/fuzz.in --output-file requirements/fuzz.txt
 	@$(LOCK) requirements/docs.in --output-file requirements/docs.txt
 	@$(LOCK) requirements/audit.in --output-file requirements/audit.txt
 	@$(call pins,attrs) | $(LOCK) --constraint /dev/stdin requirements/importer.in --output-file requirements/importer.txt

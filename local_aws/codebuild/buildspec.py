@@ -17,6 +17,7 @@ import yaml
 PHASES = ("INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD")
 ON_FAILURE = ("ABORT", "CONTINUE")
 SHELLS = ("bash", "/bin/sh", "sh")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -80,6 +81,17 @@ class Buildspec:
 class _Loader(yaml.SafeLoader):
     """Keeps every plain scalar as the text that was written (`0.2`, `yes`, `010`), as CodeBuild does."""
 
+    def construct_scalar(self, node: Any) -> Any:
+        """A scalar in which two escapes that are one character, as JSON has it, have become that."""
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and _SURROGATE.search(value):
+            try:
+                return value.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                problem = "invalid Unicode character escape code"
+                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+        return value
+
 
 _Loader.yaml_implicit_resolvers = {
     "<": [("tag:yaml.org,2002:merge", re.compile(r"^<<$"))],
@@ -142,8 +154,9 @@ def secret_reference(text: str) -> SecretReference:
 
 
 def _load(text: str) -> dict[str, Any]:
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)  # looks for characters that YAML does not allow
         node = loader.get_single_node()
         if node is None:
             raise BuildspecError("YAML file is empty")
@@ -154,8 +167,13 @@ def _load(text: str) -> dict[str, Any]:
         raise BuildspecError(f"{error.problem} at line {line}") from error
     except yaml.YAMLError as error:
         raise BuildspecError(str(error)) from error
+    except RecursionError as error:
+        raise BuildspecError("exceeded max depth") from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise BuildspecError("a value is not what its tag says") from error  # such as !!int a
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if not isinstance(document, dict):
         raise BuildspecError("Expected the buildspec to be a mapping")
     return document

@@ -160,7 +160,7 @@ def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     state, build_id, changed = params["state"], params["build_id"], False
     if build_id == "latest":
         build_id = newest(aws, params["project"])
-    if build_id:
+    if build_id or state != "started":
         build = _of_project(aws, build_id, params["project"])
     if state == "started" and not build_id:
         if aws.check_mode:

@@ -19,7 +19,7 @@ import os
 import zipfile
 from typing import Any
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, encryption, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, encryption, read_or_none
 
 # What is taken of a collection: files, and of folders all files of the kinds that a collection ships. A checkout may
 # hold more: settings of its user's beside our playbooks, which have no place in the bucket.
@@ -105,8 +105,13 @@ def problems(params: dict[str, Any]) -> list[str]:
 def act(aws: Aws, params: dict[str, Any]) -> dict[str, Any]:
     """All that drift_source does; returns its result."""
     client, place = aws.client("s3"), {"Bucket": params["bucket"], "Key": params["key"]}
-    with open(params["src"], "rb") as file:
-        body = file.read()
+    try:
+        with open(params["src"], "rb") as file:
+            body = file.read()
+    except OSError as error:
+        raise Refused(
+            f"src cannot be read: {error.strerror}. Fix: leave src out, for the controller gives it"
+        ) from None
     after = hashlib.sha256(body).hexdigest()
     found = read_or_none(client.get_object, ("NoSuchKey", "NoSuchBucket"), **place)
     before = hashlib.sha256(found["Body"].read()).hexdigest() if found else ""

@@ -25,6 +25,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
+from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, misunderstood, understood
 from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     SEEN_TIMEOUT,
     Aws,
@@ -369,6 +370,8 @@ def apply(kind: Kind, step: Step) -> None:
         step.facts = {**step.facts, **left.facts}
     except (ClientError, BotoCoreError, Refused) as error:
         step.error = explain(error, f"{kind.noun} {step.name}")
+    except MISFITS as error:
+        step.error = misunderstood(error, f"{kind.noun} {step.name}", kind.aws.calls)
     except Exception as error:
         # Whatever it is, what became of the others is not lost.
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -614,20 +617,21 @@ def run(
     module = aws_module({**common_options(plural, options), **(more or {})})
     items, state = module.params[plural], module.params["state"]
     aws = connect(module)
-    try:
-        kind = kind_class(aws)
-        kind.params = module.params
-        module._module.hide(secret for item in items for secret in kind.secrets(item))
-        refuse(module, [*problems(module.params), *check_items(kind, plural, items, state)])
-        for index, item in enumerate(items):
-            for warning in kind.warnings(item):
-                module.warn(f"{plural}[{index}].{warning}")
-        # A kind without tags has neither option.
-        purge_tags, owner_tags = module.params.get("purge_tags", True), module.params.get("owner_tags")
-        steps = converge(kind, plural, options, items, state, purge_tags, owner_tags)
-    except (ClientError, BotoCoreError, Refused) as error:
-        module.fail_json(msg=explain(error, f"Reading {kind_class.plural()}"), api_calls=dict(aws.calls))
-    finish(module, kind, plural, steps)
+    with understood(module, lambda: f"Reading {kind_class.plural()}", aws.calls):
+        try:
+            kind = kind_class(aws)
+            kind.params = module.params
+            module._module.hide(secret for item in items for secret in kind.secrets(item))
+            refuse(module, [*problems(module.params), *check_items(kind, plural, items, state)])
+            for index, item in enumerate(items):
+                for warning in kind.warnings(item):
+                    module.warn(f"{plural}[{index}].{warning}")
+            # A kind without tags has neither option.
+            purge_tags, owner_tags = module.params.get("purge_tags", True), module.params.get("owner_tags")
+            steps = converge(kind, plural, options, items, state, purge_tags, owner_tags)
+        except (ClientError, BotoCoreError, Refused) as error:
+            module.fail_json(msg=explain(error, f"Reading {kind_class.plural()}"), api_calls=dict(aws.calls))
+        finish(module, kind, plural, steps)
 
 
 def conclude(kind: Kind, steps: list[Step], params: dict[str, Any], diff: bool = True) -> tuple[dict[str, Any], str]:
@@ -677,29 +681,32 @@ def run_info(
     module = aws_module({"names": {"type": "list", "elements": "str"}, "concurrency": CONCURRENCY, **(more or {})})
     aws = connect(module)
     refuse(module, problems(module.params))
-    try:
-        kind = kind_class(aws)
-        kind.only_shown = True
-        kind.name_prefix = module.params.get("name_prefix") or ""
-        asked = module.params["names"]
-        names = list(dict.fromkeys(kind.names() if asked is None else asked))
-        # Tags are read where an item names them.
-        found = kind.read([{**dict.fromkeys(options), "tags": {}, kind.key: name} for name in names]) if names else {}
-        if look_closer:
-            look_closer(kind, found, module.params)
-    except (ClientError, BotoCoreError, Refused) as error:
-        module.fail_json(msg=explain(error, f"Reading {kind_class.plural()}"), api_calls=dict(aws.calls))
-    known = [name for name in names if name in found and name not in kind.unreadable]
-    result = {
-        "changed": False,
-        plural: [kind.public(kind.normalise(found[name].settings)) for name in known],
-        "resources": {name: {**found[name].facts, **found[name].details} for name in known},
-        "missing": [name for name in names if name not in found and name not in kind.unreadable],
-        "unreadable": kind.unreadable,
-        "api_calls": dict(sorted(aws.calls.items())),
-    }
-    if kind.unreadable and asked is not None:
-        module.fail_json(msg=" | ".join(list(kind.unreadable.values())[:ERRORS_SHOWN]), **result)
-    for why in kind.unreadable.values():
-        module.warn(why)
-    module.exit_json(**result)
+    with understood(module, lambda: f"Reading {kind_class.plural()}", aws.calls):
+        try:
+            kind = kind_class(aws)
+            kind.only_shown = True
+            kind.name_prefix = module.params.get("name_prefix") or ""
+            asked = module.params["names"]
+            names = list(dict.fromkeys(kind.names() if asked is None else asked))
+            # Tags are read where an item names them.
+            found = (
+                kind.read([{**dict.fromkeys(options), "tags": {}, kind.key: name} for name in names]) if names else {}
+            )
+            if look_closer:
+                look_closer(kind, found, module.params)
+        except (ClientError, BotoCoreError, Refused) as error:
+            module.fail_json(msg=explain(error, f"Reading {kind_class.plural()}"), api_calls=dict(aws.calls))
+        known = [name for name in names if name in found and name not in kind.unreadable]
+        result = {
+            "changed": False,
+            plural: [kind.public(kind.normalise(found[name].settings)) for name in known],
+            "resources": {name: {**found[name].facts, **found[name].details} for name in known},
+            "missing": [name for name in names if name not in found and name not in kind.unreadable],
+            "unreadable": kind.unreadable,
+            "api_calls": dict(sorted(aws.calls.items())),
+        }
+        if kind.unreadable and asked is not None:
+            module.fail_json(msg=" | ".join(list(kind.unreadable.values())[:ERRORS_SHOWN]), **result)
+        for why in kind.unreadable.values():
+            module.warn(why)
+        module.exit_json(**result)

@@ -17,6 +17,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
+from ansible_collections.gitops.aws.plugins.module_utils._answers import understood
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
 from ansible_collections.gitops.aws.plugins.module_utils._builds import last_error, last_log_lines
 from ansible_collections.gitops.aws.plugins.module_utils._builds import read as read_builds
@@ -302,7 +303,8 @@ def run() -> None:
     module = aws_module(ARGUMENTS)
     refuse(module, problems(module.params))
     aws = connect(module)
-    result = act(aws, module.params)
+    with understood(module, lambda: "executions", aws.calls):
+        result = act(aws, module.params)
     result["api_calls"] = dict(sorted(aws.calls.items()))
     if result.pop("failed", False):
         module.fail_json(**result)

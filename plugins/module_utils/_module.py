@@ -141,7 +141,7 @@ def input_problems(spec: dict[str, Any], given: dict[str, Any], path: str = "") 
     given = {names[name]: value for name, value in given.items() if name in names}
     for name, option in spec.items():
         value = given.get(name)
-        if value is not None or (name in given and "choices" in option):
+        if value is not None or (name in given and ("choices" in option or option.get("default") is not None)):
             found += _option_problems(option, value, f"{path}{name}")
         elif option.get("required"):
             # Before ansible-core 2.19 what is null is missing to Ansible, too.
@@ -161,7 +161,7 @@ def _option_problems(option: dict[str, Any], value: Any, path: str) -> list[str]
         element = {**{k: v for k, v in option.items() if k != "elements"}, "type": option["elements"]}
         return [each for i, item in enumerate(value) for each in _option_problems(element, item, f"{path}[{i}]")]
     if value is None and "choices" not in option:
-        return [f"{path}: null is not allowed, it must be {TYPES[option['type']]}"]
+        return [f"{path}: null is not allowed, it must be {TYPES.get(option.get('type', 'str'), 'given')}"]
     if options is not None and isinstance(value, dict) and option.get("type") == "dict":
         return input_problems(options, value, f"{path}.")
     one = {key: option[key] for key in OF_ONE_OPTION if key in option}

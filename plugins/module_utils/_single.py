@@ -15,6 +15,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
+from ansible_collections.gitops.aws.plugins.module_utils._answers import understood
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
 from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, refuse
 
@@ -40,13 +41,14 @@ def run_single(
         constraints: between the arguments, such as required_if.
     """
     module = aws_module(arguments, **constraints)
-    module._module.hide(secrets(module.params))
-    refuse(module, problems(module.params))
     aws = Aws(module)
-    try:
-        result = act(aws, module.params)
-    except (ClientError, BotoCoreError, Refused) as error:
-        module.fail_json(msg=explain(error, what(module.params)), api_calls=dict(sorted(aws.calls.items())))
+    with understood(module, lambda: what(module.params), aws.calls):
+        module._module.hide(secrets(module.params))
+        refuse(module, problems(module.params))
+        try:
+            result = act(aws, module.params)
+        except (ClientError, BotoCoreError, Refused) as error:
+            module.fail_json(msg=explain(error, what(module.params)), api_calls=dict(sorted(aws.calls.items())))
     result["api_calls"] = dict(sorted(aws.calls.items()))
     if result.pop("failed", False):
         module.fail_json(**result)

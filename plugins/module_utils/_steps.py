@@ -24,6 +24,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.gitops.aws.plugins.module_utils import _engine
+from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, misunderstood
 from ansible_collections.gitops.aws.plugins.module_utils._arguments import filled_in
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
@@ -176,6 +177,9 @@ class Look:
             found = self.kind.read([item for _part, _path, item in self.items])
         except (ClientError, BotoCoreError, Refused) as error:
             self.failure = explain(error, f"Reading {self.kind.plural()}")
+            return
+        except MISFITS as error:
+            self.failure = misunderstood(error, f"Reading {self.kind.plural()}", self.kind.aws.calls)
             return
         items = [(path, item) for _part, path, item in self.items]
         self.steps = plan(self.kind, self.options, items, self.state, found)

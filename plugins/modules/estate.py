@@ -66,7 +66,7 @@ stacks:
   elements: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
 try:
     import botocore.session
@@ -76,6 +76,7 @@ except ImportError:
     HAS_BOTOCORE = False
 
 from ansible_collections.gitops.aws.plugins.module_utils._estate.spec import check, misspelt
+from ansible_collections.gitops.aws.plugins.module_utils._module import CheckedModule
 from ansible_collections.gitops.aws.plugins.module_utils._notices.settings import check_secrets
 
 
@@ -92,7 +93,7 @@ def regions() -> list[str]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = CheckedModule(
         argument_spec={
             "settings": {"type": "raw", "required": True},
             "stacks": {"type": "raw", "required": True},

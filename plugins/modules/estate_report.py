@@ -91,6 +91,7 @@ files:
 
 import os
 
+from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, lack
 from ansible_collections.gitops.aws.plugins.module_utils._files import Files, is_file_name
 from ansible_collections.gitops.aws.plugins.module_utils._module import CheckedModule
 from ansible_collections.gitops.aws.plugins.module_utils._status import page, report
@@ -119,9 +120,9 @@ def main() -> None:
         estate = report.of(params["status"])
         texts = {each: FORMATS[each][1](estate) for each in params["formats"]}
         text = report.terminal(estate)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except MISFITS as error:
         module.fail_json(
-            msg=f"Nothing was changed. status: it is not what gitops.aws.estate_status_info returns ({error!r})"
+            msg=f"Nothing was changed. status: it is not what gitops.aws.estate_status_info returns ({lack(error)})"
         )
     files, paths = Files(module, MODE), {}
     if params["dest"]:

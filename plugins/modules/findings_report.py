@@ -107,6 +107,7 @@ files:
 
 import os
 
+from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, lack
 from ansible_collections.gitops.aws.plugins.module_utils._files import Files, is_file_name
 from ansible_collections.gitops.aws.plugins.module_utils._findings import model, report, report_html
 from ansible_collections.gitops.aws.plugins.module_utils._module import CheckedModule
@@ -140,10 +141,9 @@ def main() -> None:
         result = report.of(params["result"], params["changed"], params["ghosts"], params["stacks"])
         texts = {each: FORMATS[each][1](result) for each in params["formats"]}
         text = report.terminal(result)
-    except (AttributeError, KeyError, TypeError) as error:
-        module.fail_json(
-            msg=f"Nothing was changed. result: it is not what gitops.aws.unmanaged_resources_info returns ({error!r})"
-        )
+    except MISFITS as error:
+        wrong = f"result: it is not what gitops.aws.unmanaged_resources_info returns ({lack(error)})"
+        module.fail_json(msg=f"Nothing was changed. {wrong}")
     files, paths = Files(module, MODE), {}
     if params["dest"]:
         paths = {each: os.path.join(params["dest"], f"{params['name']}.{FORMATS[each][0]}") for each in texts}

@@ -114,6 +114,7 @@ present:
 import os
 from typing import Any
 
+from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, lack
 from ansible_collections.gitops.aws.plugins.module_utils._files import Files, read
 from ansible_collections.gitops.aws.plugins.module_utils._findings import adopt, generating
 from ansible_collections.gitops.aws.plugins.module_utils._module import CheckedModule, nothing_changed
@@ -192,9 +193,9 @@ def main() -> None:
         )
     except OSError as error:
         module.fail_json(msg=f"dest: {error}. Fix: name the directory with the Terraform code")
-    except (KeyError, TypeError) as error:
+    except MISFITS as error:
         module.fail_json(
-            msg=nothing_changed([f"result: it is not what gitops.aws.unmanaged_resources_info returns ({error!r})"])
+            msg=nothing_changed([f"result: it is not what gitops.aws.unmanaged_resources_info returns ({lack(error)})"])
         )
     module.exit_json(**result)
 

@@ -122,6 +122,7 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports it
 
+from ansible_collections.gitops.aws.plugins.module_utils._answers import understood
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, explain, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._findings import ledger
 from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module
@@ -161,14 +162,17 @@ def main() -> None:
     aws, bucket, keys = Aws(module), module.params["bucket"], module.params["keys"]
     asked = keys is not None
     locked: list[str] = []
-    try:
-        if not asked:
-            objects = read_or_none(lambda: aws.pages("s3", "list_objects_v2", "Contents", Bucket=bucket), ABSENT) or []
-            locked = [entry["Key"].removesuffix(LOCK) for entry in objects if entry["Key"].endswith(LOCK)]
-            keys = [entry["Key"] for entry in objects if entry["Size"] and not entry["Key"].endswith(LOCK)]
-        found = [entry for entry in aws.map(lambda key: read(aws, bucket, key), keys) if entry]
-    except (ClientError, BotoCoreError) as error:
-        module.fail_json(msg=explain(error, f"Reading the states in bucket {bucket}"))
+    with understood(module, lambda: f"Reading the states in bucket {bucket}", aws.calls):
+        try:
+            if not asked:
+                objects = (
+                    read_or_none(lambda: aws.pages("s3", "list_objects_v2", "Contents", Bucket=bucket), ABSENT) or []
+                )
+                locked = [entry["Key"].removesuffix(LOCK) for entry in objects if entry["Key"].endswith(LOCK)]
+                keys = [entry["Key"] for entry in objects if entry["Size"] and not entry["Key"].endswith(LOCK)]
+            found = [entry for entry in aws.map(lambda key: read(aws, bucket, key), keys) if entry]
+        except (ClientError, BotoCoreError) as error:
+            module.fail_json(msg=explain(error, f"Reading the states in bucket {bucket}"))
     unreadable = [e for e in found if "reason" in e and (asked or e["key"].endswith((".tfstate", ledger.KEY)))]
     quarantined = [arn for entry in found for arn in entry.get("quarantined", [])]
     states = [entry for entry in found if "lineage" in entry]

@@ -16,6 +16,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
+from ansible_collections.gitops.aws.plugins.module_utils._answers import understood
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Refused, explain
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
     CONCURRENCY,
@@ -141,4 +142,6 @@ def run_transitions() -> None:
     aws = connect(module)
     kind = StageTransition(aws)
     refuse(module, check_items(kind, "transitions", items, "present"))
-    finish(module, kind, "transitions", converge(kind, "transitions", OPTIONS, items, "present", purge_tags=True))
+    with understood(module, lambda: "Reading transitions", aws.calls):
+        steps = converge(kind, "transitions", OPTIONS, items, "present", purge_tags=True)
+    finish(module, kind, "transitions", steps)

@@ -11,48 +11,14 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ansible_collections.gitops.aws.plugins.module_utils._arguments import filled_in
 from ansible_collections.gitops.aws.plugins.module_utils._engine import common_options
 from ansible_collections.gitops.aws.plugins.module_utils._module import null_problems
 from ansible_collections.gitops.aws.plugins.module_utils._steps import BULK
+from tests.unit.plugins.module_utils.inputs import arguments
 
 SPECS = {name: common_options(bulk.plural, bulk.options) for name, bulk in BULK.items()}
-WORDS = st.sampled_from(["", "a", "1", "true", "no", "[]", "{}", "a=b", "x,y"])
-ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.floats(0, 2), WORDS)
-
-
-def values(option: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values for an option: most as it wants them, some not."""
-    kind = option.get("type", "str")
-    right: st.SearchStrategy[Any]
-    if kind == "list" and "elements" in option:
-        right = st.lists(values({**option, "type": option["elements"], "elements": None}), max_size=2)
-    elif kind == "dict" and option.get("options"):
-        right = arguments(option["options"])
-    else:
-        right = {
-            "dict": st.dictionaries(st.sampled_from(["a", "b"]), ANYTHING, max_size=2),
-            "list": st.lists(ANYTHING, max_size=2),
-            "bool": st.booleans(),
-            "int": st.integers(-5, 5),
-            "str": st.sampled_from(option["choices"]) if "choices" in option else WORDS,
-        }.get(kind, ANYTHING)
-    return st.integers(0, 19).flatmap(lambda number: ANYTHING if number == 0 else right)
-
-
-@st.composite
-def arguments(draw: st.DrawFn, spec: dict[str, Any]) -> dict[str, Any]:
-    """Arguments for a spec: what is required, and some of the others; at times by another name."""
-    found = {}
-    for name, option in spec.items():
-        if draw(st.integers(0, 29)) < (29 if option.get("required") else 8):
-            called = draw(st.sampled_from([name, name, name, *option.get("aliases", [])]))
-            found[called] = draw(values(option))
-    if draw(st.integers(0, 29)) == 0:
-        found["unknown"] = draw(ANYTHING)
-    return found
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
