@@ -11,10 +11,21 @@ import os
 from pathlib import Path
 from typing import Any
 
-from local_aws import chatbot, codecommit, codeconnections, faults, latency, process, pull_requests, service_owned
+from local_aws import (
+    chatbot,
+    clocks,
+    codecommit,
+    codeconnections,
+    faults,
+    latency,
+    process,
+    pull_requests,
+    service_owned,
+)
 from local_aws.asgi import App, Receive, Scope, Send, body_of
 from local_aws.aws_json import AwsError
 from local_aws.codebuild import image
+from local_aws.codebuild.service import SERVICE as CODEBUILD
 
 
 def routes(app: App) -> App:
@@ -83,6 +94,11 @@ def _answer(method: str, path: str, body: bytes) -> dict[str, Any]:
         except ValueError as error:
             raise AwsError("BadRequest", str(error)) from error
         return request
+    if (method, path) == ("POST", "/_local/clocks"):
+        return _clock(request)
+    if (method, path) == ("POST", "/_local/dead-containers"):
+        CODEBUILD.kill(_text(request, "build_id"))
+        return {"build_id": request["build_id"]}
     if (method, path) == ("POST", "/_local/service-owned"):
         arn, service = _text(request, "arn"), _text(request, "service")
         service_owned.give(arn, service)
@@ -102,6 +118,14 @@ def _latency(request: dict[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         raise AwsError("BadRequest", "milliseconds is not a number from 0") from error
     return {"milliseconds": milliseconds}
+
+
+def _clock(request: dict[str, Any]) -> dict[str, Any]:
+    principal, seconds = _text(request, "principal"), request.get("seconds_behind")
+    if not isinstance(seconds, int | float):
+        raise AwsError("BadRequest", "seconds_behind is not a number")
+    clocks.use(principal, float(seconds))
+    return {"principal": principal, "seconds_behind": float(seconds)}
 
 
 def _pull_request(request: dict[str, Any]) -> dict[str, Any]:

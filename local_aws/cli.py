@@ -86,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     wait.add_argument("milliseconds", type=float)
     fail = command("faults", _faults, "let API calls fail from now on, as a file says; without one, no more")
     fail.add_argument("file", type=Path, nargs="?", help="JSON, as in local_aws/faults.py")
+    clock = command("clock", _clock, "let the clocks of some callers be wrong from now on")
+    clock.add_argument("principal", help="ARN of a user, role or session, with * and ?")
+    clock.add_argument("seconds_behind", type=float, metavar="SECONDS", help="that they are behind; 0 is right again")
+    kill = command("kill-build", _kill_build, "let the container of a build die, with all that runs in it")
+    kill.add_argument("build_id")
     image = command("map-image", _map_image, "let an image name stand for the Terraform image with more executables")
     image.add_argument("image")
     image.add_argument("directory", type=Path)
@@ -214,6 +219,17 @@ def _latency(options: argparse.Namespace) -> int:
 def _faults(options: argparse.Namespace) -> int:
     content = _json_in(options.file) if options.file else {}
     print(json.dumps(_post(_endpoint(options.data), "/_local/faults", content)))
+    return 0
+
+
+def _clock(options: argparse.Namespace) -> int:
+    content = {"principal": options.principal, "seconds_behind": options.seconds_behind}
+    print(json.dumps(_post(_endpoint(options.data), "/_local/clocks", content)))
+    return 0
+
+
+def _kill_build(options: argparse.Namespace) -> int:
+    print(json.dumps(_post(_endpoint(options.data), "/_local/dead-containers", {"build_id": options.build_id})))
     return 0
 
 

@@ -71,7 +71,7 @@ async def _serve(listener: socket.socket, endpoint_url: str) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from local_aws import admin, faults, identity, ministack_fixes, services
+    from local_aws import admin, clocks, faults, identity, ministack_fixes, services
     from local_aws.codepipeline import pushes
     from local_aws.latency import delayed
     from local_aws.pace import paced
@@ -95,7 +95,8 @@ async def _serve(listener: socket.socket, endpoint_url: str) -> None:
 
     log = RequestLog(process.data_dir() / "calls.jsonl")
     hosted = _when_started(
-        admin.routes(ministack_fixes.remembering(log.wrap(faults.faulty(delayed(paced(app)))))), announce
+        admin.routes(ministack_fixes.remembering(log.wrap(clocks.checked(faults.faulty(delayed(paced(app))))))),
+        announce,
     )
     config = Config()
     config.bind = [f"fd://{os.dup(listener.fileno())}"]

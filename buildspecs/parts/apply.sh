@@ -120,6 +120,9 @@ apply_plan() {
   [ "$(planned changes)" = yes ] || { echo 'The plan has no changes: nothing is to be done.' && return; }
   APPLYING=yes
   "$TERRAFORM" apply -no-color -input=false -lock-timeout=60s "$SAVED/tfplan"
+  result=$?
+  [ "$result" -le 1 ] || died "$result"
+  return "$result"
 }
 
 # The state that Terraform could not write is in a file of this container. It is kept, encrypted, where it can be.

@@ -8,6 +8,13 @@ refuse() {
   return 1
 }
 
+# Says what a Terraform has left that came to no end of its own, by its exit status.
+died() {
+  printf '\nTerraform has crashed or was killed (exit status %s); the memory of this build may be full. It may have left\n' "$1"
+  printf 'its lock, and what it had begun. Fix: see what is left, and release the lock, before the next run:\n'
+  printf '  ansible-playbook gitops.aws.unlock -e @your.yml -e stack=%s\n\n' "$STACK_NAME"
+}
+
 # The SHA-256 of standard input, in hexadecimal.
 sha256() { sha256sum | cut -d ' ' -f 1; }
 
@@ -64,10 +71,17 @@ aws_call() (
   if [ -n "$target" ]; then
     case $service in dynamodb) json=x-amz-json-1.0 ;; *) json=x-amz-json-1.1 ;; esac
     set -- "$@" --header "X-Amz-Target: $target" --header "Content-Type: application/$json" --post-data "$body"
-  else
-    set -- "$@" -S
   fi
-  wget -q -O - "$@" "$endpoint$path"
+  # What wget says of it, the answer's headers among that, goes into a variable, and the answer past it.
+  { said=$(wget -q -S -O - "$@" "$endpoint$path" 2>&1 >&3); } 3>&1
+  result=$?
+  [ -n "$target" ] || printf '%s\n' "$said" >&2
+  [ "$result" -ne 0 ] || return 0
+  of_answer() { printf '%s\n' "$said" | tr -d '\r' | sed -n "s/^ *$1 *//p" | tail -n 1; }
+  clock=$(of_answer '[Dd]ate:')
+  echo "A call of $service has failed: $(of_answer 'HTTP\/[0-9.]*'). Its clock: ${clock:-nobody answers}; the clock" \
+    "here: $(date -u '+%a, %d %b %Y %T GMT'). Where they differ by minutes, AWS refuses every call." >&2
+  return "$result"
 )
 
 # The pipeline that the build belongs to, and the folder of its artifacts, which CodePipeline names so.
@@ -125,7 +139,8 @@ on_branch() {
 of_execution() {
   mkdir -p "$WORK/execution"
   aws_call codepipeline "CodePipeline_20150709.$1" "$2" > "$WORK/execution/answer.json" ||
-    refuse "This execution cannot be read. Fix: give this build's role codepipeline:$1 on its pipeline."
+    refuse "This execution cannot be read. Fix: give this build's role codepipeline:$1 on its pipeline, if the call" \
+      "above was refused, and both clocks are right; else start the pipeline again."
 }
 
 # A variable that the execution was started with.
@@ -165,7 +180,8 @@ state_facts() {
     path=/$STATE_BUCKET/$(state_path)
     serial=$(evaluate "$WORK" 'jsondecode(file("state.json")).serial') || return 1
     # The object as it is: Terraform writes it anew each time, its check results in any order.
-    version=$(aws_call s3 '' '' "$path" 2>&1 > "$WORK/state.object") || return 1
+    version=$(aws_call s3 '' '' "$path" 2>&1 > "$WORK/state.object") ||
+      refuse "The state s3://$STATE_BUCKET/$STATE_KEY cannot be read: $version" >&2 || return 1
     version=$(printf %s "$version" | tr -d '\r' | sed -n 's/^ *[Xx]-[Aa]mz-[Vv]ersion-[Ii]d: *//p')
     version=${version:-none} # of a bucket without versions
     digest=$(sha256 < "$WORK/state.object")

@@ -133,8 +133,14 @@ END
 make_plan() {
   "$TERRAFORM" plan -no-color -input=false -detailed-exitcode -out="$SAVED/tfplan" "$@"
   result=$?
-  case $result in 0) CHANGES=no ;; 2) CHANGES=yes ;; *) return "$result" ;; esac # one that was killed is told by it
-  mkdir -p "$WORK/facts" && "$TERRAFORM" show -json "$SAVED/tfplan" > "$WORK/facts/plan.json"
+  # One that was killed is told by it.
+  case $result in 0) CHANGES=no ;; 2) CHANGES=yes ;; 1) return 1 ;; *) died "$result"; return "$result" ;; esac
+  # A Terraform that crashes ends with 2 as well, and one whose disk is full saves half of a plan and says nothing.
+  mkdir -p "$WORK/facts" || return 1
+  "$TERRAFORM" show -json "$SAVED/tfplan" > "$WORK/facts/plan.json" ||
+    refuse 'The saved plan cannot be read: Terraform has crashed, or the memory or the disk of this build is full. Fix:' \
+      'start the pipeline again; where the state is locked then, see gitops.aws.unlock, and where it happens again, take' \
+      'a larger compute_type for the stack.'
 }
 
 # The plan of a stack's pipeline, with what it depends on.

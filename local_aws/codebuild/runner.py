@@ -31,6 +31,10 @@ from local_aws.codebuild.shell import Interrupted, Shell, ShellError
 logger = logging.getLogger("local_aws")
 
 _LAST_COMMAND_SECONDS = 10.0
+_DEAD = (
+    "Build container found dead before completing the build. Build container died because it was out of memory, or the "
+    "Docker image is not supported. ErrorCode: 500"
+)
 
 
 class PhaseFailure(Exception):
@@ -69,6 +73,7 @@ class Runner:
         self._reported_on: tuple[str, str] | None = None
         self._log = BuildLog()
         self._stopped = threading.Event()
+        self._dead = threading.Event()
         self._shell: Shell | None = None
         self._shell_lock = threading.Lock()
         self._endpoint: CredentialsEndpoint | None = None
@@ -89,6 +94,11 @@ class Runner:
         with self._shell_lock:
             if self._shell is not None:
                 self._shell.stop()
+
+    def kill(self) -> None:
+        """The container dies with all that runs in it. No command comes after that, not even those of post_build."""
+        self._dead.set()
+        self.stop()
 
     def run(self) -> None:
         """Run the build to its end."""
@@ -165,7 +175,7 @@ class Runner:
             self._log.container(f"Entering phase {name}")
             phase = self._spec.phases.get(name, buildspec.Phase())
             status = self._phase(name, functools.partial(self._run_commands, phase), phase.on_failure)
-            if status in (STOPPED, TIMED_OUT):
+            if status in (STOPPED, TIMED_OUT) or self._dead.is_set():
                 return status
             if status == FAILED:
                 overall = FAILED
@@ -189,6 +199,8 @@ class Runner:
         except Interrupted as interrupted:
             if interrupted.reason == "timeout":
                 status, code, message = TIMED_OUT, "BUILD_TIMED_OUT", "Build has timed out. "
+            elif self._dead.is_set():
+                status, code, message = FAILED, "CLIENT_ERROR", _DEAD
             else:
                 status = STOPPED
         shown = "FAILED_WITH_ABORT" if status == FAILED and on_failure == "ABORT" else status

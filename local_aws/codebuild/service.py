@@ -300,6 +300,14 @@ class CodeBuildService(JsonService):
             known.record.completed.wait(_STOP_SECONDS)
         return {"build": known.record.snapshot()}
 
+    def kill(self, build_id: str) -> None:
+        """Let the container of a running build die; no operation of AWS's. Raises AwsError."""
+        with self._lock:
+            found = [store.builds[build_id] for store in self._stores.values() if build_id in store.builds]
+        if not found or found[0].record.completed.is_set():
+            raise AwsError("BadRequest", f"no build {build_id} runs")
+        found[0].runner.kill()
+
     def batch_get_builds(self, request: Request, caller: Caller) -> dict[str, Any]:
         """BatchGetBuilds, by ids or ARNs."""
         found, missing = [], []

@@ -137,9 +137,11 @@ def decide(present: Object, chosen: Object, params: dict[str, Any], digest: str 
     if present.content is not None:
         try:
             before = _said(present.content, "the present state")
-        except Refused:
+        except Refused as error:
             if not force:
-                raise
+                raise Refused(
+                    f"{error}. Fix: force: true puts the other in its place; what is there stays a version of the bucket"
+                ) from error
     if before and before["lineage"] != after["lineage"] and not force:
         raise Refused(
             f"what is to be restored is the state of something else: its lineage is {after['lineage']}, that of the "

@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 from local_estate import LocalAws
 
+from tests.reliability.accidents import Accidents, an_estate
 from tests.reliability.figures import counted
 
 # Machines are busy, and a case may begin a process: what must not take long is measured, not each single case.
@@ -82,3 +83,17 @@ def aws(tmp_path: Path) -> Iterator[LocalAws]:
     """A local AWS, empty, for one test."""
     with LocalAws(tmp_path / "local-aws").running() as aws:
         yield aws
+
+
+@pytest.fixture(scope="session")
+def accidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accidents]:
+    """An estate whose builds can be made to fail: one for all tests, for it takes a while to make."""
+    with an_estate(tmp_path_factory.mktemp("accidents")) as estate:
+        yield estate
+
+
+@pytest.fixture
+def large(soak: bool) -> None:
+    """For tests that are run with --soak alone."""
+    if not soak:
+        pytest.skip("with --soak")

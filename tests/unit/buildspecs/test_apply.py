@@ -490,6 +490,30 @@ def test_a_plan_without_changes_is_not_applied(shell: Shell, tmp_path: Path) -> 
     assert (done.returncode, done.stdout) == (0, "The plan has no changes: nothing is to be done.\n")
 
 
+@pytest.mark.parametrize(("status", "died"), [(0, False), (1, False), (2, True), (137, True)])
+def test_what_an_apply_that_died_has_left_is_named(shell: Shell, tmp_path: Path, status: int, died: bool) -> None:
+    (tmp_path / "saved" / "manifest").write_text("changes=yes\n")
+
+    done = shell(f"dies() {{ return {status}; }}\nTERRAFORM=dies\napply_plan", STACK_NAME="network")
+
+    assert done.returncode == status
+    assert ("gitops.aws.unlock -e @your.yml -e stack=network" in done.stdout) is died
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(2, "The saved plan cannot be read: Terraform has crashed"), (137, "was killed (exit status 137)"), (1, "")],
+)
+def test_a_plan_that_is_none_is_refused(shell: Shell, status: int, message: str) -> None:
+    """A crash ends with the exit status of a plan that has changes."""
+    dies = f'dies() {{ [ "$1" = plan ] && return {status}; return 1; }}\nTERRAFORM=dies\nmake_plan'
+
+    done = shell(dies, STACK_NAME="network")
+
+    assert done.returncode == (1 if status == 2 else status)
+    assert (message in done.stdout) if message else done.stdout == ""
+
+
 def test_of_an_object_it_is_the_version_that_has_changed(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "saved" / "manifest").write_text("commit=version-1\n")
 

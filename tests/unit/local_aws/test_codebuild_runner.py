@@ -369,6 +369,22 @@ def test_stop_kills_everything_at_once() -> None:
     assert not _alive(int(next(line for line in build.output if line.startswith("pid")).split()[1]))
 
 
+def test_nothing_runs_in_a_container_that_has_died() -> None:
+    build = Build("version: 0.2\nphases: {build: {commands: [sleep 60]}, post_build: {commands: [echo after]}}")
+    thread = threading.Thread(target=build.run)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while "Running command sleep 60" not in build.log and time.monotonic() < deadline:
+        time.sleep(0.02)
+    build.runner.kill()
+    thread.join(5)
+    assert build.result["buildStatus"] == "FAILED"
+    assert build.statuses["BUILD"] == "FAILED"
+    assert "POST_BUILD" not in build.statuses
+    phase = next(phase for phase in build.result["phases"] if phase["phaseType"] == "BUILD")
+    assert phase["contexts"][0]["message"].startswith("Build container found dead before completing the build.")
+
+
 def test_a_background_process_does_not_outlive_the_build() -> None:
     build = Build("version: 0.2\nphases: {build: {commands: ['sleep 60 & echo $!']}}").run()
     assert build.result["buildStatus"] == "SUCCEEDED"

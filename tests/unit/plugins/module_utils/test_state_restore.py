@@ -94,6 +94,15 @@ def test_a_serial_that_is_no_number(serial: Any) -> None:
         restore.decide(there(content()), there(content(serial=serial)), PARAMS, None)
 
 
+@pytest.mark.parametrize("damaged", [b"", b'{"version": 4, "ser', b"[]"])
+def test_a_present_state_that_is_damaged_is_replaced_by_force_alone(damaged: bytes) -> None:
+    with pytest.raises(Refused, match=r"the present state is none: .*Nothing was changed\. Fix: force: true puts"):
+        restore.decide(there(damaged), there(content("then")), PARAMS, None)
+
+    change = restore.decide(there(damaged), there(content("then")), {**PARAMS, "force": True}, None)
+    assert change.actions == ("state_written", "digest_written")
+
+
 def test_values_are_in_no_message_and_no_diff() -> None:
     change = restore.decide(there(content("hunter1")), there(content("hunter2")), PARAMS, None)
 
