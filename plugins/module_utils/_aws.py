@@ -72,13 +72,13 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, made once. Failed calls are repeated by botocore's standard mode."""
-        return self._made(self._clients, service, ATTEMPTS)
+        return self._new_client(self._clients, service, ATTEMPTS)
 
     def client_trying_once(self, service: str) -> Any:
         """The same for calls that must not be repeated by themselves, since each makes one more of something."""
-        return self._made(self._clients_trying_once, service, 1)
+        return self._new_client(self._clients_trying_once, service, 1)
 
-    def _made(self, clients: dict[str, Any], service: str, attempts: int) -> Any:
+    def _new_client(self, clients: dict[str, Any], service: str, attempts: int) -> Any:
         with self._clients_lock:
             if service in clients:
                 return clients[service]

@@ -140,7 +140,7 @@ def decide(present: Object, chosen: Object, params: dict[str, Any], digest: str 
         except Refused as error:
             if not force:
                 raise Refused(
-                    f"{error}. Fix: force: true puts the other in its place; what is there stays a version of the bucket"
+                    f"{error}. Fix: force: true puts the other in its place, and keeps what is there as a version"
                 ) from error
     if before and before["lineage"] != after["lineage"] and not force:
         raise Refused(

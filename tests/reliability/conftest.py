@@ -90,10 +90,3 @@ def accidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accidents]:
     """An estate whose builds can be made to fail: one for all tests, for it takes a while to make."""
     with an_estate(tmp_path_factory.mktemp("accidents")) as estate:
         yield estate
-
-
-@pytest.fixture
-def large(soak: bool) -> None:
-    """For tests that are run with --soak alone."""
-    if not soak:
-        pytest.skip("with --soak")

@@ -217,7 +217,7 @@ def test_a_build_that_comes_to_a_bad_end_does_no_harm(plain: Accidents, fault: s
     assert plain.locks("plain") == []
 
 
-@pytest.mark.usefixtures("large")
+@pytest.mark.soak
 def test_a_damaged_state_is_restored_and_nothing_is_made_again(plain: Accidents, damage: str) -> None:
     estate, before = plain.estate, plain.content("plain")
     good, word = plain.state_object("plain"), re.sub(r"\W+", "-", f"damaged {damage}")
@@ -249,7 +249,7 @@ def test_a_damaged_state_is_restored_and_nothing_is_made_again(plain: Accidents,
     assert plain.content("plain") == {"this": word, "after": word}
 
 
-@pytest.mark.usefixtures("large")
+@pytest.mark.soak
 def test_a_lock_of_another_time_is_released_by_its_id_alone(plain: Accidents) -> None:
     """The clock of the build that died was wrong, so that its lock says a time when no build ran."""
     estate, s3, place = plain.estate, plain.estate.kept("s3"), plain.state_place("plain")
@@ -277,7 +277,7 @@ def test_a_lock_of_another_time_is_released_by_its_id_alone(plain: Accidents) ->
     assert plain.content("plain") == {"this": "lock-of-another-time", "after": "lock-of-another-time"}
 
 
-@pytest.mark.usefixtures("large")
+@pytest.mark.soak
 def test_a_build_that_runs_out_of_time_leaves_a_lock_that_can_be_released(accidents: Accidents) -> None:
     with accidents.planned("hurried", between="sleep 600"):
         ended = accidents.runs.ended("hurried", accidents.start("hurried", "late"), "Failed")
@@ -291,7 +291,7 @@ def test_a_build_that_runs_out_of_time_leaves_a_lock_that_can_be_released(accide
     assert accidents.content("hurried") == {"this": "late", "after": "late"}
 
 
-@pytest.mark.usefixtures("large")
+@pytest.mark.soak
 def test_providers_that_cannot_be_had_and_a_container_that_dies_between_two_resources(accidents: Accidents) -> None:
     """Of a stack that makes something in AWS: there once, and in the state, at the end."""
     estate = accidents.estate

@@ -76,7 +76,7 @@ def test_a_push_into_an_apply_waits_for_its_end_and_another_stack_for_nothing(bu
     assert built.content("other") == {"this": "pushed-second", "after": "pushed-second"}
 
 
-@pytest.mark.usefixtures("large")
+@pytest.mark.soak
 def test_the_same_run_twice_does_it_once(built: Accidents) -> None:
     estate = built.estate
     count(MEETINGS)
