@@ -177,8 +177,7 @@ def encryption(kms_key_id: str | None) -> dict[str, str]:
 
 def error_code(error: BaseException) -> str:
     """AWS's error code of a ClientError, else ''."""
-    code: str = getattr(error, "response", {}).get("Error", {}).get("Code", "")
-    return code
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code") or "")
 
 
 def only(*codes: str) -> Callable[[BaseException], bool]:
@@ -273,7 +272,7 @@ def explain(error: BaseException, what: str) -> str:
     if not isinstance(error, ClientError) or not hasattr(error, "response"):
         return f"{what}: {error}"
     code = error_code(error)
-    message = error.response["Error"].get("Message", "")
+    message = str(error.response.get("Error", {}).get("Message") or "")
     operation = getattr(error, "operation_name", "the call")
     text = f"{what}: {operation} failed with {code}: {message}"
     denied = _DENIED.search(message)

@@ -24,7 +24,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.gitops.aws.plugins.module_utils import _engine
-from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, misunderstood
+from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, misunderstood, understood
 from ansible_collections.gitops.aws.plugins.module_utils._arguments import filled_in
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
@@ -297,10 +297,16 @@ def run() -> None:
         step["items"] = []  # of which some may be secret, and there may be thousands: only what is made of them is held
     refuse(module, wrong, invocation=shown)
     aws = connect(module)
+    with understood(module, lambda: "Resources", aws.calls):
+        _run(module, aws, steps, shown)
+
+
+def _run(module: Any, aws: Aws, steps: list[dict[str, Any]], shown: dict[str, Any]) -> None:
+    """The module, once its steps are lists."""
     more = {name: module.params[name] for name in ("owner_tags", "purge_tags")}
     place = module.params["known_pipelines"]
     known = KnownVersions(aws, place) if place else None
-    parts: list[Part] = []
+    parts, wrong = list[Part](), list[str]()
     for index, step in enumerate(steps):
         items, step["items"] = step["items"], []
         made, problems = part(aws, index, {**step, "items": items}, more) if items else (None, [])

@@ -119,6 +119,8 @@ class EventbridgeRule(Kind):
 
     def normalise(self, settings: Settings) -> Settings:
         result = {"enabled": True, "all_management_events": False, "description": "", "role_arn": "", **settings}
+        if not result["enabled"]:
+            result["all_management_events"] = False  # AWS has one state for both
         for option in ("event_pattern", "schedule_expression"):
             if not result.get(option):
                 result.pop(option, None)
