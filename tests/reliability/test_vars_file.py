@@ -266,7 +266,7 @@ class Nobody:
         return SimpleNamespace(meta=SimpleNamespace(region_name=REGION))
 
 
-@settings(max_examples=max(settings().max_examples // 2, 20))  # an estate has dozens of resources
+@settings(max_examples=max(settings().max_examples // 10, 20))  # an estate has dozens of resources
 @given(ESTATES)
 def test_what_is_accepted_can_be_made(estate: Any) -> None:
     count(CASES)
