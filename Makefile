@@ -140,7 +140,7 @@ reliability: setup ## Faults, killed runs, bad input, secrets (make soak has mor
 	@pytest tests/reliability
 
 soak: setup ## The same for half an hour and more, in the large size, each time with another seed (MINUTES=30 SEED=1)
-	@$(PROVIDE_FUZZER)
+	@$(PROVIDE_FUZZER) || echo 'Without fuzzing: there is no Atheris for this Python.'
 	@PYTHONPATH=.:scripts:.work/collections python -m tests.reliability --minutes $(or $(MINUTES),30) \
 		--seed $(or $(SEED),1) --write
 

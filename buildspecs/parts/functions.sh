@@ -77,10 +77,11 @@ aws_call() (
   result=$?
   [ -n "$target" ] || printf '%s\n' "$said" >&2
   [ "$result" -ne 0 ] || return 0
-  of_answer() { printf '%s\n' "$said" | tr -d '\r' | sed -n "s/^ *$1 *//p" | tail -n 1; }
-  clock=$(of_answer '[Dd]ate:')
-  echo "A call of $service has failed: $(of_answer 'HTTP\/[0-9.]*'). Its clock: ${clock:-nobody answers}; the clock" \
-    "here: $(date -u '+%a, %d %b %Y %T GMT'). Where they differ by minutes, AWS refuses every call." >&2
+  # busybox's tells no headers of an answer that refuses, and of one that never came there is none.
+  of_answer() { printf '%s\n' "$said" | tr -d '\r' | sed -n "s/$1/\\1/p" | tail -n 1; }
+  status=$(of_answer '.*\(HTTP\/[0-9.]* [0-9].*\)') clock=$(of_answer '^ *[Dd]ate: *\(.*\)')
+  echo "A call of $service has failed: ${status:-$(of_answer '\(.*\)')}. The clock here: $(date -u '+%a, %d %b %Y %T GMT');" \
+    "that of AWS: ${clock:-not told}. Where they differ by minutes, AWS refuses every call." >&2
   return "$result"
 )
 

@@ -28,6 +28,8 @@ options:
     description:
       - Tags that mark a resource as made here. They are added to every item's tags.
       - A resource that exists and does not carry them is neither changed nor deleted; the task fails and names it.
+      - What a run left behind that was killed before it could give the tags is taken, see the notes of
+        M(gitops.aws.s3_buckets).
     type: dict
   concurrency:
     description:

@@ -60,7 +60,8 @@ def misunderstood(error: BaseException, what: str, calls: dict[str, int]) -> str
         f"{what}: an answer is not as AWS's API promises it, or an argument is not what it must be: {lack(error)} "
         f"({found}; called were {', '.join(sorted(calls))}). What was done before is kept. Fix: give an argument that "
         "something else has returned as it was returned; else run again, and if that does not help, see what answers "
-        "in AWS's place, such as a proxy or endpoint_url, and which version botocore has."
+        "in AWS's place, such as a proxy or endpoint_url, and which version botocore has. If that is right, this is a "
+        "bug in gitops.aws."
     )
 
 

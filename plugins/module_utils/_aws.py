@@ -17,9 +17,10 @@ from typing import Any, Callable, Iterable, TypeVar
 
 try:
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.parsers import ResponseParserError
 except ImportError:  # AnsibleAWSModule reports the missing library
-    BotoCoreError = ClientError = Exception
+    ClientError = HTTPClientError = ResponseParserError = Exception
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_conn, get_aws_connection_info
 
@@ -238,16 +239,18 @@ def make_once(make: Callable[[], R], find: Callable[[], R | None]) -> R:
     def attempt() -> R:
         try:
             return make()
-        except (ClientError, BotoCoreError) as error:
-            refused = isinstance(error, ClientError)
-            if refused and not THROTTLED.search(error_code(error)) and not UNKNOWN.search(error_code(error)):
+        except ClientError as error:
+            if THROTTLED.search(error_code(error)):
+                raise NotYet from error
+            if not UNKNOWN.search(error_code(error)):
                 raise
-            if not (refused and THROTTLED.search(error_code(error))):
-                try:
-                    return until_propagated(seen, _is_not_yet, SEEN_TIMEOUT)
-                except NotYet:
-                    pass  # it did not arrive
-            raise NotYet from error
+            lost: BaseException = error
+        except (HTTPClientError, ResponseParserError) as error:
+            lost = error
+        try:
+            return until_propagated(seen, _is_not_yet, SEEN_TIMEOUT)
+        except NotYet:
+            raise NotYet from lost  # it did not arrive
 
     try:
         return until_propagated(attempt, _is_not_yet)

@@ -642,6 +642,8 @@ def conclude(kind: Kind, steps: list[Step], params: dict[str, Any], diff: bool =
             late = kind.settle([step for step in steps if not step.error], params)
         except (ClientError, BotoCoreError, Refused) as error:
             late = [explain(error, f"Waiting for {kind.plural()}")]
+        except MISFITS as error:
+            late = [misunderstood(error, f"Waiting for {kind.plural()}", kind.aws.calls)]
     result = report(kind, steps, diff)
     errors = [step.error for step in steps if step.error]
     if not errors:

@@ -108,7 +108,7 @@ options:
   group_tag:
     description:
       - A tag of the items, such as one that names a customer. When an item fails, those of the following steps that
-        have the same value of it are not begun, and all others are. Deletions and other items that do not have the tag
+        have the same value of it are not begun, and all others are. Items without the tag, as most deletions are,
         are of no group. When one of those fails, no following step is begun.
       - Without it, no following step is begun when an item fails.
     type: str

@@ -158,6 +158,10 @@ extends_documentation_fragment:
   - gitops.aws.attributes
   - gitops.aws.attributes.group
   - gitops.aws.attributes.platform
+notes:
+  - With O(owner_tags), a bucket without tags that is empty and has no policy, no lifecycle rules, no versions and no
+    encryption with a key was left behind by a run that was killed before it could give the tags. It is set up, and
+    never deleted. To see that takes C(s3:ListBucketVersions).
 seealso:
   - module: gitops.aws.kms_keys
 """

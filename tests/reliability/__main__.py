@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,8 @@ class Round:
 def rounds(first_seed: int) -> Iterator[Round]:
     """Without end: all in turn, and runs that are killed in between, for those come down to chance most."""
     others = sorted(path.stem for path in HERE.glob("test_*.py") if path.stem != MOST_OFTEN)
-    turn = (each for other in itertools.cycle([*others, *FUZZED]) for each in (MOST_OFTEN, other))
+    fuzzed = FUZZED if find_spec("atheris") else ()
+    turn = (each for other in itertools.cycle([*others, *fuzzed]) for each in (MOST_OFTEN, other))
     yield from (Round(what, seed) for seed, what in enumerate(turn, first_seed))
 
 

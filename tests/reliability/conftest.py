@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: only with --soak")
     hypothesis.settings.load_profile("soak" if config.getoption("--soak") else "small")
     if config.getoption("--soak"):
-        config.option.hypothesisseed = config.getoption("--seed")
+        config.option.hypothesis_seed = config.getoption("--seed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,25 +12,15 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from ansible_collections.gitops.aws.plugins.module_utils import _engine
 from tests.reliability.figures import CASES, count
-from tests.reliability.modules import NAMES, Network, calls_aws, code_of, examples_of, run, unclear
+from tests.reliability.modules import NAMES, Network, calls_aws, examples_of, run, unclear
 
 CALLING = [module for module in NAMES if calls_aws(module)]
 # What of the engine's is not yet understood is not yet promised.
-ENGINE = pytest.mark.skipif(not hasattr(_engine, "understood"), reason="the engine has no frame for such answers yet")
 EACH = max(settings().max_examples // 8, 6)  # for each module: there are many
 
 
-def of_the_engine(module: str) -> bool:
-    """Whether a module's frame is that of resources."""
-    code = code_of(module)
-    return getattr(code, "run", None) is _engine.run or hasattr(code, "run_info")
-
-
-@pytest.mark.parametrize(
-    "module", [pytest.param(name, marks=[ENGINE] if of_the_engine(name) else []) for name in CALLING]
-)
+@pytest.mark.parametrize("module", CALLING)
 def test_any_answers_end_in_a_result_or_in_words(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 

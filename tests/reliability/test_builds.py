@@ -60,8 +60,10 @@ def clock_is_wrong(accidents: Accidents, _waiting: Execution | None) -> Iterator
     """The clock of the builds is hours behind AWS's."""
     builds = "arn:aws:*:role/gitops-plain-*"
     accidents.estate.aws.command("clock", builds, str(HOURS))
-    yield
-    accidents.estate.aws.command("clock", builds, "0")
+    try:
+        yield
+    finally:
+        accidents.estate.aws.command("clock", builds, "0")
 
 
 def exchanged(change: Callable[[Accidents, bytes], bytes]) -> Callable[..., AbstractContextManager[None]]:

@@ -263,9 +263,7 @@ def state_part(foundation: Foundation, stacks: list[Stack]) -> list[Statement]:
     }
     return [
         allow(
-            "ReadAcrossTheAccount",
-            ["kms:ListAliases", "logs:DescribeLogGroups", "ssm:DescribeParameters", "tag:GetResources"],
-            [ANYTHING],
+            "ReadAcrossTheAccount", ["logs:DescribeLogGroups", "ssm:DescribeParameters", "tag:GetResources"], [ANYTHING]
         ),
         *key_statements(foundation),
         *bucket_statements(buckets),

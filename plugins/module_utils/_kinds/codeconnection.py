@@ -121,24 +121,28 @@ class CodeConnection(Kind):
         if after.get("tags"):
             arguments["Tags"] = to_list(after["tags"])
         client = self.aws.client_trying_once(self.service)
+        answered: list[str] = []
 
-        # Names are not unique: each call that arrives makes a connection, of this run or another.
-        if self._named(after["name"]):
-            raise Refused("somebody else has made it just now. Fix: run again")
-        arn = make_once(
-            lambda: client.create_connection(**arguments)["ConnectionArn"],
-            lambda: next(iter(self._named(after["name"])), None),
-        )
+        def make() -> str:
+            # Names are not unique: each call that arrives makes a connection, of this run or another.
+            if self._named(after["name"]):
+                raise Refused("there is one now that was not there a moment ago. Fix: run again")
+            answered.append(client.create_connection(**arguments)["ConnectionArn"])
+            return answered[0]
+
+        arn = make_once(make, lambda: next(iter(self._named(after["name"])), None))
         time.sleep(RACE)
-        named = self._named(after["name"])
-        if named[0] != arn:
+        others = [other for other in self._named(after["name"]) if other != arn]
+        if others and answered and min(others) < arn:  # nothing is deleted that another run may have made
             self.client.delete_connection(ConnectionArn=arn)
-            raise Refused(f"somebody else made one at the same moment, {named[0]}. That one stays. Fix: run again")
+            raise Refused(f"somebody else made one at the same moment, {min(others)}. That one stays. Fix: run again")
+        if others and not answered:
+            raise Refused(f"there are two of this name now, {arn} and {others[0]}. Fix: delete one of them")
         return _facts(arn, "PENDING")
 
     def _named(self, name: str) -> list[str]:
         """The ARNs of the connections of a name."""
-        return sorted(each["ConnectionArn"] for each in self._all() if each["ConnectionName"] == name)
+        return [each["ConnectionArn"] for each in self._all() if each["ConnectionName"] == name]
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
         put, remove = tag_changes(before.settings["tags"], after["tags"])

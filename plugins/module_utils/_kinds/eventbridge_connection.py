@@ -189,7 +189,10 @@ class EventbridgeConnection(Kind):
 
     def read(self, items: list[Settings]) -> dict[str, Resource]:
         found = listed(self.client.list_connections, "Connections", (item["name"] for item in items))
-        self._leaving = {name for name, one in found.items() if one["ConnectionState"] == "DELETING"}
+        asked = {item["name"] for item in items}
+        self._leaving = (self._leaving - asked) | {
+            name for name, one in found.items() if one["ConnectionState"] == "DELETING"
+        }
         there = [item for item in items if item["name"] in found and item["name"] not in self._leaving]
         return self.read_each(lambda item: self._resource(item, found[item["name"]]), there)
 

@@ -9,24 +9,23 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 try:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 except ImportError:  # AnsibleAWSModule reports the missing library
-    BotoCoreError = ClientError = Exception
+    ClientError = Exception
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, make_once, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code, make_once, read_or_none
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
 from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
 TAG_NAMES = ("TagKey", "TagValue")
 
-TAG_FILTERS = 50  # of GetResources; AWS
+UNNAMED = "gitops:alias-to-come"  # a tag of a key, as long as it has not got its alias
 
 OPTIONS: dict[str, Any] = {
     "alias": {"type": "str", "required": True},
@@ -43,10 +42,6 @@ class KmsKey(Kind):
     service = "kms"
     key = "alias"
     equal = {"policy": lambda before, after: not compare_policies(before, after)}
-
-    def __init__(self, aws: Aws) -> None:
-        super().__init__(aws)
-        self._making = threading.Lock()
 
     def problems(self, item: Settings) -> list[str]:
         found = []
@@ -100,62 +95,49 @@ class KmsKey(Kind):
         return {"arn": f"arn:aws:kms:{self.client.meta.region_name}:000000000000:key/known-after-creation"}
 
     def create(self, after: Settings) -> dict[str, Any]:
-        arguments: dict[str, Any] = {"Description": after.get("description") or ""}
+        alias = after["alias"]
+        # By the tag a run finds the key that an earlier one made that did not come to give it its alias.
+        tags = to_list({**after.get("tags", {}), UNNAMED: alias}, *TAG_NAMES)
+        arguments: dict[str, Any] = {"Description": after.get("description") or "", "Tags": tags}
         if after.get("policy"):
             arguments["Policy"] = json.dumps(after["policy"])
-        if after.get("tags"):
-            arguments["Tags"] = to_list(after["tags"], *TAG_NAMES)
-        with self._making:  # one by one: a key that has no alias yet looks as one that was left behind
-            key = self._made(after, arguments)
-            self._name(key, after["alias"])
+        key = self._unnamed(alias)
+        if key is None:
+            once = self.aws.client_trying_once(self.service)
+            key = make_once(lambda: once.create_key(**arguments)["KeyMetadata"], lambda: self._unnamed(alias))
+        else:
+            self.client.update_key_description(KeyId=key["KeyId"], Description=arguments["Description"])
+            self.client.tag_resource(KeyId=key["KeyId"], Tags=tags)
+            if "Policy" in arguments:
+                self.client.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=arguments["Policy"])
+        self.client.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
+        self.client.untag_resource(KeyId=key["KeyId"], TagKeys=[UNNAMED])
         if after.get("enable_key_rotation"):
             self.client.enable_key_rotation(KeyId=key["KeyId"])
         return {"arn": key["Arn"], "key_id": key["KeyId"], "key_state": key["KeyState"]}
 
-    def _made(self, after: Settings, arguments: dict[str, Any]) -> dict[str, Any]:
-        """A key without an alias: a new one, or one that a run made that was killed before it gave the alias."""
-
-        def left_behind() -> dict[str, Any] | None:
-            return self._left_behind(after["tags"], arguments["Description"]) if self.owner_tags else None
-
-        key = left_behind()
-        if key is None:
-            once = self.aws.client_trying_once(self.service)
-            return make_once(lambda: once.create_key(**arguments)["KeyMetadata"], left_behind)
-        if "Policy" in arguments:
-            self.client.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=arguments["Policy"])
-        return key
-
-    def _left_behind(self, tags: dict[str, str], description: str) -> dict[str, Any] | None:
-        """A key in use with these tags, which name its owner, and this description, that has no alias."""
-        filters = [{"Key": name, "Values": [value]} for name, value in tags.items()]
-        tagged = self.aws.pages(
-            "resourcegroupstaggingapi",
-            "get_resources",
-            "ResourceTagMappingList",
-            TagFilters=filters[:TAG_FILTERS],
-            ResourceTypeFilters=["kms:key"],
-        )
-        aliases = self.aws.pages("kms", "list_aliases", "Aliases") if tagged else []
-        named = {alias.get("TargetKeyId") for alias in aliases}
-        for each in tagged:
-            key = self.client.describe_key(KeyId=each["ResourceARN"])["KeyMetadata"]
-            if key["KeyState"] == "Enabled" and key["Description"] == description and key["KeyId"] not in named:
-                return key
-        return None
-
-    def _name(self, key: dict[str, Any], alias: str) -> None:
-        """Gives a new key its alias."""
+    def _unnamed(self, alias: str) -> dict[str, Any] | None:
+        """An enabled key that was made for this alias and has not been given it. None where nobody may ask for it."""
         try:
-            self.client.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
-        except (ClientError, BotoCoreError):
-            # It may have it: where the answer to a first try is lost, the second one is refused.
-            there = read_or_none(self.client.describe_key, ("NotFoundException",), KeyId=alias)
-            if there and there["KeyMetadata"]["KeyId"] == key["KeyId"]:
-                return
-            # Without its alias no later run would find the key, and every run would make one more.
-            self.client.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
-            raise
+            tagged = self.aws.pages(
+                "resourcegroupstaggingapi",
+                "get_resources",
+                "ResourceTagMappingList",
+                TagFilters=[{"Key": UNNAMED, "Values": [alias]}],
+                ResourceTypeFilters=["kms:key"],
+            )
+        except ClientError as error:
+            if "AccessDenied" not in error_code(error):
+                raise
+            return None
+        for arn in (each["ResourceARN"] for each in tagged):
+            # The Tagging API may not have heard yet that a key is gone, or has its alias.
+            answer = read_or_none(self.client.describe_key, ("NotFoundException",), KeyId=arn)
+            if answer and answer["KeyMetadata"]["KeyState"] == "Enabled":
+                tags = to_dict(self.aws.pages("kms", "list_resource_tags", "Tags", KeyId=arn), *TAG_NAMES)
+                if tags.items() >= {UNNAMED: alias, **self.owner_tags}.items():
+                    return answer["KeyMetadata"]
+        return None
 
     def update(self, before: Resource, after: Settings, changed: set[str]) -> None:
         key_id = before.facts["key_id"]

@@ -173,7 +173,8 @@ class S3Bucket(Kind):
         self.aws.together(*work)
         add_tags(self, found, untagged, lambda bucket: _value(readers["tags"], bucket.settings["name"]), known)
         for name, bucket in found.items():
-            if self.owner_tags and bucket.settings.get("tags") == {}:
+            # Only to be set up. To delete what may be somebody else's would be too much.
+            if self.owner_tags and self.params.get("state") != "absent" and bucket.settings.get("tags") == {}:
                 with self.failing_alone(name):
                     bucket.unfinished = self._is_new(name, readers)
         return found
@@ -181,7 +182,8 @@ class S3Bucket(Kind):
     def _is_new(self, name: str, readers: dict[str, Reader]) -> bool:
         """Whether a bucket is as CreateBucket leaves it, without tags: a run was interrupted just then."""
         set_up = any(_value(readers[option], name) for option in ("policy", "versioning", "lifecycle_rules"))
-        return not set_up and not self._holds_something(name)
+        encryption = _value(readers["encryption"], name)
+        return not set_up and encryption.get("algorithm") in (None, "AES256") and not self._holds_something(name)
 
     def _holds_something(self, name: str) -> bool:
         page = self.client.list_object_versions(Bucket=name, MaxKeys=1)

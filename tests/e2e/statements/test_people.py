@@ -83,7 +83,6 @@ NOT_NEEDED_HERE = {
     ("installer_state", "ManageKey", "kms:DisableKeyRotation"): "of somebody who turns the rotation off",
     ("installer_state", "ManageKey", "kms:TagResource"): BOTH,
     ("installer_state", "NewKey", "kms:TagResource"): BOTH,
-    ("installer_state", "ReadAcrossTheAccount", "kms:ListAliases"): "after a run that was killed when it made the key",
     (
         "doctor",
         "Buckets",

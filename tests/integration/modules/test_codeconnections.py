@@ -126,7 +126,7 @@ def test_one_that_came_after_it_was_looked_for_is_no_second_one(
         return convergence(self, after)
 
     monkeypatch.setattr(codeconnection.CodeConnection, "create", create)
-    with pytest.raises(ModuleFailed, match="somebody else has made it just now") as failure:
+    with pytest.raises(ModuleFailed, match="there is one now that was not there a moment ago") as failure:
         account.run("codeconnections", connections=[{"name": name, "provider_type": "GitHub"}])
 
     assert failure.value.result["mutations"] == []

@@ -54,7 +54,6 @@ WITHOUT_RESOURCE = {
     "iam:ListRoles",
     "iam:SimulateCustomPolicy",
     "kms:CreateKey",
-    "kms:ListAliases",
     "logs:DescribeLogGroups",
     "sns:GetSubscriptionAttributes",
     "sns:SetSubscriptionAttributes",
