@@ -18,9 +18,10 @@ from typing import Any, Callable, Iterable, TypeVar
 try:
     from botocore.config import Config
     from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as NoConnection
     from botocore.parsers import ResponseParserError
 except ImportError:  # AnsibleAWSModule reports the missing library
-    ClientError = HTTPClientError = ResponseParserError = Exception
+    ClientError = HTTPClientError = NoConnection = ResponseParserError = Exception
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_conn, get_aws_connection_info
 
@@ -245,7 +246,7 @@ def make_once(make: Callable[[], R], find: Callable[[], R | None]) -> R:
             if not UNKNOWN.search(error_code(error)):
                 raise
             lost: BaseException = error
-        except (HTTPClientError, ResponseParserError) as error:
+        except (HTTPClientError, NoConnection, ResponseParserError) as error:
             lost = error
         try:
             return until_propagated(seen, _is_not_yet, SEEN_TIMEOUT)

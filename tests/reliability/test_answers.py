@@ -16,7 +16,6 @@ from tests.reliability.figures import CASES, count
 from tests.reliability.modules import NAMES, Network, calls_aws, examples_of, run, unclear
 
 CALLING = [module for module in NAMES if calls_aws(module)]
-# What of the engine's is not yet understood is not yet promised.
 EACH = max(settings().max_examples // 8, 6)  # for each module: there are many
 
 

@@ -435,14 +435,25 @@ class TestFailures:
         assert [each["after_header"] for each in result["diff"]] == ["crate a", "crate d"]
         assert "crate b: MakeCrate failed with Broken: no" in result["resources"]["b"]["error"]
 
-    def test_unforeseen_error_does_not_lose_the_others(self) -> None:
+    @pytest.mark.parametrize(
+        ("surprise", "told"),
+        [
+            (
+                KeyError("part"),
+                "crate b: an answer is not as AWS's API promises it, or an argument is not what it must be",
+            ),
+            (RuntimeError("no"), "crate b: RuntimeError: no (in _write, line"),
+        ],
+    )
+    def test_unforeseen_error_does_not_lose_the_others(self, surprise: BaseException, told: str) -> None:
         crates = kind()
-        crates.fails["b"] = [KeyError("surprise")]
+        crates.fails["b"] = [surprise]
 
         result = run(crates, item("a", size=1), item("b", size=1), item("c", size=1))
 
         assert [result["resources"][name]["action"] for name in "abc"] == ["created", "failed", "created"]
-        assert "crate b: KeyError: 'surprise' (in _write, line" in result["resources"]["b"]["error"]
+        assert result["resources"]["b"]["error"].startswith(told)
+        assert result["resources"]["b"]["error"].endswith("his is a bug in gitops.aws.")
 
     def test_item_that_cannot_be_read_fails_alone(self) -> None:
         crates = kind(a={"size": 1})
