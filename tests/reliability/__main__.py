@@ -131,7 +131,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--write", action="store_true", help="the figures into docs/reliability.md")
     options = parser.parse_args(arguments)
     shutil.rmtree(LOGS, ignore_errors=True)
-    LOGS.mkdir(parents=True)
+    (LOGS / "tmp").mkdir(parents=True)
     soak = Soak(options.minutes, options.seed)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for future in [pool.submit(soak.run) for _ in range(AT_ONCE)]:
