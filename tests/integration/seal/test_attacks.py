@@ -124,7 +124,7 @@ ATTACKS: dict[str, Attack] = {
     "write the state": lambda client, ground: put_state(client, **ground.encrypted),
     "write the state unencrypted": lambda client, _: put_state(client),
     "write the state with another key": lambda client, ground: put_state(
-        client, ServerSideEncryption="aws:kms", SSEKMSKeyId=f"{ground.key[:-1]}0"
+        client, ServerSideEncryption="aws:kms", SSEKMSKeyId=ground.key[:-1] + ("1" if ground.key.endswith("0") else "0")
     ),
     "write the state over plain HTTP": over_plain_http,
     "delete the state": delete_object(STATE_BUCKET, STATE_KEY),
