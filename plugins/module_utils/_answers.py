@@ -31,8 +31,12 @@ MISFITS = (
     StopIteration,
     TypeError,
     ValueError,
-    ResponseParserError,
 )
+
+
+def is_misfit(error: BaseException) -> bool:
+    """Whether an error says that, or that an answer could not be read at all."""
+    return isinstance(error, (ResponseParserError, *MISFITS))
 
 
 def lack(error: BaseException) -> str:
@@ -48,7 +52,7 @@ def misunderstood(error: BaseException, what: str, calls: dict[str, int]) -> str
     """Such an error in words: what it is about, where it was found, and what helps.
 
     Args:
-        error: one of MISFITS.
+        error: a misfit.
         what: the resource in words, such as `IAM role gitops-network-plan`.
         calls: how many there were of each operation.
     """
@@ -76,5 +80,7 @@ def understood(module: Any, what: Callable[[], str], calls: dict[str, int]) -> I
     """
     try:
         yield
-    except MISFITS as error:
+    except Exception as error:
+        if not is_misfit(error):
+            raise
         module.fail_json(msg=misunderstood(error, what(), calls), api_calls=dict(sorted(calls.items())))

@@ -231,6 +231,8 @@ def make_once(make: Callable[[], R], find: Callable[[], R | None]) -> R:
     Raises what `make` does, in the end.
     """
 
+    errors: list[Exception] = []
+
     def seen() -> R:
         found = find()
         if found is None:
@@ -241,22 +243,20 @@ def make_once(make: Callable[[], R], find: Callable[[], R | None]) -> R:
         try:
             return make()
         except ClientError as error:
+            errors.append(error)
             if THROTTLED.search(error_code(error)):
                 raise NotYet from error
             if not UNKNOWN.search(error_code(error)):
                 raise
-            lost: BaseException = error
         except (HTTPClientError, NoConnection, ResponseParserError) as error:
-            lost = error
-        try:
-            return until_propagated(seen, _is_not_yet, SEEN_TIMEOUT)
-        except NotYet:
-            raise NotYet from lost  # it did not arrive
+            errors.append(error)
+        # Where it is not seen, the call did not arrive.
+        return until_propagated(seen, _is_not_yet, SEEN_TIMEOUT)
 
     try:
         return until_propagated(attempt, _is_not_yet)
-    except NotYet as last:
-        raise last.__cause__ or last from None
+    except NotYet:
+        raise errors[-1] from None
 
 
 def _is_not_yet(error: BaseException) -> bool:

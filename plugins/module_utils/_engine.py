@@ -25,7 +25,7 @@ try:
 except ImportError:  # AnsibleAWSModule reports the missing library
     BotoCoreError = ClientError = Exception
 
-from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, misunderstood, understood
+from ansible_collections.gitops.aws.plugins.module_utils._answers import is_misfit, misunderstood, understood
 from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     SEEN_TIMEOUT,
     Aws,
@@ -370,13 +370,13 @@ def apply(kind: Kind, step: Step) -> None:
         step.facts = {**step.facts, **left.facts}
     except (ClientError, BotoCoreError, Refused) as error:
         step.error = explain(error, f"{kind.noun} {step.name}")
-    except MISFITS as error:
-        step.error = misunderstood(error, f"{kind.noun} {step.name}", kind.aws.calls)
     except Exception as error:
         # Whatever it is, what became of the others is not lost.
         place = traceback.extract_tb(error.__traceback__)[-1]
         step.error = (
-            f"{kind.noun} {step.name}: {type(error).__name__}: {error} (in {place.name}, line {place.lineno}). "
+            misunderstood(error, f"{kind.noun} {step.name}", kind.aws.calls)
+            if is_misfit(error)
+            else f"{kind.noun} {step.name}: {type(error).__name__}: {error} (in {place.name}, line {place.lineno}). "
             "This is a bug in gitops.aws."
         )
     kind.progress.written()
@@ -642,7 +642,9 @@ def conclude(kind: Kind, steps: list[Step], params: dict[str, Any], diff: bool =
             late = kind.settle([step for step in steps if not step.error], params)
         except (ClientError, BotoCoreError, Refused) as error:
             late = [explain(error, f"Waiting for {kind.plural()}")]
-        except MISFITS as error:
+        except Exception as error:
+            if not is_misfit(error):
+                raise
             late = [misunderstood(error, f"Waiting for {kind.plural()}", kind.aws.calls)]
     result = report(kind, steps, diff)
     errors = [step.error for step in steps if step.error]

@@ -24,7 +24,7 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.gitops.aws.plugins.module_utils import _engine
-from ansible_collections.gitops.aws.plugins.module_utils._answers import MISFITS, misunderstood, understood
+from ansible_collections.gitops.aws.plugins.module_utils._answers import is_misfit, misunderstood, understood
 from ansible_collections.gitops.aws.plugins.module_utils._arguments import filled_in
 from ansible_collections.gitops.aws.plugins.module_utils._aws import Aws, Refused, explain
 from ansible_collections.gitops.aws.plugins.module_utils._engine import (
@@ -178,7 +178,9 @@ class Look:
         except (ClientError, BotoCoreError, Refused) as error:
             self.failure = explain(error, f"Reading {self.kind.plural()}")
             return
-        except MISFITS as error:
+        except Exception as error:
+            if not is_misfit(error):
+                raise
             self.failure = misunderstood(error, f"Reading {self.kind.plural()}", self.kind.aws.calls)
             return
         items = [(path, item) for _part, path, item in self.items]
