@@ -30,7 +30,10 @@ OURS = "gitops.aws."
 SHARED = ("check_stacks_", "checked_estate", "estate_foundation", "look_", "run_", "scan_")
 
 # What Ansible itself has.
-OF_ANSIBLE = {"ansible_check_mode", "ansible_playbook_python", "inventory_hostname", "item", "omit", "role_path"}
+OF_ANSIBLE = {
+    *("ansible_check_mode", "ansible_failed_result", "ansible_playbook_python"),
+    *("inventory_hostname", "item", "omit", "role_path"),
+}
 LOOKUPS = {"lookup", "query", "q"}
 
 # Keywords of Ansible that hold expressions without braces.
