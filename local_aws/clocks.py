@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import fnmatch
 import time
-import uuid
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Any
 
-from ministack.core import iam_actions
 from ministack.core.responses import get_region
 from ministack.core.router import extract_access_key_id
 
-from local_aws.asgi import App, Message, Receive, Scope, Send
+from local_aws.asgi import App, Message, Receive, Scope, Send, headers_of
 from local_aws.aws_json import AwsError, caller_of
+from local_aws.refusals import refuse, speaks_query
 
 MINUTES = {"s3": 15}  # that a clock may differ by, by service
 OTHER_MINUTES = 5
@@ -38,7 +36,7 @@ def checked(app: App) -> App:
     """The application, which refuses signatures of another time."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
+        headers = headers_of(scope)
         signed = headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 ") and headers.get("x-amz-date")
         if scope["type"] != "http" or not signed:
             await app(scope, receive, send)
@@ -57,7 +55,7 @@ def checked(app: App) -> App:
         then = _seconds(headers["x-amz-date"])
         if then is not None and abs(now - then) > MINUTES.get(name, OTHER_MINUTES) * 60:
             scope["fault"] = "clock"
-            await _refuse(scope, dated, name, headers, now, then)
+            await refuse(scope, dated, name, headers, *_words(name, now, then), 403)
         else:
             await app(scope, receive, dated)
 
@@ -82,26 +80,15 @@ def _seconds(signed_at: str) -> float | None:
         return None
 
 
-async def _refuse(scope: Scope, send: Send, service: str, headers: dict[str, str], now: float, then: float) -> None:
-    """The answer in the service's words."""
-    protocol: Any = iam_actions._SERVICE_PROTOCOL.get(service, "")
+def _words(service: str, now: float, then: float) -> tuple[str, str]:
+    """Code and message of the refusal, as the service has them."""
     if service == "s3":
-        code = "RequestTimeTooSkewed"
-        message = "The difference between the request time and the current time is too large."
-    else:
-        code = "SignatureDoesNotMatch" if protocol else "InvalidSignatureException"
-        limit = now + (OTHER_MINUTES if then > now else -OTHER_MINUTES) * 60
-        what = "not yet current" if then > now else "expired"
-        compared = "still later" if then > now else "now earlier"
-        message = f"Signature {what}: {_in_words(then)} is {compared} than {_in_words(limit)} ({_in_words(now)})"
-    _status, answered, body = iam_actions.access_denied_response(
-        service, "", "", str(uuid.uuid4()), error_code=code, message=message, headers=headers
-    )
-    content = b"" if scope["method"] == "HEAD" else body
-    given = [(name.lower().encode(), value.encode()) for name, value in answered.items()]
-    length = (b"content-length", str(len(content)).encode())
-    await send({"type": "http.response.start", "status": 403, "headers": [*given, length]})
-    await send({"type": "http.response.body", "body": content})
+        return "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."
+    code = "SignatureDoesNotMatch" if speaks_query(service) else "InvalidSignatureException"
+    limit = now + (OTHER_MINUTES if then > now else -OTHER_MINUTES) * 60
+    what = "not yet current" if then > now else "expired"
+    compared = "still later" if then > now else "now earlier"
+    return code, f"Signature {what}: {_in_words(then)} is {compared} than {_in_words(limit)} ({_in_words(now)})"
 
 
 def _in_words(seconds: float) -> str:

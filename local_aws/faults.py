@@ -19,7 +19,6 @@ import socket
 import struct
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,12 +26,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from hypercorn.asyncio.tcp_server import TCPServer
-from ministack.core import iam_actions
 from ministack.core.responses import get_region
 from ministack.core.router import extract_access_key_id
 
-from local_aws.asgi import App, Message, Receive, Scope, Send, body_of
+from local_aws.asgi import App, Message, Receive, Scope, Send, body_of, headers_of
 from local_aws.aws_json import AwsError, caller_of
+from local_aws.refusals import refuse, speaks_query
 from local_aws.request_log import describe
 
 KINDS = {
@@ -169,7 +168,7 @@ def faulty(app: App) -> App:
             return
         body = await body_of(receive)
         call = _Call(app, scope, _again(body, receive), send)
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = headers_of(scope)
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         service, action, resource = describe(scope["method"], scope["path"], headers, body, query)
         principals = _principals(extract_access_key_id(headers, query))
@@ -244,17 +243,9 @@ class _Call:
 
     async def fail(self, kind: str, service: str, headers: dict[str, str]) -> None:
         """Answers with an error in the words of the service."""
-        protocol = iam_actions._SERVICE_PROTOCOL.get(service, "")
-        words = "s3" if service == "s3" else "query" if protocol else ""
+        words = "s3" if service == "s3" else "query" if speaks_query(service) else ""
         code, status = ERRORS[kind][words]
-        _status, answer_headers, body = iam_actions.access_denied_response(
-            service, "", "", str(uuid.uuid4()), error_code=code, message=MESSAGES[kind], headers=headers
-        )
-        content = b"" if self.scope["method"] == "HEAD" else body
-        given = [(name.lower().encode(), value.encode()) for name, value in answer_headers.items()]
-        length = (b"content-length", str(len(content)).encode())
-        await self.send({"type": "http.response.start", "status": status, "headers": [*given, length]})
-        await self.send({"type": "http.response.body", "body": content})
+        await refuse(self.scope, self.send, service, headers, code, MESSAGES[kind], status)
 
     async def truncate(self) -> None:
         """Carries it out, answers with the first half of the answer, and closes the connection."""

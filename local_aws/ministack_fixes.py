@@ -52,7 +52,7 @@ from local_aws import (
     user_credentials,
 )
 from local_aws.acted_on import Call
-from local_aws.asgi import App, Receive, Scope, Send
+from local_aws.asgi import App, Receive, Scope, Send, headers_of
 from local_aws.aws_json import AwsError, authorize, caller_of, role_arn_of
 
 PLAIN_HTTP_HEADER = "x-local-aws-plain-http"
@@ -144,7 +144,7 @@ def remembering(app: App) -> App:
         send: Send,
     ) -> None:
         if scope["type"] == "http":
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            headers = headers_of(scope)
             query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
             kms_use.request_key.set(extract_access_key_id(headers, query))
             _plain_http.set(headers.get(PLAIN_HTTP_HEADER, "").lower() == "true")

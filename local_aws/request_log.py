@@ -17,7 +17,7 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import detect_service, extract_access_key_id
 
-from local_aws.asgi import App, Message, Receive, Scope, Send
+from local_aws.asgi import App, Message, Receive, Scope, Send, headers_of
 from local_aws.aws_json import AwsError, caller_of
 from local_aws.rest_json import operation_name
 
@@ -79,7 +79,7 @@ class RequestLog:
         return logged
 
     def _write(self, scope: Scope, body: bytes, status: int, answer: bytes) -> None:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = headers_of(scope)
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         key = extract_access_key_id(headers, query)
         try:

@@ -69,7 +69,7 @@ class Life:
 
     def update(self) -> None:
         """A change of everything, and one stack more."""
-        states = {stack: put_state(self.estate, stack, 0) for stack in ("s01", "s02")}
+        states = {stack: put_state(self.estate, stack) for stack in ("s01", "s02")}
         self.estate.settings["tags"] = UPDATED
         self.estate.stacks[:] = stacks(3)
         self.kill("update", "site.yml")

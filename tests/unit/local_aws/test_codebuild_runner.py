@@ -354,13 +354,19 @@ def test_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(build.output) == 1
 
 
-def test_stop_kills_everything_at_once() -> None:
-    build = Build(SLEEPY)
+def begun(build: Build, text: str) -> threading.Thread:
+    """The build as it runs, once its log has a text."""
     thread = threading.Thread(target=build.run)
     thread.start()
     deadline = time.monotonic() + 10
-    while "pid" not in build.log and time.monotonic() < deadline:
+    while text not in build.log and time.monotonic() < deadline:
         time.sleep(0.02)
+    return thread
+
+
+def test_stop_kills_everything_at_once() -> None:
+    build = Build(SLEEPY)
+    thread = begun(build, "pid")
     build.runner.stop()
     thread.join(5)
     assert build.result["buildStatus"] == "STOPPED"
@@ -371,11 +377,7 @@ def test_stop_kills_everything_at_once() -> None:
 
 def test_nothing_runs_in_a_container_that_has_died() -> None:
     build = Build("version: 0.2\nphases: {build: {commands: [sleep 60]}, post_build: {commands: [echo after]}}")
-    thread = threading.Thread(target=build.run)
-    thread.start()
-    deadline = time.monotonic() + 10
-    while "Running command sleep 60" not in build.log and time.monotonic() < deadline:
-        time.sleep(0.02)
+    thread = begun(build, "Running command sleep 60")
     build.runner.kill()
     thread.join(5)
     assert build.result["buildStatus"] == "FAILED"
