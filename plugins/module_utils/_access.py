@@ -29,6 +29,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     NotYet,
     Refused,
     error_code,
+    is_not_yet,
     until_propagated,
 )
 
@@ -252,7 +253,7 @@ class Simulator:
                 raise NotYet
 
         with suppress(NotYet):
-            until_propagated(ask, lambda error: isinstance(error, NotYet))
+            until_propagated(ask, is_not_yet)
         return answer
 
     def _ask(self, check: Check) -> Answer:

@@ -197,6 +197,11 @@ def read_or_none(call: Callable[..., R], missing: tuple[str, ...], **arguments: 
         raise
 
 
+def is_not_yet(error: BaseException) -> bool:
+    """A test for NotYet."""
+    return isinstance(error, NotYet)
+
+
 def until_propagated(call: Callable[[], R], fresh: Callable[[BaseException], bool], timeout: float | None = None) -> R:
     """Repeats a call while AWS says that what it refers to is not usable yet.
 
@@ -251,16 +256,12 @@ def make_once(make: Callable[[], R], find: Callable[[], R | None]) -> R:
         except (HTTPClientError, NoConnection, ResponseParserError) as error:
             errors.append(error)
         # Where it is not seen, the call did not arrive.
-        return until_propagated(seen, _is_not_yet, SEEN_TIMEOUT)
+        return until_propagated(seen, is_not_yet, SEEN_TIMEOUT)
 
     try:
-        return until_propagated(attempt, _is_not_yet)
+        return until_propagated(attempt, is_not_yet)
     except NotYet:
         raise errors[-1] from None
-
-
-def _is_not_yet(error: BaseException) -> bool:
-    return isinstance(error, NotYet)
 
 
 _DENIED = re.compile(r"(?P<principal>arn:\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)")

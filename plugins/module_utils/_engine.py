@@ -33,6 +33,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     Refused,
     error_code,
     explain,
+    is_not_yet,
     until_propagated,
 )
 from ansible_collections.gitops.aws.plugins.module_utils._module import aws_module, refuse
@@ -448,7 +449,7 @@ def what_is_left(kind: Kind, step: Step, error: BaseException) -> Step:
         raise error  # nothing came of it
 
     try:
-        return until_propagated(look, lambda each: isinstance(each, NotYet), SEEN_TIMEOUT)
+        return until_propagated(look, is_not_yet, SEEN_TIMEOUT)
     except NotYet:
         raise error from None
 

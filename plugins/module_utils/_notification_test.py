@@ -23,6 +23,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     NotYet,
     Refused,
     error_code,
+    is_not_yet,
     read_or_none,
     until_propagated,
 )
@@ -240,7 +241,7 @@ def _ended(aws: Aws, execution: str, timeout: int) -> dict[str, Any]:
             raise NotYet
 
     with suppress(NotYet):
-        until_propagated(look, lambda error: isinstance(error, NotYet) or _unheard_of(error), max(timeout, 0.01))
+        until_propagated(look, lambda error: is_not_yet(error) or _unheard_of(error), max(timeout, 0.01))
     return found
 
 

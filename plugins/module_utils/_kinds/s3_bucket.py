@@ -24,6 +24,7 @@ from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     NotYet,
     Refused,
     error_code,
+    is_not_yet,
     only,
     read_or_none,
     until_propagated,
@@ -320,7 +321,7 @@ class S3Bucket(Kind):
 
         # A policy that was just deleted is still in force here and there, for a moment.
         with suppress(NotYet):
-            until_propagated(delete, lambda error: isinstance(error, NotYet), EMPTYING_TIMEOUT)
+            until_propagated(delete, is_not_yet, EMPTYING_TIMEOUT)
         for problem in errors:
             raise Refused(f"{problem['Key']} could not be deleted: {problem['Code']}: {problem['Message']}")
 

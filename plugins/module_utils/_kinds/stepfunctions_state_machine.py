@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.gitops.aws.plugins.module_utils._aws import (
     NotYet,
     error_code,
+    is_not_yet,
     read_or_none,
     until_propagated,
 )
@@ -177,7 +178,7 @@ class StepfunctionsStateMachine(Kind):
 
         step.facts["deleting"] = True
         with suppress(NotYet):
-            until_propagated(look, lambda error: isinstance(error, NotYet), DELETION_TIMEOUT)
+            until_propagated(look, is_not_yet, DELETION_TIMEOUT)
             step.facts["deleting"] = False
 
     def not_yet(self, error: BaseException) -> bool:
