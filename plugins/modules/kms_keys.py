@@ -66,7 +66,8 @@ extends_documentation_fragment:
 notes:
   - A new key has the tag V(gitops:alias-to-come) until it has its alias. A run that finds an enabled key with it, made
     for its alias, takes that one, so that there is one key also where a run was killed, or denied C(kms:CreateAlias).
-    That takes C(kms:TagResource), C(kms:UntagResource) and C(tag:GetResources).
+    That takes C(kms:TagResource), C(kms:UntagResource) and C(tag:GetResources). Where another run was quicker to name a
+    key of its own at the same moment, this run takes that one, and schedules the deletion of the one that it has made.
   - Deleting a key schedules its deletion and removes the alias. Until the waiting time ends the key can be recovered in
     the AWS console; afterwards nobody can read what was encrypted with it.
 seealso:

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from functools import partial
 from typing import Any
 
 try:
@@ -18,13 +20,20 @@ except ImportError:  # AnsibleAWSModule reports the missing library
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
-from ansible_collections.gitops.aws.plugins.module_utils._aws import error_code, make_once, read_or_none
+from ansible_collections.gitops.aws.plugins.module_utils._aws import (
+    SEEN_TIMEOUT,
+    error_code,
+    make_once,
+    read_or_none,
+    until_propagated,
+)
 from ansible_collections.gitops.aws.plugins.module_utils._engine import Kind, Resource, Settings
 from ansible_collections.gitops.aws.plugins.module_utils._kinds._bulk_tags import add_tags
 from ansible_collections.gitops.aws.plugins.module_utils._tags import tag_changes, to_dict, to_list
 
 TAG_NAMES = ("TagKey", "TagValue")
 
+WINDOW = (7, 30)  # days that a key may wait for its deletion
 UNNAMED = "gitops:alias-to-come"  # a tag of a key, as long as it has not got its alias
 
 OPTIONS: dict[str, Any] = {
@@ -32,7 +41,7 @@ OPTIONS: dict[str, Any] = {
     "description": {"type": "str"},
     "policy": {"type": "dict"},
     "enable_key_rotation": {"type": "bool"},
-    "pending_window": {"type": "int", "default": 30},
+    "pending_window": {"type": "int", "default": WINDOW[1]},
     "tags": {"type": "dict", "aliases": ["resource_tags"]},
 }
 
@@ -47,8 +56,9 @@ class KmsKey(Kind):
         found = []
         if not item["alias"].startswith("alias/") or item["alias"].startswith("alias/aws/"):
             found.append(f"alias: {item['alias']!r} must begin with alias/, and not with alias/aws/ (AWS's own keys)")
-        if not 7 <= item["pending_window"] <= 30:
-            found.append(f"pending_window: {item['pending_window']} is not between 7 and 30 days")
+        least, most = WINDOW
+        if not least <= item["pending_window"] <= most:
+            found.append(f"pending_window: {item['pending_window']} is not between {least} and {most} days")
         return found
 
     def normalise(self, settings: Settings) -> Settings:
@@ -110,11 +120,27 @@ class KmsKey(Kind):
             self.client.tag_resource(KeyId=key["KeyId"], Tags=tags)
             if "Policy" in arguments:
                 self.client.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=arguments["Policy"])
-        self.client.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
+        self._give_alias(alias, key["KeyId"])
         self.client.untag_resource(KeyId=key["KeyId"], TagKeys=[UNNAMED])
         if after.get("enable_key_rotation"):
             self.client.enable_key_rotation(KeyId=key["KeyId"])
         return {"arn": key["Arn"], "key_id": key["KeyId"], "key_state": key["KeyState"]}
+
+    def _give_alias(self, alias: str, key_id: str) -> None:
+        """Gives a new key its alias. Where another run's key has got it meanwhile, nobody will ever use this one."""
+        try:
+            self.client.create_alias(AliasName=alias, TargetKeyId=key_id)
+        except ClientError as error:
+            if "AlreadyExists" not in error_code(error):
+                raise
+            read = partial(self.client.describe_key, KeyId=alias)
+            named = until_propagated(read, lambda error: "NotFound" in error_code(error), SEEN_TIMEOUT)["KeyMetadata"]
+            if named["KeyId"] == key_id:
+                return  # by the same call before, whose answer was lost
+            if named["KeyState"] == "Enabled":
+                with contextlib.suppress(ClientError):
+                    self.client.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=WINDOW[0])
+            raise
 
     def _unnamed(self, alias: str) -> dict[str, Any] | None:
         """An enabled key that was made for this alias and has not been given it. None where nobody may ask for it."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.gitops.aws.plugins.module_utils._kinds.kms_key import KmsKey
 from tests.integration.modules.harness import Account, ModuleFailed, unique
+from tests.integration.modules.test_lost_answers import key_ids
 
 
 def test_key_that_is_denied_its_alias_is_there_for_the_next_run(account: Account) -> None:
@@ -32,6 +34,25 @@ def test_deleted_key_waits_and_its_alias_is_free(account: Account) -> None:
     assert key["KeyState"] == "PendingDeletion"
     assert second["action"] == "created"
     assert second["key_id"] != first["key_id"]
+
+
+def test_of_two_runs_at_once_one_makes_the_key(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    alias, api = f"alias/{unique('race')}", account.client("kms")
+    before = key_ids(account)
+    theirs: list[str] = []
+
+    def meanwhile(_kind: KmsKey, _alias: str) -> None:
+        """Another run has made its key, and names it, after this one has looked."""
+        theirs.append(api.create_key()["KeyMetadata"]["KeyId"])
+        api.create_alias(AliasName=alias, TargetKeyId=theirs[0])
+
+    monkeypatch.setattr(KmsKey, "_unnamed", meanwhile)
+    made = account.run("kms_keys", kms_keys=[{"alias": alias}])
+
+    assert made["resources"][alias]["key_id"] == theirs[0]
+    (ours,) = key_ids(account) - before - set(theirs)
+    states = [api.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in (ours, theirs[0])]
+    assert states == ["PendingDeletion", "Enabled"]
 
 
 def test_check_mode_gives_an_arn_to_refer_to(account: Account) -> None:
