@@ -5,7 +5,7 @@
 
 Tests wait for builds more than they compute, and each target has an AWS of its own. JOBS in the environment is how many
 run at the same time, by default two for each processor. What a target prints is in .work/logs/TARGET.log, and shown
-when it has ended.
+when it has ended. One that has not ended after LIMIT is stopped, and has failed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".work" / "logs"
+LIMIT = 40 * 60.0  # seconds for each target
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,13 @@ def run(target: str) -> Ended:
     log, begin = LOGS / f"{target}.log", time.monotonic()
     with log.open("wb") as file:
         command = [os.environ.get("MAKE", "make"), "--no-print-directory", target]
-        code = subprocess.run(command, cwd=ROOT, check=False, stdout=file, stderr=subprocess.STDOUT).returncode
+        with subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT) as process:
+            try:
+                code = process.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                process.terminate()  # make passes it on
+                code = process.wait()
+                file.write(f"\nstopped: it had not ended after {LIMIT:.0f} s\n".encode())
     return Ended(target, code == 0, time.monotonic() - begin, log)
 
 
