@@ -96,23 +96,34 @@ def test_two_connections_of_one_name_are_not_guessed_between(account: Account) -
 
 
 def test_of_two_made_at_the_same_moment_one_stays(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, client = unique("two"), account.client("codeconnections")
+    """The one whose ARN is the first in order, so that both runs decide alike without a word to each other."""
+    client = account.client("codeconnections")
+    stayed: set[str] = set()
+    for _each in range(40):  # which one it is, chance decides
+        name = unique("two")
+        theirs: list[str] = []
 
-    def named() -> list[str]:
-        found = client.list_connections(MaxResults=100)["Connections"]
-        return sorted(each["ConnectionArn"] for each in found if each["ConnectionName"] == name)
+        def somebody_else_makes_one(_seconds: float, name: str = name, theirs: list[str] = theirs) -> None:
+            theirs.append(client.create_connection(ConnectionName=name, ProviderType="GitHub")["ConnectionArn"])
 
-    def somebody_else_makes_one(_seconds: float) -> None:
-        (ours,) = named()
-        while named()[0] == ours:
-            client.create_connection(ConnectionName=name, ProviderType="GitHub")
-
-    monkeypatch.setattr(codeconnection, "time", SimpleNamespace(sleep=somebody_else_makes_one))
-    with pytest.raises(ModuleFailed, match=r"That one stays\. Fix: run again") as failure:
-        account.run("codeconnections", connections=[{"name": name, "provider_type": "GitHub"}])
-
-    assert failure.value.result["mutations"][-1] == "codeconnections:DeleteConnection"
-    assert named()[0] in failure.value.result["msg"]
+        monkeypatch.setattr(codeconnection, "time", SimpleNamespace(sleep=somebody_else_makes_one))
+        try:
+            result = account.run("codeconnections", connections=[{"name": name, "provider_type": "GitHub"}])
+        except ModuleFailed as failure:
+            result = failure.result
+        if result.get("failed"):
+            assert result["mutations"][-1] == "codeconnections:DeleteConnection"
+            assert f"somebody else made one at the same moment, {theirs[0]}. That one stays." in result["msg"]
+            stayed.add("theirs")
+        else:
+            arn = result["resources"][name]["arn"]
+            assert arn < theirs[0]
+            client.delete_connection(ConnectionArn=arn)  # not by a name that two have
+            stayed.add("ours")
+        client.delete_connection(ConnectionArn=theirs[0])
+        if len(stayed) == 2:
+            break
+    assert stayed == {"ours", "theirs"}
 
 
 def test_one_that_came_after_it_was_looked_for_is_no_second_one(
