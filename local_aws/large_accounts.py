@@ -83,7 +83,8 @@ def sessions_expire() -> None:
         if now - looked < LOOK_FOR_EXPIRED:
             return
         looked = now
-        for key, session in list(sts._sessions.items()):
+        # A list of the items, unlike a copy, is not made in one step: others may add one meanwhile.
+        for key, session in sts._sessions.copy().items():
             if isinstance(session.get("Expiration"), int | float) and now > session["Expiration"]:
                 sts._sessions.pop(key, None)
 
