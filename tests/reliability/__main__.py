@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 LOGS = ROOT / ".work" / "soak"
 DOCUMENT = ROOT / "docs" / "reliability.md"
 FIGURES = LOGS / "figures.jsonl"
-MOST_OFTEN = "test_kills"
+MOST_OFTEN, EVERY = "test_kills", 4  # so that half an hour has all of the others
 FUZZED = ("fuzz-state", "fuzz-buildspec")
 FUZZ_SECONDS = 120
 AT_ONCE = 2
@@ -60,11 +60,12 @@ class Round:
 
 
 def rounds(first_seed: int) -> Iterator[Round]:
-    """Without end: all in turn, and runs that are killed in between, for those come down to chance most."""
+    """Without end: all in turn, and runs that are killed after each few, for those come down to chance most."""
     others = sorted(path.stem for path in HERE.glob("test_*.py") if path.stem != MOST_OFTEN)
     fuzzed = FUZZED if find_spec("atheris") else ()
-    turn = (each for other in itertools.cycle([*others, *fuzzed]) for each in (MOST_OFTEN, other))
-    yield from (Round(what, seed) for seed, what in enumerate(turn, first_seed))
+    turn = itertools.cycle([*fuzzed, *others])
+    for seed in itertools.count(first_seed):
+        yield Round(MOST_OFTEN if (seed - first_seed) % EVERY == 0 else next(turn), seed)
 
 
 class Soak:
