@@ -144,9 +144,9 @@ def arguments() -> Iterator[set[str]]:
 
     def look() -> None:
         while not ended.wait(0.2):
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                with contextlib.suppress(OSError):
-                    seen.add(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            for process in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):  # it has ended meanwhile
+                    seen.add((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
