@@ -134,7 +134,7 @@ class KmsKey(Kind):
             if "AlreadyExists" not in error_code(error):
                 raise
             read = partial(self.client.describe_key, KeyId=alias)
-            named = until_propagated(read, lambda error: "NotFound" in error_code(error), SEEN_TIMEOUT)["KeyMetadata"]
+            named = until_propagated(read, lambda unseen: "NotFound" in error_code(unseen), SEEN_TIMEOUT)["KeyMetadata"]
             if named["KeyId"] == key_id:
                 return  # by the same call before, whose answer was lost
             if named["KeyState"] == "Enabled":

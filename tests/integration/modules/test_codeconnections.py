@@ -98,29 +98,30 @@ def test_two_connections_of_one_name_are_not_guessed_between(account: Account) -
 def test_of_two_made_at_the_same_moment_one_stays(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one whose ARN is the first in order, so that both runs decide alike without a word to each other."""
     client = account.client("codeconnections")
-    stayed: set[str] = set()
+    name, theirs, stayed = "", "", set[str]()
+
+    def somebody_else_makes_one(_seconds: float) -> None:
+        nonlocal theirs
+        theirs = client.create_connection(ConnectionName=name, ProviderType="GitHub")["ConnectionArn"]
+
+    monkeypatch.setattr(codeconnection, "time", SimpleNamespace(sleep=somebody_else_makes_one))
     for _each in range(40):  # which one it is, chance decides
         name = unique("two")
-        theirs: list[str] = []
-
-        def somebody_else_makes_one(_seconds: float, name: str = name, theirs: list[str] = theirs) -> None:
-            theirs.append(client.create_connection(ConnectionName=name, ProviderType="GitHub")["ConnectionArn"])
-
-        monkeypatch.setattr(codeconnection, "time", SimpleNamespace(sleep=somebody_else_makes_one))
         try:
             result = account.run("codeconnections", connections=[{"name": name, "provider_type": "GitHub"}])
         except ModuleFailed as failure:
             result = failure.result
         if result.get("failed"):
             assert result["mutations"][-1] == "codeconnections:DeleteConnection"
-            assert f"somebody else made one at the same moment, {theirs[0]}. That one stays." in result["msg"]
+            told = f"somebody else made one at the same moment, {theirs}. That one stays. Fix: run again"
+            assert told in result["msg"]
             stayed.add("theirs")
         else:
             arn = result["resources"][name]["arn"]
-            assert arn < theirs[0]
+            assert arn < theirs
             client.delete_connection(ConnectionArn=arn)  # not by a name that two have
             stayed.add("ours")
-        client.delete_connection(ConnectionArn=theirs[0])
+        client.delete_connection(ConnectionArn=theirs)
         if len(stayed) == 2:
             break
     assert stayed == {"ours", "theirs"}
