@@ -28,6 +28,7 @@ LONGEST_ERROR = 15  # lines of one of Terraform's
 UNPULLABLE = "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
 _LIMIT = re.compile(r"Cannot have more than (?P<limit>\d+) builds? in queue for the (?P<what>account|project \S+)")
 _LOCK = {name: re.compile(rf"^\s*{name}:\s+(\S.*?)\s*$") for name in ("ID", "Who", "Operation", "Created")}
+_TAKEN = re.compile("ConditionalCheckFailedException|PreconditionFailed")  # the lock: in DynamoDB, in S3
 _NO_PARAMETER = re.compile(r"parameter does not exist: (?P<names>[^\s,]+(?:, [^\s,]+)*)")
 _DECORATION = re.compile(r"^(?:\x1b\[[0-9;]*m|[\s\u2500-\u257f])+|\x1b\[[0-9;]*m")
 
@@ -80,7 +81,7 @@ def _of_action(
         )
     log = build["log"] if build else []
     lock = _lock(log)
-    if lock["ID"] and any(KEPT_OUT in line for line in log):
+    if any(KEPT_OUT in line for line in log) and (lock["ID"] or any(map(_TAKEN.search, log))):
         return _kept_out(stack, lock, so_far)
     absent = _NO_PARAMETER.search(told)
     if absent:
@@ -184,18 +185,22 @@ def _lock(log: list[str]) -> dict[str, str]:
 
 
 def _kept_out(stack: dict[str, Any], said: dict[str, str], so_far: list[Finding]) -> list[Finding]:
-    """A lock kept Terraform out: that which is still held is found already."""
-    for finding in so_far:
-        if finding.id == "state-locked" and said["ID"] in finding.evidence:
-            finding.evidence += ". It kept this run out"
-            return []
-    cause = (
-        f"The state {stack['state']['key']} was locked by {said['Who'] or 'somebody'} since {said['Created'] or '?'}, "
-        "and is so no more."
-    )
-    evidence = f"{KEPT_OUT}: lock {said['ID']} for {said['Operation'] or '?'}"
+    """A lock kept Terraform out: that which is still held is found already.
+
+    Of a lock that is released while Terraform asks who holds it, Terraform says nothing, nor does it wait.
+    """
+    key, lock = stack["state"]["key"], said["ID"]
+    cause, evidence = f"The lock on the state {key} was released while Terraform asked who holds it.", KEPT_OUT
+    if lock:
+        for finding in so_far:
+            if finding.id == "state-locked" and lock in finding.evidence:
+                finding.evidence += ". It kept this run out"
+                return []
+        since = said["Created"] or "?"
+        cause = f"The state {key} was locked by {said['Who'] or 'somebody'} since {since}, and is so no more."
+        evidence = f"{KEPT_OUT}: lock {lock} for {said['Operation'] or '?'}"
     fix = f"Run it again: ansible-playbook gitops.aws.run -e @your.yml -e stack={stack['name']}"
-    return [Finding("state-locked", stack["name"], stack["state"]["key"], cause, evidence, fix)]
+    return [Finding("state-locked", stack["name"], key, cause, evidence, fix)]
 
 
 def _last_word(stack: dict[str, Any], action: dict[str, Any], build: dict[str, Any] | None, told: str) -> Finding:

@@ -10,6 +10,7 @@ is in tests/e2e/runs.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,7 +22,13 @@ from tests.reliability.accidents import Accidents, until
 from tests.reliability.figures import count
 
 MEETINGS = "meetings of runs"
-FRESH = ("Nothing is applied: ", " has changed since the plan was made", "Fix: start the pipeline again")
+FRESH = re.compile("Nothing is applied: .* has changed since the plan was made: .* Fix: start the pipeline again")
+REASONS = (
+    FRESH,
+    re.compile("Error: Saved plan is stale"),
+    # Where the lock is released while Terraform asks who holds it.
+    re.compile("Error: Error acquiring the state lock"),
+)
 SITE_MOMENTS = ("iam:GetRole", "codebuild:BatchGetProjects", "codebuild:UpdateProject", "codepipeline:UpdatePipeline")
 
 
@@ -116,7 +123,7 @@ def test_of_an_apply_and_a_destruction_that_are_approved_at_once_one_is_done(bui
     lost = [each for each in ended if each.status != "Succeeded"]
     assert [each.status for each in ended].count("Succeeded") == 1, [estate.story(each) for each in ended]
     told = "".join(estate.logs(lost[0]).values())
-    assert all(text in told for text in FRESH) or "Saved plan is stale" in told, told
+    assert any(reason.search(told) for reason in REASONS), told
     assert built.locks("plain") == []
     if lost[0] is ended[1]:
         assert built.content("plain") == {"this": "both", "after": "both"}
@@ -177,4 +184,4 @@ def right_or_told(accidents: Accidents, ended: Execution, before: bytes, approve
         assert accidents.content("other") == {"this": approved, "after": approved}
     else:
         assert accidents.state_object("other") == before
-        assert all(text in accidents.estate.story(ended) for text in FRESH), accidents.estate.story(ended)
+        assert FRESH.search(accidents.estate.story(ended)), accidents.estate.story(ended)

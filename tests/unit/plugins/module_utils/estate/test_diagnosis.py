@@ -511,6 +511,23 @@ def test_a_lock_that_is_gone_again(estate: Callable[..., Estate]) -> None:
     assert "was locked by root@x since then" in finding["cause"]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "ConditionalCheckFailedException: The conditional request failed",
+        "api error PreconditionFailed: At least one of the pre-conditions you specified did not hold",
+    ],
+)
+def test_a_lock_that_is_gone_before_terraform_sees_whose_it_is(estate: Callable[..., Estate], answer: str) -> None:
+    sick = estate()
+    sick.failed(log=["Error: Error acquiring the state lock", "", f"Error message: {answer}"])
+
+    finding = sick.only()
+    assert finding["id"] == "state-locked"
+    assert "was released while Terraform asked who holds it" in finding["cause"]
+    assert "gitops.aws.run" in finding["fix"]
+
+
 def test_a_parameter_that_a_build_did_not_find(estate: Callable[..., Estate]) -> None:
     sick = estate()
     message = "Decrypted Variables Error: parameter does not exist: /a, /b"
