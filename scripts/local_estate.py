@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,15 +60,17 @@ class Person:
 
 
 class LocalAws:
-    """A local AWS of its own, with its files in the given directory."""
+    """A local AWS of its own, with its files in the given directory; `within` is a command that starts it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, within: Sequence[str] = ()) -> None:
         self.data = data
         self.endpoint_url = ""
+        self._within = within
 
     def start(self) -> None:
         """Starts it on a free port and waits until it answers."""
-        self.endpoint_url = json.loads(self.command("up", "--port", "0", "--detach"))["endpoint_url"]
+        told = self._run(*self._within, *self._line("up", "--port", "0", "--detach"))
+        self.endpoint_url = json.loads(told)["endpoint_url"]
 
     @contextmanager
     def running(self) -> Iterator[LocalAws]:
@@ -81,7 +83,12 @@ class LocalAws:
 
     def command(self, *arguments: str) -> str:
         """A command of `python -m local_aws`; what it printed."""
-        line = [sys.executable, "-m", "local_aws", arguments[0], "--data", str(self.data), *arguments[1:]]
+        return self._run(*self._line(*arguments))
+
+    def _line(self, command: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "local_aws", command, "--data", str(self.data), *arguments]
+
+    def _run(self, *line: str) -> str:
         return subprocess.run(line, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
 
     def person(self, name: str, policy: dict[str, Any]) -> Person:

@@ -118,21 +118,57 @@ not_used() {
 
 apply_plan() {
   [ "$(planned changes)" = yes ] || { echo 'The plan has no changes: nothing is to be done.' && return; }
+  # What rescue_state takes where the disk is full by then.
+  dd if=/dev/zero of="$WORK/reserve" bs=1024 count=1024 2> /dev/null ||
+    refuse 'Nothing is applied: the disk of this build is full. Fix: a larger compute_type for the stack.' || return 1
   APPLYING=yes
-  "$TERRAFORM" apply -no-color -input=false -lock-timeout=60s "$SAVED/tfplan"
+  terraform_apply
   result=$?
   [ "$result" -le 1 ] || died "$result"
   return "$result"
 }
 
-# The state that Terraform could not write is in a file of this container. It is kept, encrypted, where it can be.
+# Where Terraform can write the state neither to S3 nor to the disk, it prints it among its errors, with every secret in
+# it. It becomes UNWRITTEN then, and is not shown. The rest is shown as it comes.
+terraform_apply() {
+  ended="$CODEBUILD_BUILD_ID ended with "
+  { UNWRITTEN=$({
+    "$TERRAFORM" apply -no-color -input=false -lock-timeout=60s "$SAVED/tfplan" 2>&1 >&3 3>&-
+    echo "$ended$?"
+  } | awk -v ended="$ended" '
+    at = index($0, ended) { end = substr($0, at); $0 = substr($0, 1, at - 1) }
+    end && $0 == "" { next }
+    brace && /^  "version": [0-9]+,$/ { state = 1; print "{" }
+    brace && !state { print "{" > "/dev/stderr" }
+    { brace = !state && $0 == "{" }
+    state && $0 == "}" { print "(Not shown: the state, which holds secrets.)" > "/dev/stderr" }
+    state { print; state = $0 != "}"; next }
+    !brace { print > "/dev/stderr" }
+    END { print end }
+  '); } 3>&1
+  result=${UNWRITTEN##*"$ended"}
+  UNWRITTEN=${UNWRITTEN%"$ended"*}
+  return "${result:-1}"
+}
+
+# Terraform gives the first state of a place another lineage and serial. The second one keeps its lineage, and gets the
+# next serial. So this one is as it was when it is pushed twice, with the serial before.
+push_unwritten() (
+  cd "$WORK/errored" && printf %s "$UNWRITTEN" |
+    awk '!done && /^  "serial": [0-9]+,$/ { $0 = "  \"serial\": " ($2 - 1) ","; done = 1 } { print }' |
+    "$TERRAFORM" state push -force -
+)
+
+# The state that Terraform could not write. It is kept, encrypted, where it can be.
 rescue_state() {
+  [ -n "$APPLYING" ] || return 0
+  rm -f "$WORK/reserve"
   file=$CODEBUILD_SRC_DIR/$STACK_PATH/errored.tfstate
-  [ -n "$APPLYING" ] && [ -f "$file" ] || return 0
+  [ -n "$UNWRITTEN" ] || [ ! -f "$file" ] || UNWRITTEN=$(cat "$file")
+  [ -n "$UNWRITTEN" ] || return 0
   for place in "$STATE_BUCKET $STATE_KEY.errored" "$ARTIFACT_BUCKET $(artifact_folder)/errored/$STACK_NAME.tfstate"; do
     rm -rf "$WORK/errored"
-    if aside "$WORK/errored" "${place% *}" "${place#* }" &&
-      (cd "$WORK/errored" && "$TERRAFORM" state push -force "$file"); then
+    if aside "$WORK/errored" "${place% *}" "${place#* }" && push_unwritten && push_unwritten; then
       printf '\nThe state could not be written, and is kept in s3://%s/%s. Put it back:\n' "${place% *}" "${place#* }"
       printf '  ansible-playbook gitops.aws.restore_state -e @your.yml -e stack=%s -e rescued=true -e confirm=%s\n\n' \
         "$STACK_NAME" "$STACK_NAME"

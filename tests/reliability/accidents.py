@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,19 @@ resource "terraform_data" "after" {
 # Of the Terraform that runs a provisioner, from within it.
 OF_TERRAFORM = """pid=$$
 while [ "$(cat /proc/$pid/comm)" != terraform ]; do pid=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$pid/status); done
+"""
+
+# Local AWS, and its builds, may mount what nobody else sees, where this machine lets them.
+OWN_MOUNTS = ("unshare", "--map-root-user", "--mount")
+
+# Of a build: what it has on its disk is on a small one from here on.
+SMALL_DISK = f"""mount={shutil.which("mount")} container=${{CODEBUILD_SRC_DIR%/codebuild/output/*}}
+if [ ! -e "$container/codebuild/tmp" ]; then
+  (cd "$container/codebuild" && $mount -t tmpfs -o size=4m small "$PWD" && cp -a . "$container/codebuild") &&
+    cp -a "$container/tmp" "$container/codebuild" && $mount --bind "$container/codebuild/tmp" "$container/tmp" || exit 1
+fi
+"""
+DISK_FULL = """cat /dev/zero > "$TMPDIR/full" 2> /dev/null || true
 """
 
 SCRIPT = """#!/bin/sh
@@ -169,6 +183,11 @@ class Accidents:
         return [vpc["VpcId"] for vpc in self.estate.administrator.client("ec2").describe_vpcs(Filters=filters)["Vpcs"]]
 
 
+def may_mount() -> bool:
+    """Whether this machine has OWN_MOUNTS, and lets its user."""
+    return bool(shutil.which(OWN_MOUNTS[0])) and not subprocess.run([*OWN_MOUNTS, "true"], check=False).returncode
+
+
 def an_image(directory: Path, planted: Path) -> Path:
     """A folder with the two scripts that stand before what is real."""
     directory.mkdir()
@@ -186,7 +205,7 @@ def an_estate(directory: Path) -> Iterator[Accidents]:
     planted, home = directory / "planted", directory / "estate"
     for folder in (planted, home):
         folder.mkdir()
-    aws = LocalAws(directory / "local-aws")
+    aws = LocalAws(directory / "local-aws", OWN_MOUNTS if may_mount() else ())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCAL_AWS_MINUTE_SECONDS", str(MINUTE))
         aws.start()

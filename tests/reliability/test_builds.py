@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,19 +19,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.estate import Execution
-from tests.reliability.accidents import OF_TERRAFORM, Accidents, until
+from tests.reliability.accidents import DISK_FULL, OF_TERRAFORM, SMALL_DISK, Accidents, may_mount, until
 from tests.reliability.figures import FAULTS, KILLS, count
 
 HOURS = 3 * 3600
 UNLOCK = "ansible-playbook gitops.aws.unlock -e @your.yml -e stack="
-
-# Terraform saves its plan on a full disk, and says nothing. What is saved is empty: /dev/full itself would never end.
-DISK_FULL = f"""if [ "$1" = plan ]; then
-  saved=$CODEBUILD_SRC_DIR/.plan/tfplan
-  ln -s /dev/full "$saved"
-  "{shutil.which("terraform")}" "$@"; result=$?
-  rm "$saved" && : > "$saved" && exit $result
-fi"""
 
 
 @dataclass(frozen=True)
@@ -98,7 +89,9 @@ def earlier_plan(accidents: Accidents, _body: bytes) -> bytes:
 
 PLAN_FAULTS = {
     "plan: disk full": Fault(
-        "Plan", ("The saved plan cannot be read", "Fix: start the pipeline again"), terraform=DISK_FULL
+        "Plan",
+        ("The saved plan cannot be read", "Fix: start the pipeline again"),
+        terraform=f'{SMALL_DISK}[ "$1" != plan ] || {DISK_FULL}',
     ),
     # Terraform crashes, as Go does, with the exit status of a plan that has changes.
     "plan: no memory": Fault(
@@ -184,8 +177,34 @@ def kill_container(accidents: Accidents, execution: str) -> None:
     estate.aws.command("kill-build", build)
 
 
+def needs_mounts() -> None:
+    """A small disk is mounted. Where this machine does not let its user do that, there is no such test."""
+    if not may_mount():
+        pytest.skip("this machine does not let its user mount anything")
+
+
+@contextmanager
+def state_refused(accidents: Accidents, stack: str) -> Iterator[None]:
+    """The stack's state cannot be written, by who applies."""
+    state = accidents.state_place(stack)
+    denied = {
+        "Effect": "Deny",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{state['Bucket']}/{state['Key']}",
+    }
+    iam = accidents.estate.administrator.client("iam")
+    policy = {"RoleName": f"gitops-{stack}-apply", "PolicyName": "accident"}
+    iam.put_role_policy(**policy, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(**policy)
+
+
 def test_a_build_that_comes_to_a_bad_end_does_no_harm(plain: Accidents, fault: str) -> None:
     estate, planned, word = plain.estate, EVERY[fault], re.sub(r"\W+", "-", fault)
+    if SMALL_DISK in planned.terraform:
+        needs_mounts()
     before = plain.state_object("plain")
     # Until the step that goes wrong, all is well.
     execution, waiting = "", None
@@ -217,6 +236,32 @@ def test_a_build_that_comes_to_a_bad_end_does_no_harm(plain: Accidents, fault: s
     plain.applied("plain", estate.start("gitops-plain"))
     assert plain.content("plain") == {"this": word, "after": word}
     assert plain.locks("plain") == []
+
+
+def test_a_state_that_can_be_written_neither_to_s3_nor_to_the_disk_is_kept_and_not_shown(plain: Accidents) -> None:
+    """Terraform itself prints it into the log then, with every secret that it holds."""
+    needs_mounts()
+    estate, before = plain.estate, plain.estate.state("plain")
+    execution = plain.start("plain", "on-a-full-disk")
+    plain.runs.waiting("plain", execution)
+    with state_refused(plain, "plain"), plain.planned("plain", SMALL_DISK, DISK_FULL):
+        estate.approve("gitops-plain")
+        ended = plain.runs.ended("plain", execution, "Failed")
+    count(FAULTS)
+
+    log = estate.log(ended.actions["Apply"].build_id)
+    assert "the raw state data is printed above" in log
+    assert "(Not shown: the state, which holds secrets.)" in log
+    assert "on-a-full-disk" not in log
+    place = plain.state_place("plain")
+    kept = json.loads(estate.kept("s3").get_object(**{**place, "Key": f"{place['Key']}.errored"})["Body"].read())
+    assert before
+    assert (kept["lineage"], kept["serial"]) == (before["lineage"], before["serial"] + 1)
+    run = estate.playbook("restore_state.yml", estate.recovery, stack="plain", rescued=True, confirm="plain")
+    assert not run.failed, f"{run.output}\n{log}"
+    assert plain.content("plain") == {"this": "on-a-full-disk", "after": "on-a-full-disk"}
+    again = estate.playbook("run.yml", estate.operator, stack="plain")
+    assert "no changes" in again.text, again.output
 
 
 @pytest.mark.soak

@@ -405,21 +405,115 @@ def test_a_state_that_cannot_be_told_of_is_no_missing_state(shell: Shell, state:
     assert state_facts(shell, state, call).returncode != 0
 
 
-@pytest.mark.parametrize(("applying", "rescued"), [("", False), ("yes", True)])
-def test_only_an_apply_leaves_a_state_to_rescue(shell: Shell, tmp_path: Path, applying: str, rescued: bool) -> None:
-    """A file of that name may be in the repository."""
-    (tmp_path / "source" / "errored.tfstate").write_text("{}")
+# A state that Terraform could not write: DUMP is what it prints where there is no place for it at all.
 
-    done = shell(
-        f'aside() {{ mkdir -p "$1"; }}\nTERRAFORM=true\nAPPLYING={applying}\nrescue_state',
-        STACK_PATH=".",
+DUMP = """{
+  "version": 4,
+  "serial": 10,
+  "resources": [
+    {
+      "serial": 10,
+      "secret": "canary"
+    }
+  ]
+}
+"""
+# Twice: the first one has its lineage and its serial from Terraform.
+PUSHED = f"pushed: {DUMP}pushed: {DUMP}".replace('\n  "serial": 10', '\n  "serial": 9')
+ERRORS = """Error: it said
+
+{
+  "message": "no"
+}
+{
+
+Error: Failed to persist state to backend
+"""
+# Terraform prints this, and says that.
+TERRAFORM = """fake() {{ case $1 in
+  apply) echo "$*"; printf %s '{errors}' >&2; return {status} ;;
+  state) [ "$2 $3 $4" = 'push -force -' ] && {{ printf 'pushed: '; cat; }} ;;
+esac; }}
+aside() {{ mkdir -p "$1"; }}
+planned() {{ echo yes; }}
+TERRAFORM=fake
+apply_plan
+echo "ended with $?"
+rescue_state
+"""
+
+
+def applied(shell: Shell, errors: str, status: int) -> subprocess.CompletedProcess[str]:
+    return shell(
+        TERRAFORM.format(errors=errors, status=status),
         STATE_BUCKET="bucket",
         STATE_KEY="key",
         STACK_NAME="network",
+        STACK_PATH=".",
+        CODEBUILD_BUILD_ID="gitops-network-apply:1",
     )
 
-    assert done.returncode == 0
-    assert ("is kept in s3://bucket/key.errored" in done.stdout) is rescued
+
+@pytest.mark.parametrize("status", [0, 1])
+@pytest.mark.parametrize("errors", ["", ERRORS, "Error: without an end"])
+def test_what_terraform_says_is_shown_as_it_is(shell: Shell, tmp_path: Path, errors: str, status: int) -> None:
+    done = applied(shell, errors, status)
+
+    assert done.stdout == (
+        f"apply -no-color -input=false -lock-timeout=60s {tmp_path}/saved/tfplan\nended with {status}\n"
+    )
+    assert done.stderr.rstrip("\n") == errors.rstrip("\n")
+
+
+def test_a_terraform_that_was_killed_is_told_of(shell: Shell) -> None:
+    done = applied(shell, "fatal error\n", 137)
+
+    assert "was killed (exit status 137)" in done.stdout
+    assert done.stdout.endswith("ended with 137\n")
+    assert done.stderr == "fatal error\n"
+
+
+@pytest.mark.parametrize(("before", "after"), [("", ""), ("", ERRORS), (ERRORS, ""), ("{\n", "}\n"), (ERRORS, ERRORS)])
+def test_a_state_that_terraform_prints_is_kept_and_not_shown(shell: Shell, before: str, after: str) -> None:
+    done = applied(shell, f"{before}{DUMP}{after}", 1)
+
+    assert done.stderr == f"{before}(Not shown: the state, which holds secrets.)\n{after}"
+    apply, kept = done.stdout.split("ended with 1\n")
+    assert "canary" not in apply
+    assert kept.startswith(PUSHED)
+    assert "is kept in s3://bucket/key.errored" in kept
+
+
+@pytest.mark.parametrize("torn", range(2, len(DUMP.splitlines())))
+def test_not_even_a_part_of_a_state_is_shown(shell: Shell, torn: int) -> None:
+    done = applied(shell, "".join(DUMP.splitlines(keepends=True)[:torn]), 137)
+
+    assert done.stderr == ""
+
+
+def test_a_state_that_terraform_has_written_is_kept(shell: Shell, tmp_path: Path) -> None:
+    """A file that was there before is not one: enter_stack removes it. Half a file is none where it was printed."""
+    (tmp_path / "source" / "errored.tfstate").write_text(DUMP)
+    assert PUSHED in applied(shell, ERRORS, 1).stdout
+
+    (tmp_path / "source" / "errored.tfstate").write_text(DUMP[:20])
+    assert PUSHED in applied(shell, DUMP, 1).stdout
+
+
+def test_only_an_apply_leaves_a_state_to_rescue(shell: Shell, tmp_path: Path) -> None:
+    """A file of that name may be in the repository."""
+    (tmp_path / "source" / "errored.tfstate").write_text("{}")
+
+    done = shell("rescue_state", STACK_PATH=".")
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_nothing_is_applied_on_a_full_disk(shell: Shell) -> None:
+    done = shell("planned() { echo yes; }\nTERRAFORM=echo\napply_plan", WORK="/proc")
+
+    assert done.returncode != 0
+    assert done.stdout.strip().startswith("Nothing is applied: the disk of this build is full. Fix:")
 
 
 # The folder of the stack.
