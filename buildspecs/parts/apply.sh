@@ -118,64 +118,84 @@ not_used() {
 
 apply_plan() {
   [ "$(planned changes)" = yes ] || { echo 'The plan has no changes: nothing is to be done.' && return; }
-  # What rescue_state takes where the disk is full by then.
-  dd if=/dev/zero of="$WORK/reserve" bs=1024 count=1024 2> /dev/null ||
+  # What rescue_state needs where the disk is full by then.
+  head -c 1048576 /dev/zero > "$WORK/reserve" ||
     refuse 'Nothing is applied: the disk of this build is full. Fix: a larger compute_type for the stack.' || return 1
   APPLYING=yes
   terraform_apply
   result=$?
+  rm -f "$WORK/reserve"
   [ "$result" -le 1 ] || died "$result"
   return "$result"
 }
 
 # Where Terraform can write the state neither to S3 nor to the disk, it prints it among its errors, with every secret in
-# it. It becomes UNWRITTEN then, and is not shown. The rest is shown as it comes.
+# it. It becomes UNWRITTEN then, and is not shown. The rest is shown as it comes. A signal is for Terraform alone, which
+# must not lose its standard error by it.
 terraform_apply() {
-  ended="$CODEBUILD_BUILD_ID ended with "
   { UNWRITTEN=$({
-    "$TERRAFORM" apply -no-color -input=false -lock-timeout=60s "$SAVED/tfplan" 2>&1 >&3 3>&-
-    echo "$ended$?"
-  } | awk -v ended="$ended" '
-    at = index($0, ended) { end = substr($0, at); $0 = substr($0, 1, at - 1) }
-    end && $0 == "" { next }
-    brace && /^  "version": [0-9]+,$/ { state = 1; print "{" }
-    brace && !state { print "{" > "/dev/stderr" }
-    { brace = !state && $0 == "{" }
-    state && $0 == "}" { print "(Not shown: the state, which holds secrets.)" > "/dev/stderr" }
-    state { print; state = $0 != "}"; next }
-    !brace { print > "/dev/stderr" }
-    END { print end }
-  '); } 3>&1
-  result=${UNWRITTEN##*"$ended"}
-  UNWRITTEN=${UNWRITTEN%"$ended"*}
+    {
+      trap : INT TERM HUP
+      result=0
+      "$TERRAFORM" apply -no-color -input=false -lock-timeout=60s "$SAVED/tfplan" 2>&1 >&3 3>&- 4>&- || result=$?
+      printf '%s ' "$result" >&4
+    } | (
+      trap '' INT TERM HUP
+      exec awk '
+        BEGIN { start[1] = "^[{]$"; start[2] = "^  \"version\": [0-9]+,$"; start[3] = "^  \"terraform_version\": \"" }
+        function show(i) { for (i = 1; i <= held; i++) print hold[i] > "/dev/stderr"; held = 0 }
+        state { kept[++lines] = $0 }
+        state && $0 == "}" { state = 0; print "(Not shown: the state, which holds secrets.)" > "/dev/stderr"; next }
+        state { next }
+        $0 !~ start[held + 1] { show() }
+        $0 !~ start[held + 1] { print > "/dev/stderr"; next }
+        { hold[++held] = $0 }
+        held == 3 { for (i = 1; i <= held; i++) kept[++lines] = hold[i]; state = 1; held = 0 }
+        END { show(); for (i = 1; i <= lines; i++) print kept[i] }
+      ' 4>&-
+    )
+  } 4>&1); } 3>&1
+  result=${UNWRITTEN%%[!0-9]*}
+  UNWRITTEN=${UNWRITTEN#"$result "}
   return "${result:-1}"
 }
 
-# Terraform gives the first state of a place another lineage and serial. The second one keeps its lineage, and gets the
-# next serial. So this one is as it was when it is pushed twice, with the serial before.
-push_unwritten() (
-  cd "$WORK/errored" && printf %s "$UNWRITTEN" |
-    awk '!done && /^  "serial": [0-9]+,$/ { $0 = "  \"serial\": " ($2 - 1) ","; done = 1 } { print }' |
-    "$TERRAFORM" state push -force -
-)
-
 # The state that Terraform could not write. It is kept, encrypted, where it can be.
 rescue_state() {
-  [ -n "$APPLYING" ] || return 0
-  rm -f "$WORK/reserve"
   file=$CODEBUILD_SRC_DIR/$STACK_PATH/errored.tfstate
-  [ -n "$UNWRITTEN" ] || [ ! -f "$file" ] || UNWRITTEN=$(cat "$file")
-  [ -n "$UNWRITTEN" ] || return 0
+  [ -n "$APPLYING" ] && { [ -f "$file" ] || [ -n "$UNWRITTEN" ]; } || return 0
+  # Of half a file, which is no state, Terraform has printed the whole.
+  keep_aside "$(cat "$file" 2> /dev/null)" || keep_aside "$UNWRITTEN" ||
+    refuse "The state could not be written anywhere. What this build made is named above, with its ids: import it."
+}
+
+# A state into the first place that takes it.
+keep_aside() {
+  [ -n "$1" ] || return 1
   for place in "$STATE_BUCKET $STATE_KEY.errored" "$ARTIFACT_BUCKET $(artifact_folder)/errored/$STACK_NAME.tfstate"; do
     rm -rf "$WORK/errored"
-    if aside "$WORK/errored" "${place% *}" "${place#* }" && push_unwritten && push_unwritten; then
+    if aside "$WORK/errored" "${place% *}" "${place#* }" && push_aside "$1"; then
       printf '\nThe state could not be written, and is kept in s3://%s/%s. Put it back:\n' "${place% *}" "${place#* }"
       printf '  ansible-playbook gitops.aws.restore_state -e @your.yml -e stack=%s -e rescued=true -e confirm=%s\n\n' \
         "$STACK_NAME" "$STACK_NAME"
       return
     fi
   done
-  refuse "The state could not be written anywhere. What this build made is named above, with its ids: import it."
+  return 1
 }
+
+# Terraform gives the first state of a place another lineage and serial. The second one keeps its lineage, and gets the
+# next serial. So a state is as it was when it is pushed twice, with the serial before. One that could not even be read
+# has no lineage yet: it is given one.
+push_aside() (
+  cd "$WORK/errored" || return 1
+  push() {
+    printf %s "$1" | awk '
+      /^  "serial": [0-9]+,$/ && !done { $0 = sprintf("  \"serial\": %.0f,", ($2 + 0 ? $2 - 1 : 0)); done = 1 }
+      { print }
+    ' | "$TERRAFORM" state push -force -
+  }
+  push "$1" && { printf %s "$1" | grep -q '^  "lineage": "",$' || push "$1"; }
+)
 
 # End of functions.

@@ -12,6 +12,7 @@ import shutil
 import stat
 import time
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -53,7 +54,7 @@ def unpack(archive: Path | IO[bytes], directory: Path) -> None:
                         target.chmod(mode & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
         # Links come last: no member may be written through one.
         _make_links(root, links)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise ArtifactError(f"invalid archive: {error}") from error
 
 

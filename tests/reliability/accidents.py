@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -185,7 +186,8 @@ class Accidents:
 
 def may_mount() -> bool:
     """Whether this machine has OWN_MOUNTS, and lets its user."""
-    return bool(shutil.which(OWN_MOUNTS[0])) and not subprocess.run([*OWN_MOUNTS, "true"], check=False).returncode
+    mount = [*OWN_MOUNTS, "mount", "-t", "tmpfs", "none", tempfile.gettempdir()]
+    return bool(shutil.which(OWN_MOUNTS[0])) and not subprocess.run(mount, check=False).returncode
 
 
 def an_image(directory: Path, planted: Path) -> Path:

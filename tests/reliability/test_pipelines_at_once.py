@@ -27,7 +27,7 @@ REASONS = (
     FRESH,
     re.compile("Error: Saved plan is stale"),
     # Where the lock is released while Terraform asks who holds it.
-    re.compile("Error: Error acquiring the state lock"),
+    re.compile("Error: Error acquiring the state lock.* unexpected end of JSON input", re.DOTALL),
 )
 SITE_MOMENTS = ("iam:GetRole", "codebuild:BatchGetProjects", "codebuild:UpdateProject", "codepipeline:UpdatePipeline")
 

@@ -26,7 +26,10 @@ SHELLS = [name for name in ("busybox", "dash", "sh") if shutil.which(name)][:2]
 
 @pytest.fixture(params=SHELLS)
 def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Shell:
-    """Runs commands after the parts, with these environment variables; WORK and SAVED are empty folders."""
+    """Runs commands after the parts, with these environment variables; WORK and SAVED are empty folders.
+
+    Commands that are alone are a process group of their own, to which they may send signals.
+    """
     for name in ("work", "saved", "source", "tools"):
         (tmp_path / name).mkdir()
     path, posix = os.environ["PATH"], [shutil.which(request.param)]
@@ -34,7 +37,7 @@ def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Shell:
         subprocess.run(["busybox", "--install", "-s", str(tmp_path / "tools")], check=True)
         path, posix = f"{tmp_path / 'tools'}:{path}", [shutil.which("busybox"), "ash"]
 
-    def run(commands: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(commands: str, *, alone: bool = False, **variables: str) -> subprocess.CompletedProcess[str]:
         texts = [(PARTS / name).read_text(encoding="utf-8") for name in SCRIPTS]
         parts = "\n".join(texts)
         for name in ("plan_facts.tf", "drift_facts.tf"):
@@ -57,6 +60,7 @@ def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Shell:
             text=True,
             check=False,
             timeout=60,
+            start_new_session=alone,
         )
 
     return run

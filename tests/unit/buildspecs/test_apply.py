@@ -409,30 +409,40 @@ def test_a_state_that_cannot_be_told_of_is_no_missing_state(shell: Shell, state:
 
 DUMP = """{
   "version": 4,
-  "serial": 10,
+  "terraform_version": "1.11.4",
+  "serial": 123456789012,
+  "lineage": "abc",
   "resources": [
     {
       "serial": 10,
-      "secret": "canary"
+      "secret": "canary \\u003c \\\\n %s é"
     }
   ]
 }
 """
-# Twice: the first one has its lineage and its serial from Terraform.
-PUSHED = f"pushed: {DUMP}pushed: {DUMP}".replace('\n  "serial": 10', '\n  "serial": 9')
+# Of the first push Terraform makes another lineage and serial, of the second one the next serial.
+PUSHED = f"pushed: {DUMP}".replace("123456789012", "123456789011") * 2
+# What else is said may look like it.
 ERRORS = """Error: it said
 
 {
   "message": "no"
 }
 {
+{
+  "version": 2,
+  "error": "quota"
+}
 
 Error: Failed to persist state to backend
 """
-# Terraform prints this, and says that.
+# Terraform prints this and ends so; what is pushed must be a whole state.
 TERRAFORM = """fake() {{ case $1 in
-  apply) echo "$*"; printf %s '{errors}' >&2; return {status} ;;
-  state) [ "$2 $3 $4" = 'push -force -' ] && {{ printf 'pushed: '; cat; }} ;;
+  apply) echo "$*"; cat "$WORK/errors" >&2; return {status} ;;
+  state)
+    cat > pushed && [ "$2 $3 $4" = 'push -force -' ] && [ "$(tail -n 1 pushed)" = '}}' ] && ! grep -q ': -' pushed &&
+      grep -q '^  "lineage"' pushed && printf 'pushed: ' && cat pushed
+    ;;
 esac; }}
 aside() {{ mkdir -p "$1"; }}
 planned() {{ echo yes; }}
@@ -443,21 +453,16 @@ rescue_state
 """
 
 
-def applied(shell: Shell, errors: str, status: int) -> subprocess.CompletedProcess[str]:
-    return shell(
-        TERRAFORM.format(errors=errors, status=status),
-        STATE_BUCKET="bucket",
-        STATE_KEY="key",
-        STACK_NAME="network",
-        STACK_PATH=".",
-        CODEBUILD_BUILD_ID="gitops-network-apply:1",
-    )
+def applied(shell: Shell, tmp_path: Path, errors: str, status: int) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "work" / "errors").write_text(errors, encoding="utf-8")
+    place = {"STATE_BUCKET": "bucket", "STATE_KEY": "key", "STACK_NAME": "network", "STACK_PATH": "."}
+    return shell(TERRAFORM.format(status=status), **place)
 
 
 @pytest.mark.parametrize("status", [0, 1])
-@pytest.mark.parametrize("errors", ["", ERRORS, "Error: without an end"])
+@pytest.mark.parametrize("errors", ["", ERRORS, "Error: without an end", "{", '{\n  "version": 4,\n'])
 def test_what_terraform_says_is_shown_as_it_is(shell: Shell, tmp_path: Path, errors: str, status: int) -> None:
-    done = applied(shell, errors, status)
+    done = applied(shell, tmp_path, errors, status)
 
     assert done.stdout == (
         f"apply -no-color -input=false -lock-timeout=60s {tmp_path}/saved/tfplan\nended with {status}\n"
@@ -465,8 +470,8 @@ def test_what_terraform_says_is_shown_as_it_is(shell: Shell, tmp_path: Path, err
     assert done.stderr.rstrip("\n") == errors.rstrip("\n")
 
 
-def test_a_terraform_that_was_killed_is_told_of(shell: Shell) -> None:
-    done = applied(shell, "fatal error\n", 137)
+def test_a_terraform_that_was_killed_is_told_of(shell: Shell, tmp_path: Path) -> None:
+    done = applied(shell, tmp_path, "fatal error\n", 137)
 
     assert "was killed (exit status 137)" in done.stdout
     assert done.stdout.endswith("ended with 137\n")
@@ -474,8 +479,10 @@ def test_a_terraform_that_was_killed_is_told_of(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [("", ""), ("", ERRORS), (ERRORS, ""), ("{\n", "}\n"), (ERRORS, ERRORS)])
-def test_a_state_that_terraform_prints_is_kept_and_not_shown(shell: Shell, before: str, after: str) -> None:
-    done = applied(shell, f"{before}{DUMP}{after}", 1)
+def test_a_state_that_terraform_prints_is_kept_and_not_shown(
+    shell: Shell, tmp_path: Path, before: str, after: str
+) -> None:
+    done = applied(shell, tmp_path, f"{before}{DUMP}{after}", 1)
 
     assert done.stderr == f"{before}(Not shown: the state, which holds secrets.)\n{after}"
     apply, kept = done.stdout.split("ended with 1\n")
@@ -484,20 +491,70 @@ def test_a_state_that_terraform_prints_is_kept_and_not_shown(shell: Shell, befor
     assert "is kept in s3://bucket/key.errored" in kept
 
 
-@pytest.mark.parametrize("torn", range(2, len(DUMP.splitlines())))
-def test_not_even_a_part_of_a_state_is_shown(shell: Shell, torn: int) -> None:
-    done = applied(shell, "".join(DUMP.splitlines(keepends=True)[:torn]), 137)
+@pytest.mark.parametrize("torn", range(1, len(DUMP.splitlines())))
+def test_not_even_a_part_of_a_state_is_shown(shell: Shell, tmp_path: Path, torn: int) -> None:
+    done = applied(shell, tmp_path, "".join(DUMP.splitlines(keepends=True)[:torn]), 137)
 
-    assert done.stderr == ""
+    assert "canary" not in done.stdout + done.stderr
+    assert "terraform_version" not in done.stdout + done.stderr
+    assert "pushed" not in done.stdout
 
 
-def test_a_state_that_terraform_has_written_is_kept(shell: Shell, tmp_path: Path) -> None:
-    """A file that was there before is not one: enter_stack removes it. Half a file is none where it was printed."""
-    (tmp_path / "source" / "errored.tfstate").write_text(DUMP)
-    assert PUSHED in applied(shell, ERRORS, 1).stdout
+@pytest.mark.parametrize("errors", [ERRORS, DUMP, DUMP.replace("abc", "other")])
+def test_a_state_that_terraform_has_written_is_kept(shell: Shell, tmp_path: Path, errors: str) -> None:
+    (tmp_path / "source" / "errored.tfstate").write_text(DUMP, encoding="utf-8")
 
-    (tmp_path / "source" / "errored.tfstate").write_text(DUMP[:20])
-    assert PUSHED in applied(shell, DUMP, 1).stdout
+    done = applied(shell, tmp_path, errors, 1)
+
+    assert PUSHED in done.stdout
+    assert "other" not in done.stdout
+
+
+@pytest.mark.parametrize("written", [0, 20, 150])
+def test_half_a_file_is_no_state_where_the_whole_was_printed(shell: Shell, tmp_path: Path, written: int) -> None:
+    (tmp_path / "source" / "errored.tfstate").write_text(DUMP[:written], encoding="utf-8")
+
+    assert PUSHED in applied(shell, tmp_path, DUMP, 1).stdout
+    assert "could not be written anywhere" in applied(shell, tmp_path, "", 1).stdout
+
+
+def test_a_first_state_that_could_not_even_be_read_is_given_a_lineage(shell: Shell, tmp_path: Path) -> None:
+    """A second push would leave it without one."""
+    state = DUMP.replace("123456789012", "0").replace("abc", "")
+
+    assert applied(shell, tmp_path, state, 1).stdout.count(f"pushed: {state}") == 1
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_terraform_its_standard_error(shell: Shell, tmp_path: Path, name: str) -> None:
+    """Terraform ends in its own time, writes the state and releases the lock. A closed pipe would kill it."""
+    terraform = tmp_path / "terraform"
+    terraform.write_text(
+        "#!/bin/sh\ntrap 'stopped=yes' INT TERM HUP\n: > ready\n"
+        'while [ -z "$stopped" ]; do sleep 0.1; done\nsleep 1\necho Interrupted >&2\n: > released\n'
+    )
+    terraform.chmod(0o755)
+    stop = f"(while [ ! -e ready ]; do sleep 0.1; done; sleep 0.2; kill -{name[3:]} 0) &\ntrap : {name[3:]}\n"
+
+    done = shell(f"planned() {{ echo yes; }}\n{stop}apply_plan", alone=True, TERRAFORM=str(terraform))
+
+    assert "Interrupted\n" in done.stderr
+    assert (tmp_path / "source" / "released").exists()
+
+
+def test_the_shell_goes_on_where_awk_is_killed(shell: Shell, tmp_path: Path) -> None:
+    """And says nothing of the state."""
+    (tmp_path / "dead").mkdir()
+    awk = tmp_path / "dead" / "awk"
+    awk.write_text("#!/bin/sh\nhead -c 100 > /dev/null\nkill -9 $$\n")
+    awk.chmod(0o755)
+    dead = f'PATH="{awk.parent}:$PATH"\n'
+
+    done = applied(lambda commands, **more: shell(dead + commands, **more), tmp_path, DUMP * 1000, 1)
+
+    assert "canary" not in done.stdout + done.stderr
+    assert "ended with 0" not in done.stdout
+    assert "ended with" in done.stdout
 
 
 def test_only_an_apply_leaves_a_state_to_rescue(shell: Shell, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import stat
 import zipfile
 from pathlib import Path
@@ -112,3 +114,20 @@ def test_not_a_zip(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_text("text")
     with pytest.raises(ArtifactError, match="invalid archive"):
         artifacts.unpack(tmp_path / "a.zip", tmp_path / "target")
+
+
+def test_a_zip_with_a_wrong_bit_is_unpacked_or_refused(tmp_path: Path) -> None:
+    """Python's zipfile has many exceptions for that."""
+    file = tmp_path / "file"
+    file.write_text("".join(map(str, range(200))))
+    artifacts.pack({"file": file}, tmp_path / "archive")
+    good, refused = (tmp_path / "archive").read_bytes(), 0
+
+    for place, bit in itertools.product(range(len(good)), range(8)):
+        wrong = good[:place] + bytes([good[place] ^ 1 << bit]) + good[place + 1 :]
+        try:
+            artifacts.unpack(io.BytesIO(wrong), tmp_path / "out")
+        except ArtifactError:
+            refused += 1
+
+    assert refused > len(good) * 8 / 2

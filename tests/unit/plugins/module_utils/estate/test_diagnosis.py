@@ -512,20 +512,34 @@ def test_a_lock_that_is_gone_again(estate: Callable[..., Estate]) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "answers",
     [
-        "ConditionalCheckFailedException: The conditional request failed",
-        "api error PreconditionFailed: At least one of the pre-conditions you specified did not hold",
+        ("ConditionalCheckFailedException: The conditional request failed", "unexpected end of JSON input"),
+        ("ConditionalCheckFailedException: The conditional request failed", "no lock info found for: a/b"),
+        ("api error PreconditionFailed: At least one of the pre-conditions did not hold", "api error NoSuchKey: a/b"),
     ],
 )
-def test_a_lock_that_is_gone_before_terraform_sees_whose_it_is(estate: Callable[..., Estate], answer: str) -> None:
+def test_a_lock_that_is_gone_before_terraform_sees_whose_it_is(
+    estate: Callable[..., Estate], answers: tuple[str, str]
+) -> None:
     sick = estate()
-    sick.failed(log=["Error: Error acquiring the state lock", "", f"Error message: {answer}"])
+    sick.failed(log=["Error: Error acquiring the state lock", "", f"Error message: {answers[0]}", answers[1]])
 
     finding = sick.only()
     assert finding["id"] == "state-locked"
     assert "was released while Terraform asked who holds it" in finding["cause"]
     assert "gitops.aws.run" in finding["fix"]
+
+
+def test_a_lock_that_cannot_be_read_may_still_be_held(estate: Callable[..., Estate]) -> None:
+    sick = estate()
+    taken = "ConditionalCheckFailedException: The conditional request failed"
+    unread = (
+        "AccessDeniedException: User: arn:aws:iam::123456789012:user/x is not authorized to perform: dynamodb:GetItem"
+    )
+    sick.failed(log=["Error: Error acquiring the state lock", taken, unread])
+
+    assert "was released" not in str(sick.findings())
 
 
 def test_a_parameter_that_a_build_did_not_find(estate: Callable[..., Estate]) -> None:
