@@ -534,7 +534,7 @@ def test_a_signal_leaves_terraform_its_standard_error(shell: Shell, tmp_path: Pa
         'while [ -z "$stopped" ]; do sleep 0.1; done\nsleep 1\necho Interrupted >&2\n: > released\n'
     )
     terraform.chmod(0o755)
-    stop = f"(while [ ! -e ready ]; do sleep 0.1; done; sleep 0.2; kill -{name[3:]} 0) &\ntrap : {name[3:]}\n"
+    stop = f"(while [ ! -e ready ]; do sleep 0.1; done; sleep 1; kill -{name[3:]} 0) &\ntrap : {name[3:]}\n"
 
     done = shell(f"planned() {{ echo yes; }}\n{stop}apply_plan", alone=True, TERRAFORM=str(terraform))
 
