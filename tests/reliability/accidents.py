@@ -204,12 +204,14 @@ def an_image(directory: Path, planted: Path) -> Path:
 @contextmanager
 def an_estate(directory: Path) -> Iterator[Accidents]:
     """The estate after site.yml, with an empty repository and no accident planned yet."""
-    planted, home = directory / "planted", directory / "estate"
-    for folder in (planted, home):
+    planted, home, temporary = directory / "planted", directory / "estate", directory / "tmp"
+    for folder in (planted, home, temporary):
         folder.mkdir()
     aws = LocalAws(directory / "local-aws", OWN_MOUNTS if may_mount() else ())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCAL_AWS_MINUTE_SECONDS", str(MINUTE))
+        # What is below a small disk stays there.
+        patch.setenv("TMPDIR", str(temporary))
         aws.start()
     try:
         aws.command("map-image", IMAGE, str(an_image(directory / "image", planted)))
