@@ -28,8 +28,11 @@ LONGEST_ERROR = 15  # lines of one of Terraform's
 UNPULLABLE = "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
 _LIMIT = re.compile(r"Cannot have more than (?P<limit>\d+) builds? in queue for the (?P<what>account|project \S+)")
 _LOCK = {name: re.compile(rf"^\s*{name}:\s+(\S.*?)\s*$") for name in ("ID", "Who", "Operation", "Created")}
-# What Terraform says where it was refused the lock and finds none, in DynamoDB and in S3.
-_NO_LOCK = re.compile("unexpected end of JSON input|no lock info found for|NoSuchKey")
+# What Terraform says where somebody had the lock, and where there is none any more; in DynamoDB and in S3.
+_RELEASED = (
+    re.compile("ConditionalCheckFailedException|PreconditionFailed"),
+    re.compile("unexpected end of JSON input|no lock info found for|NoSuchKey"),
+)
 _NO_PARAMETER = re.compile(r"parameter does not exist: (?P<names>[^\s,]+(?:, [^\s,]+)*)")
 _DECORATION = re.compile(r"^(?:\x1b\[[0-9;]*m|[\s\u2500-\u257f])+|\x1b\[[0-9;]*m")
 
@@ -82,7 +85,8 @@ def _of_action(
         )
     log = build["log"] if build else []
     lock = _lock(log)
-    if any(KEPT_OUT in line for line in log) and (lock["ID"] or any(map(_NO_LOCK.search, log))):
+    released = all(any(map(said.search, log)) for said in _RELEASED)
+    if any(KEPT_OUT in line for line in log) and (lock["ID"] or released):
         return _kept_out(stack, lock, so_far)
     absent = _NO_PARAMETER.search(told)
     if absent:

@@ -531,13 +531,16 @@ def test_a_lock_that_is_gone_before_terraform_sees_whose_it_is(
     assert "gitops.aws.run" in finding["fix"]
 
 
-def test_a_lock_that_cannot_be_read_may_still_be_held(estate: Callable[..., Estate]) -> None:
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ("ConditionalCheckFailedException: The conditional request failed", "AccessDeniedException: dynamodb:GetItem"),
+        ("AccessDenied: s3:PutObject", "api error NoSuchKey: The specified key does not exist."),
+    ],
+)
+def test_a_lock_that_may_still_be_held_or_never_was(estate: Callable[..., Estate], answers: tuple[str, str]) -> None:
     sick = estate()
-    taken = "ConditionalCheckFailedException: The conditional request failed"
-    unread = (
-        "AccessDeniedException: User: arn:aws:iam::123456789012:user/x is not authorized to perform: dynamodb:GetItem"
-    )
-    sick.failed(log=["Error: Error acquiring the state lock", taken, unread])
+    sick.failed(log=["Error: Error acquiring the state lock", *answers])
 
     assert "was released" not in str(sick.findings())
 
