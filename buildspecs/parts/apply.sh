@@ -189,13 +189,12 @@ keep_aside() {
 # has no lineage yet: it is given one.
 push_aside() (
   cd "$WORK/errored" || return 1
-  push() {
-    printf %s "$1" | awk '
-      /^  "serial": [0-9]+,$/ && !done { $0 = sprintf("  \"serial\": %.0f,", ($2 + 0 ? $2 - 1 : 0)); done = 1 }
-      { print }
-    ' | "$TERRAFORM" state push -force -
-  }
-  push "$1" && { printf %s "$1" | grep -q '^  "lineage": "",$' || push "$1"; }
+  before=$(printf %s "$1" | awk '
+    /^  "serial": [0-9]+,$/ && !done { $0 = sprintf("  \"serial\": %.0f,", ($2 + 0 ? $2 - 1 : 0)); done = 1 }
+    { print }
+  ')
+  push() { printf '%s\n' "$before" | "$TERRAFORM" state push -force -; }
+  push && { printf %s "$1" | grep -q '^  "lineage": "",$' || push; }
 )
 
 # End of functions.

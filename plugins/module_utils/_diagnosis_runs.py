@@ -85,8 +85,7 @@ def _of_action(
         )
     log = build["log"] if build else []
     lock = _lock(log)
-    released = all(any(map(said.search, log)) for said in _RELEASED)
-    if any(KEPT_OUT in line for line in log) and (lock["ID"] or released):
+    if any(KEPT_OUT in line for line in log) and (lock["ID"] or all(any(map(said.search, log)) for said in _RELEASED)):
         return _kept_out(stack, lock, so_far)
     absent = _NO_PARAMETER.search(told)
     if absent:

@@ -183,24 +183,6 @@ def needs_mounts() -> None:
         pytest.skip("this machine does not let its user mount anything")
 
 
-@contextmanager
-def state_refused(accidents: Accidents, stack: str) -> Iterator[None]:
-    """The stack's state cannot be written, by who applies."""
-    state = accidents.state_place(stack)
-    denied = {
-        "Effect": "Deny",
-        "Action": "s3:PutObject",
-        "Resource": f"arn:aws:s3:::{state['Bucket']}/{state['Key']}",
-    }
-    iam = accidents.estate.administrator.client("iam")
-    policy = {"RoleName": f"gitops-{stack}-apply", "PolicyName": "accident"}
-    iam.put_role_policy(**policy, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
-    try:
-        yield
-    finally:
-        iam.delete_role_policy(**policy)
-
-
 def test_a_build_that_comes_to_a_bad_end_does_no_harm(plain: Accidents, fault: str) -> None:
     estate, planned, word = plain.estate, EVERY[fault], re.sub(r"\W+", "-", fault)
     if SMALL_DISK in planned.terraform:
@@ -244,7 +226,7 @@ def test_a_state_that_can_be_written_neither_to_s3_nor_to_the_disk_is_kept_and_n
     estate, before = plain.estate, plain.estate.state("plain")
     execution = plain.start("plain", "on-a-full-disk")
     plain.runs.waiting("plain", execution)
-    with state_refused(plain, "plain"), plain.planned("plain", SMALL_DISK, DISK_FULL):
+    with plain.runs.state_refused("plain"), plain.planned("plain", SMALL_DISK, DISK_FULL):
         estate.approve("gitops-plain")
         ended = plain.runs.ended("plain", execution, "Failed")
     count(FAULTS)

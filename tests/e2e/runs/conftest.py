@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,19 @@ class Runs:
         found = self.estate.wait(f"gitops-{stack}", execution, for_approval=True)
         assert found.waits, self.estate.story(found)
         return found
+
+    @contextmanager
+    def state_refused(self, stack: str) -> Iterator[None]:
+        """Who applies may not write the stack's state."""
+        state = f"arn:aws:s3:::{self.estate.foundation['state_bucket']}/{stack}/terraform.tfstate"
+        denied = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": state}
+        iam = self.estate.administrator.client("iam")
+        policy = {"RoleName": f"gitops-{stack}-apply", "PolicyName": "accident"}
+        iam.put_role_policy(**policy, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
+        try:
+            yield
+        finally:
+            iam.delete_role_policy(**policy)
 
     def ended(self, stack: str, execution: str, status: str) -> Execution:
         """The execution at its end."""

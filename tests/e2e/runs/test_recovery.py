@@ -104,17 +104,9 @@ def test_state_that_could_not_be_written_is_rescued_and_put_back(runs: Runs) -> 
     runs.write("unwritten", "parameter")
     execution = runs.push("unwritten")
     runs.waiting("unwritten", execution)
-    state = f"arn:aws:s3:::{estate.foundation['state_bucket']}/unwritten/terraform.tfstate"
-    denied = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": state}
-    iam, role = estate.administrator.client("iam"), "gitops-unwritten-apply"
-    iam.put_role_policy(
-        RoleName=role,
-        PolicyName="accident",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}),
-    )
-    estate.approve("gitops-unwritten")
-    failed = runs.ended("unwritten", execution, "Failed")
-    iam.delete_role_policy(RoleName=role, PolicyName="accident")
+    with runs.state_refused("unwritten"):
+        estate.approve("gitops-unwritten")
+        failed = runs.ended("unwritten", execution, "Failed")
     assert estate.state("unwritten") is None
     log = estate.log(failed.actions["Apply"].build_id)
     command = re.search(r"ansible-playbook gitops\.aws\.restore_state (.*)", log)
